@@ -1,0 +1,232 @@
+//! The actor that remembers assignments and turns snapshots into plans.
+
+use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
+};
+use slog::{Logger, error, info, warn};
+use tokio::time::Instant;
+
+use super::{Plan, SavedState, StateError, StateStore, pool::Pool};
+use crate::{
+    episode::Episode,
+    mapping::Mapping,
+    messages::{PlanChanged, ServiceChanged, Shutdown},
+    outbox::Outbox,
+};
+
+/// How long a start waits for the metadata before the remembered assignments serve. Serving them at once
+/// could lead a port to an address that was given to another container meanwhile.
+const METADATA_GRACE: Duration = Duration::from_millis(500);
+
+/// What the allocator is to allocate.
+#[derive(Clone, Debug)]
+pub struct AllocatorSettings {
+    /// The mappings, whose pools do not overlap.
+    pub mappings: Vec<Mapping>,
+    /// Whether loopback addresses are containers.
+    pub allow_loopback: bool,
+    /// How long a freed slot stays a tombstone.
+    pub tombstone: Duration,
+}
+
+/// Gives each container its slot, remembers who has which across restarts, and tells the writer and the
+/// supervisor when the plan differs.
+pub struct PortAllocator<S> {
+    settings: AllocatorSettings,
+    store: Rc<S>,
+    outboxes: Vec<Outbox<PlanChanged>>,
+    pools: Vec<Pool>,
+    grace_is_over: bool,
+    revision: u64,
+    plan: Option<Arc<Plan>>,
+    tombstone_timer: Option<SpawnHandle>,
+    saving: Saving,
+    save_trouble: Episode,
+    stopping: bool,
+    started: Instant,
+    log: Logger,
+}
+
+#[derive(PartialEq)]
+enum Saving {
+    Idle,
+    InFlight,
+    InFlightAndOutdated,
+}
+
+impl<S: StateStore> PortAllocator<S> {
+    /// An allocator that remembers in `store` and tells `receivers`.
+    pub fn new(
+        settings: AllocatorSettings,
+        store: S,
+        receivers: Vec<Recipient<PlanChanged>>,
+        log: Logger,
+    ) -> Self {
+        let started = Instant::now();
+        let state = match store.load() {
+            Ok(state) => state.unwrap_or_default(),
+            Err(trouble) => {
+                error!(log, "remembered assignments are lost, starting without";
+                    "kind" => trouble.kind(), "error" => %trouble);
+                SavedState::default()
+            }
+        };
+        let pools = settings.mappings.iter().map(|m| Pool::restore(m, &state, &settings)).collect();
+        Self {
+            settings,
+            store: Rc::new(store),
+            outboxes: receivers.into_iter().map(Outbox::new).collect(),
+            pools,
+            grace_is_over: false,
+            revision: state.revision,
+            plan: None,
+            tombstone_timer: None,
+            saving: Saving::Idle,
+            save_trouble: Episode::default(),
+            stopping: false,
+            started,
+            log,
+        }
+    }
+
+    fn serve_from_memory(&mut self, ctx: &mut Context<Self>) {
+        self.grace_is_over = true;
+        if self.plan.is_none() && self.pools.iter().any(|pool| !pool.is_empty()) {
+            warn!(self.log, "metadata is away, the remembered assignments serve"; "revision" => self.revision);
+            self.publish(ctx);
+        }
+    }
+
+    fn reassign(&mut self, ctx: &mut Context<Self>) {
+        let now = self.started.elapsed();
+        self.pools.iter_mut().for_each(|pool| pool.reassign(&self.settings, now));
+        self.arm_tombstone_timer(now, ctx);
+        if self.grace_is_over || self.pools.iter().all(Pool::is_known) {
+            self.publish(ctx);
+        }
+    }
+
+    /// A container that waits for a tombstone to end gets its slot when it does.
+    fn arm_tombstone_timer(&mut self, now: Duration, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.tombstone_timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let next = self.pools.iter().filter_map(Pool::next_change).min();
+        self.tombstone_timer = next.map(|at| ctx.run_later(at.saturating_sub(now), Self::reassign));
+    }
+
+    fn publish(&mut self, ctx: &mut Context<Self>) {
+        let mappings: Vec<_> = self.pools.iter().map(Pool::plan).collect();
+        if self.plan.as_ref().is_some_and(|plan| plan.mappings == mappings) {
+            return;
+        }
+        self.revision += 1;
+        let plan = Arc::new(Plan { revision: self.revision, mappings });
+        log_differences(&self.log, self.plan.as_deref(), &plan);
+        self.plan = Some(Arc::clone(&plan));
+        self.outboxes.iter().for_each(|outbox| outbox.post(PlanChanged(Arc::clone(&plan))));
+        self.save(ctx);
+    }
+
+    /// Saves what is newest; while a save is in flight, only the newest waits. A disk that refuses never
+    /// holds back a plan: what is lost is only the memory for the next start.
+    fn save(&mut self, ctx: &mut Context<Self>) {
+        if self.saving != Saving::Idle {
+            self.saving = Saving::InFlightAndOutdated;
+            return;
+        }
+        self.saving = Saving::InFlight;
+        let saved = self.store.save(self.to_save());
+        ctx.spawn(saved.into_actor(self).map(|saved, allocator, ctx| {
+            allocator.note_saved(saved);
+            if std::mem::replace(&mut allocator.saving, Saving::Idle) == Saving::InFlightAndOutdated {
+                allocator.save(ctx);
+            } else if allocator.stopping {
+                ctx.stop();
+            }
+        }));
+    }
+
+    fn note_saved(&mut self, saved: Result<(), StateError>) {
+        let now = Instant::now();
+        match saved {
+            Ok(()) => {
+                if let Some(ended) = self.save_trouble.succeeded(now) {
+                    info!(self.log, "assignments are saved again"; "lasted_ms" => ended.lasted.as_millis() as u64);
+                }
+            }
+            Err(trouble) => {
+                if self.save_trouble.failed(trouble.kind(), now) {
+                    error!(self.log, "assignments cannot be saved, a restart would not know them";
+                        "kind" => trouble.kind(), "error" => %trouble);
+                }
+            }
+        }
+    }
+
+    fn to_save(&self) -> SavedState {
+        let now = self.started.elapsed();
+        let mappings = self.pools.iter().map(|pool| pool.to_save(now));
+        SavedState { revision: self.revision, mappings: mappings.collect() }
+    }
+}
+
+/// Says of each slot what became of it, and of each container that it is not mapped and why; once.
+fn log_differences(log: &Logger, old: Option<&Plan>, new: &Plan) {
+    for (position, plan) in new.mappings.iter().enumerate() {
+        let service = plan.mapping.service.to_string();
+        let log = log.new(slog::o!("service" => service, "revision" => new.revision));
+        let none = (BTreeMap::new(), BTreeMap::new());
+        let before = old.and_then(|old| old.mappings.get(position));
+        let (old_slots, old_unmapped) = before.map_or((&none.0, &none.1), |b| (&b.slots, &b.unmapped));
+        for (slot, freed) in old_slots.iter().filter(|(slot, _)| !plan.slots.contains_key(slot)) {
+            info!(log, "slot freed"; "port" => plan.port(*slot), "container" => &freed.name, "uuid" => &freed.uuid);
+        }
+        for (slot, occupant) in plan.slots.iter().filter(|(slot, new)| old_slots.get(slot) != Some(new)) {
+            info!(log, "slot assigned"; "port" => plan.port(*slot), "container" => &occupant.name,
+                "uuid" => &occupant.uuid, "address" => %occupant.address,
+                "replaces" => old_slots.get(slot).map(|old| &old.uuid));
+        }
+        for (uuid, reason) in plan.unmapped.iter().filter(|(uuid, new)| old_unmapped.get(*uuid) != Some(new))
+        {
+            if reason.needs_mending() {
+                warn!(log, "container not mapped"; "uuid" => uuid, "kind" => reason.kind(), "reason" => %reason);
+            } else {
+                info!(log, "container not mapped"; "uuid" => uuid, "kind" => reason.kind(), "reason" => %reason);
+            }
+        }
+    }
+}
+
+impl<S: StateStore> Actor for PortAllocator<S> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(METADATA_GRACE, Self::serve_from_memory);
+    }
+}
+
+impl<S: StateStore> Handler<ServiceChanged> for PortAllocator<S> {
+    type Result = ();
+
+    fn handle(&mut self, ServiceChanged { service, snapshot }: ServiceChanged, ctx: &mut Context<Self>) {
+        for pool in self.pools.iter_mut().filter(|pool| *pool.service() == service) {
+            pool.take(Arc::clone(&snapshot));
+        }
+        self.reassign(ctx);
+    }
+}
+
+impl<S: StateStore> Handler<Shutdown> for PortAllocator<S> {
+    type Result = ();
+
+    /// What is being saved is saved to its end.
+    fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.stopping = true;
+        if self.saving == Saving::Idle {
+            ctx.stop();
+        }
+    }
+}

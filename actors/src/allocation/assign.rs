@@ -1,0 +1,166 @@
+//! Rules 2 to 6: from what the metadata says and who had which slot to who has which slot.
+//!
+//! A pure function. The order of the containers has no influence beyond their age, which is part of them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    Occupant, Unmapped,
+    eligibility::{Eligible, split},
+};
+use crate::metadata::{Container, ServiceIndex};
+
+/// What is remembered from one snapshot to the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assignments {
+    /// Who is on which slot.
+    pub slots: BTreeMap<u16, Occupant>,
+    /// Who was on a slot that is free now, and how long it is kept for it.
+    pub tombstones: BTreeMap<u16, Tombstone>,
+    /// Who is on no slot, and why, by container uuid.
+    pub unmapped: BTreeMap<String, Unmapped>,
+}
+
+/// A slot that was freed a moment ago. Containers without an index stay away from it, so that a client of
+/// the old container does not land on another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// Who had the slot.
+    pub uuid: String,
+    /// When it ends, on the same clock as `now`.
+    pub until: Duration,
+}
+
+/// What the operator decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// The number of slots.
+    pub pool_size: u16,
+    /// Whether loopback addresses are containers.
+    pub allow_loopback: bool,
+    /// How long a freed slot stays a tombstone.
+    pub tombstone: Duration,
+}
+
+/// Assigns slots to `containers` (oldest first), given who had which before. `now` is on any clock that only
+/// goes forward.
+pub fn assign(containers: &[Container], previous: &Assignments, rules: Rules, now: Duration) -> Assignments {
+    let (eligible, unmapped) = split(containers, rules.allow_loopback);
+    let mut pool = Pool { slots: BTreeMap::new(), unmapped, rules };
+    let unindexed = pool.place_by_index(&eligible);
+    let newcomers = pool.keep_places(unindexed, previous, now);
+    let tombstones = pool.tombstones(previous, now);
+    pool.place_newcomers(newcomers, &tombstones);
+    let slots: BTreeMap<_, _> = pool.slots.into_iter().map(|(slot, e)| (slot, occupant(e))).collect();
+    let tombstones = tombstones.into_iter().filter(|(slot, _)| !slots.contains_key(slot)).collect();
+    Assignments { slots, tombstones, unmapped: pool.unmapped }
+}
+
+impl Assignments {
+    /// When the passing of time alone may change the result: a container waits for a tombstone to end.
+    pub fn next_change(&self) -> Option<Duration> {
+        let waits = self.unmapped.values().any(|reason| matches!(reason, Unmapped::NoFreeSlot { .. }));
+        if waits { self.tombstones.values().map(|tombstone| tombstone.until).min() } else { None }
+    }
+}
+
+struct Pool<'a> {
+    slots: BTreeMap<u16, Eligible<'a>>,
+    unmapped: BTreeMap<String, Unmapped>,
+    rules: Rules,
+}
+
+impl<'a> Pool<'a> {
+    /// Rules 2, 4 and 5. All hosts see the same index, so they agree without talking to each other; of two
+    /// that have the same one, the newest wins. Gives back those without a usable index.
+    fn place_by_index(&mut self, eligible: &[Eligible<'a>]) -> Vec<Eligible<'a>> {
+        let mut unindexed = Vec::new();
+        for candidate in eligible {
+            let uuid = &candidate.container.uuid;
+            let ServiceIndex::Numbered(index) = candidate.container.index else {
+                unindexed.push(*candidate);
+                continue;
+            };
+            match u16::try_from(index.get() - 1).ok().filter(|slot| *slot < self.rules.pool_size) {
+                // Oldest come first, so whoever is there already is older.
+                Some(slot) => {
+                    if let Some(older) = self.slots.insert(slot, *candidate) {
+                        let superseded = Unmapped::Superseded { newer: uuid.clone() };
+                        self.unmapped.insert(older.container.uuid.clone(), superseded);
+                    }
+                }
+                None => {
+                    let outside =
+                        Unmapped::OutsidePool { index: index.get(), pool_size: self.rules.pool_size };
+                    self.unmapped.insert(uuid.clone(), outside);
+                }
+            }
+        }
+        unindexed
+    }
+
+    /// Rule 3, first half: the slot it already has, or had a moment ago. A container with an index is
+    /// stronger, since the other hosts see that index too. Gives back those that have no slot yet.
+    fn keep_places(
+        &mut self,
+        unindexed: Vec<Eligible<'a>>,
+        previous: &Assignments,
+        now: Duration,
+    ) -> Vec<Eligible<'a>> {
+        let had = previous.slots.iter().map(|(slot, occupant)| (occupant.uuid.as_str(), *slot));
+        let had_lately = live(&previous.tombstones, now).map(|(slot, t)| (t.uuid.as_str(), slot));
+        let places: BTreeMap<&str, u16> = had_lately.chain(had).collect();
+        let mut newcomers = Vec::new();
+        for candidate in unindexed {
+            let place = places.get(candidate.container.uuid.as_str()).copied();
+            match place.filter(|slot| *slot < self.rules.pool_size && !self.slots.contains_key(slot)) {
+                Some(slot) => drop(self.slots.insert(slot, candidate)),
+                None => newcomers.push(candidate),
+            }
+        }
+        newcomers
+    }
+
+    /// Rule 6 and the tombstones of rule 3: whoever lost a slot just now leaves one.
+    fn tombstones(&self, previous: &Assignments, now: Duration) -> BTreeMap<u16, Tombstone> {
+        let until = now + self.rules.tombstone;
+        let freed = previous
+            .slots
+            .iter()
+            .map(|(slot, occupant)| (*slot, Tombstone { uuid: occupant.uuid.clone(), until }));
+        let standing = live(&previous.tombstones, now).map(|(slot, t)| (slot, t.clone()));
+        standing
+            .chain(freed)
+            .filter(|(slot, tombstone)| {
+                *slot < self.rules.pool_size && !self.slots.contains_key(slot) && tombstone.until > now
+            })
+            .collect()
+    }
+
+    /// Rule 3, second half: the oldest first, each on the lowest slot that is free and no tombstone.
+    fn place_newcomers(&mut self, newcomers: Vec<Eligible<'a>>, tombstones: &BTreeMap<u16, Tombstone>) {
+        let taken =
+            |slots: &BTreeMap<u16, _>, slot: &u16| slots.contains_key(slot) || tombstones.contains_key(slot);
+        let mut lowest = 0;
+        for newcomer in newcomers {
+            while lowest < self.rules.pool_size && taken(&self.slots, &lowest) {
+                lowest += 1;
+            }
+            if lowest < self.rules.pool_size {
+                self.slots.insert(lowest, newcomer);
+            } else {
+                let none_free = Unmapped::NoFreeSlot { pool_size: self.rules.pool_size };
+                self.unmapped.insert(newcomer.container.uuid.clone(), none_free);
+            }
+        }
+    }
+}
+
+fn live(tombstones: &BTreeMap<u16, Tombstone>, now: Duration) -> impl Iterator<Item = (u16, &Tombstone)> {
+    tombstones.iter().filter(move |(_, t)| t.until > now).map(|(slot, t)| (*slot, t))
+}
+
+fn occupant(eligible: Eligible<'_>) -> Occupant {
+    let Eligible { container, address } = eligible;
+    Occupant { uuid: container.uuid.clone(), name: container.name.clone(), address }
+}

@@ -1,0 +1,65 @@
+//! Rule 1: which containers can be mapped at all.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use super::Unmapped;
+use crate::metadata::Container;
+
+/// A container that can be mapped, and where it is reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Eligible<'a> {
+    pub(super) container: &'a Container,
+    pub(super) address: IpAddr,
+}
+
+/// Splits `containers`, which come oldest first, into those that can be mapped (same order) and the others.
+pub(super) fn split(
+    containers: &[Container],
+    allow_loopback: bool,
+) -> (Vec<Eligible<'_>>, BTreeMap<String, Unmapped>) {
+    let mut unmapped = BTreeMap::new();
+    let mut by_address: BTreeMap<IpAddr, Eligible<'_>> = BTreeMap::new();
+    for container in containers {
+        match address_of(container, allow_loopback) {
+            Ok(address) => {
+                // Two containers at one address are one too many: the older one's address was given away, or
+                // both run in the host's network, where only one can hold the port. Oldest come first.
+                if let Some(older) = by_address.insert(address, Eligible { container, address }) {
+                    let newer = container.uuid.clone();
+                    unmapped.insert(older.container.uuid.clone(), Unmapped::AddressTaken { address, newer });
+                }
+            }
+            Err(reason) => drop(unmapped.insert(container.uuid.clone(), reason)),
+        }
+    }
+    let is_eligible = |c: &&Container| !unmapped.contains_key(&c.uuid);
+    let mut eligible: BTreeMap<&str, Eligible<'_>> =
+        by_address.into_values().map(|e| (e.container.uuid.as_str(), e)).collect();
+    let eligible =
+        containers.iter().filter(is_eligible).filter_map(|c| eligible.remove(c.uuid.as_str())).collect();
+    (eligible, unmapped)
+}
+
+fn address_of(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
+    if container.uuid.is_empty() {
+        return Err(Unmapped::NoIdentity);
+    }
+    if let Some(state) = container.state.as_deref().filter(|state| !can_serve(state)) {
+        return Err(Unmapped::NotRunning { state: state.to_owned() });
+    }
+    let primary_ip = container.primary_ip.as_deref().ok_or(Unmapped::NoAddress)?;
+    let bad = || Unmapped::BadAddress { primary_ip: primary_ip.to_owned() };
+    // An IPv4-mapped IPv6 address is the IPv4 address in disguise, loopback included.
+    let address = primary_ip.parse::<IpAddr>().map_err(|_| bad())?.to_canonical();
+    if address.is_unspecified() {
+        return Err(bad());
+    }
+    if address.is_loopback() && !allow_loopback {
+        return Err(Unmapped::Loopback { address });
+    }
+    Ok(address)
+}
+
+fn can_serve(state: &str) -> bool {
+    matches!(state, "running" | "starting" | "restarting") || state.starts_with("updating-")
+}

@@ -1,0 +1,14 @@
+//! The second stage: who gets which port.
+
+mod allocator;
+mod assign;
+mod eligibility;
+mod plan;
+mod pool;
+mod state_file;
+
+pub use allocator::{AllocatorSettings, PortAllocator};
+pub use assign::{Assignments, Rules, Tombstone, assign};
+pub use plan::{MappingPlan, Occupant, Plan, Unmapped};
+pub use pool::plan_once;
+pub use state_file::{SavedMapping, SavedState, SavedTombstone, StateError, StateFile, StateStore};

@@ -1,0 +1,151 @@
+//! What is to be: every mapping's slots, who is on them, and who is not and why.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::mapping::Mapping;
+
+/// All mappings at one moment, in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Grows with every plan that differs from its predecessor.
+    pub revision: u64,
+    /// In the order of the settings.
+    pub mappings: Vec<MappingPlan>,
+}
+
+/// One mapping's part of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingPlan {
+    /// What the operator asked for.
+    pub mapping: Mapping,
+    /// The number of slots, from 1 up; the pool does not run past port 65535.
+    pub pool_size: u16,
+    /// Who is on which slot.
+    pub slots: BTreeMap<u16, Occupant>,
+    /// Who is on none, and why, by container uuid.
+    pub unmapped: BTreeMap<String, Unmapped>,
+}
+
+/// The container on a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occupant {
+    /// Its identity.
+    pub uuid: String,
+    /// Its name, for people.
+    pub name: String,
+    /// Where it is reached.
+    pub address: IpAddr,
+}
+
+/// Why a container is not mapped.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unmapped {
+    /// It has no uuid, external id or name.
+    #[error("it has no uuid")]
+    NoIdentity,
+    /// Its state is none of those that can serve.
+    #[error("its state is {state:?}")]
+    NotRunning {
+        /// The state.
+        state: String,
+    },
+    /// It has no address (yet).
+    #[error("it has no primary_ip")]
+    NoAddress,
+    /// Its address cannot be a container's.
+    #[error("its primary_ip {primary_ip:?} is no usable IP address")]
+    BadAddress {
+        /// The address as the metadata has it.
+        primary_ip: String,
+    },
+    /// A loopback address leads to this host itself.
+    #[error("its primary_ip {address} is a loopback address; ALLOW_LOOPBACK=true would map it")]
+    Loopback {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A newer container has the same address, so this one cannot be reached there.
+    #[error("its address {address} belongs to the newer container {newer:?}")]
+    AddressTaken {
+        /// The address.
+        address: IpAddr,
+        /// The uuid of the container that has it.
+        newer: String,
+    },
+    /// A newer container has the same index.
+    #[error("the newer container {newer:?} has the same index")]
+    Superseded {
+        /// The uuid of the container that has the slot.
+        newer: String,
+    },
+    /// Its index leads past the end of the pool.
+    #[error("its index {index} is outside of the pool of {pool_size}; a larger PORT_COUNT would map it")]
+    OutsidePool {
+        /// The index.
+        index: u64,
+        /// The pool's size.
+        pool_size: u16,
+    },
+    /// It has no index, and every slot is taken or a tombstone.
+    #[error("no slot of the pool of {pool_size} is free; a larger PORT_COUNT would map it")]
+    NoFreeSlot {
+        /// The pool's size.
+        pool_size: u16,
+    },
+}
+
+impl Unmapped {
+    /// The bounded label for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoIdentity => "no_identity",
+            Self::NotRunning { .. } => "not_running",
+            Self::NoAddress => "no_address",
+            Self::BadAddress { .. } => "bad_address",
+            Self::Loopback { .. } => "loopback",
+            Self::AddressTaken { .. } => "address_taken",
+            Self::Superseded { .. } => "superseded",
+            Self::OutsidePool { .. } => "outside_pool",
+            Self::NoFreeSlot { .. } => "no_free_slot",
+        }
+    }
+
+    /// Whether a person has to mend something: the rest comes and goes in a service's normal life.
+    pub fn needs_mending(&self) -> bool {
+        match self {
+            Self::NotRunning { .. } | Self::NoAddress | Self::Superseded { .. } => false,
+            Self::NoIdentity
+            | Self::BadAddress { .. }
+            | Self::Loopback { .. }
+            | Self::AddressTaken { .. }
+            | Self::OutsidePool { .. }
+            | Self::NoFreeSlot { .. } => true,
+        }
+    }
+}
+
+impl MappingPlan {
+    /// The port of a slot of this pool.
+    pub fn port(&self, slot: u16) -> u16 {
+        self.mapping.base_port.get().saturating_add(slot)
+    }
+}
+
+impl Plan {
+    /// Every port of every pool, with the backend that it leads to or `None` where it is to refuse.
+    pub fn routes(&self) -> impl Iterator<Item = (u16, Option<SocketAddr>)> + '_ {
+        self.mappings.iter().flat_map(|plan| {
+            (0..plan.pool_size).map(|slot| {
+                let backend = plan.slots.get(&slot);
+                let backend = backend.map(|o| SocketAddr::new(o.address, plan.mapping.backend_port.get()));
+                (plan.port(slot), backend)
+            })
+        })
+    }
+}

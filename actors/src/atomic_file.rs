@@ -1,0 +1,77 @@
+//! Replacing a file so that a reader, or a crash, finds either the old content or the new.
+
+use std::{
+    fs::{File, Permissions},
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use tempfile::{Builder, NamedTempFile};
+
+/// Files may be read by the owner's group (for whoever looks after the host), never by others.
+const MODE: u32 = 0o640;
+
+/// New content for a file, complete and on disk beside it, but not yet in its place.
+///
+/// Dropping it removes it.
+pub(crate) struct Staged {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+/// Writes `content` beside `target` and syncs it.
+pub(crate) fn stage(target: &Path, content: &[u8]) -> io::Result<Staged> {
+    let mut file = Builder::new()
+        .prefix(".new-")
+        .permissions(Permissions::from_mode(MODE))
+        .tempfile_in(folder_of(target))?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    Ok(Staged { file, target: target.to_owned() })
+}
+
+impl Staged {
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Puts the content in its place. The folder is synced too: until then a power cut may undo the rename.
+    pub(crate) fn commit(self) -> io::Result<()> {
+        self.file.persist(&self.target).map_err(|error| error.error)?;
+        File::open(folder_of(&self.target))?.sync_all()
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or_else(|| Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_old_content_stands_until_the_commit_and_nothing_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("file");
+        stage(&target, b"old").unwrap().commit().unwrap();
+        let staged = stage(&target, b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert_eq!(fs::read(staged.path()).unwrap(), b"new");
+        staged.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        drop(stage(&target, b"dropped").unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn others_cannot_read_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("file");
+        stage(&target, b"x").unwrap().commit().unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777 & !MODE, 0);
+    }
+}

@@ -1,0 +1,137 @@
+//! Replacing HAProxy's configuration file, once HAProxy itself has found no fault with the new one.
+
+use std::{
+    fs,
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{io::AsyncReadExt, process::Command};
+
+use crate::{atomic_file, children::Children, haproxy::CLI_SOCKET_VARIABLE};
+
+/// HAProxy checks 10,000 ports in well under a second.
+const CHECK_LIMIT: Duration = Duration::from_secs(30);
+/// HAProxy's words beyond this many characters add nothing.
+const LONGEST_WORDS: usize = 2000;
+
+/// Where configurations go.
+pub trait ConfigStore: 'static {
+    /// Replaces the file by `text`. On any error the file stays what it was: the last good one.
+    fn replace(&self, text: String) -> impl Future<Output = Result<(), WriteError>> + 'static;
+}
+
+/// Why the file was not replaced.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// HAProxy finds fault with it. Trying again would not help.
+    #[error("HAProxy rejects it: {words}; it is kept as {}", .kept_as.display())]
+    Rejected {
+        /// HAProxy's own words.
+        words: String,
+        /// Where a person can look at it.
+        kept_as: PathBuf,
+    },
+    /// HAProxy could not be asked.
+    #[error("{} -c cannot be run: {source}", .haproxy.display())]
+    Check {
+        /// The binary.
+        haproxy: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The file system refused.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+impl WriteError {
+    /// The bounded label for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Rejected { .. } => "rejected",
+            Self::Check { .. } => "check",
+            Self::Io { .. } => "io",
+        }
+    }
+}
+
+/// The file that HAProxy is started with, and the HAProxy that checks it.
+#[derive(Clone, Debug)]
+pub struct CheckedFile {
+    path: PathBuf,
+    haproxy: PathBuf,
+    children: Children,
+}
+
+impl CheckedFile {
+    /// The file `haproxy.cfg` in the folder `run_dir`.
+    pub fn in_folder(run_dir: &Path, haproxy: PathBuf, children: Children) -> Self {
+        Self { path: run_dir.join("haproxy.cfg"), haproxy, children }
+    }
+
+    async fn stage_check_commit(self, text: String) -> Result<(), WriteError> {
+        let io_error = |source| WriteError::Io { path: self.path.clone(), source };
+        let staged = blocking({
+            let path = self.path.clone();
+            move || atomic_file::stage(&path, text.as_bytes())
+        });
+        let staged = staged.await.map_err(io_error)?;
+        let output = tokio::time::timeout(CHECK_LIMIT, self.check(staged.path()))
+            .await
+            .unwrap_or_else(|elapsed| Err(io::Error::new(io::ErrorKind::TimedOut, elapsed)))
+            .map_err(|source| WriteError::Check { haproxy: self.haproxy.clone(), source })?;
+        if !output.status.success() {
+            let kept_as = self.path.with_extension("cfg.rejected");
+            fs::rename(staged.path(), &kept_as).map_err(io_error)?;
+            return Err(WriteError::Rejected { words: words(&output), kept_as });
+        }
+        blocking(move || staged.commit()).await.map_err(io_error)
+    }
+
+    /// The socket is only named: a check binds nothing.
+    async fn check(&self, candidate: &Path) -> io::Result<Output> {
+        let mut command = Command::new(&self.haproxy);
+        command
+            .arg("-c")
+            .arg("-f")
+            .arg(candidate)
+            .env(CLI_SOCKET_VARIABLE, self.path.with_file_name("check"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut haproxy = self.children.spawn(&mut command)?;
+        let mut stderr = Vec::new();
+        if let Some(mut pipe) = haproxy.child.stderr.take() {
+            pipe.read_to_end(&mut stderr).await?;
+        }
+        let status = haproxy.child.wait().await?;
+        Ok(Output { status, stdout: Vec::new(), stderr })
+    }
+}
+
+impl ConfigStore for CheckedFile {
+    fn replace(&self, text: String) -> impl Future<Output = Result<(), WriteError>> + 'static {
+        self.clone().stage_check_commit(text)
+    }
+}
+
+/// Syncing may take long on a slow disk, and all actors share this thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// What HAProxy said, on one line.
+fn words(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let words: String = lines.join(" | ").chars().take(LONGEST_WORDS).collect();
+    if words.is_empty() { format!("nothing, and {}", output.status) } else { words }
+}

@@ -1,0 +1,11 @@
+//! The third stage: HAProxy's configuration on disk, always that of the newest plan.
+
+mod checked_file;
+mod render;
+mod template;
+mod writer;
+
+pub use checked_file::{CheckedFile, ConfigStore, WriteError};
+pub use render::{HaproxyConfig, ListenSettings, RenderError, render};
+pub use template::{Template, TemplateError};
+pub use writer::{ConfigWriter, WriterSettings};

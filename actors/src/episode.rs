@@ -1,0 +1,62 @@
+//! A trouble that lasts: said once when it begins, once for each new kind, and once when it ends.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use tokio::time::Instant;
+
+/// Follows one source of trouble, so that a fault of an hour is two lines in the log, not thousands.
+#[derive(Debug, Default)]
+pub(crate) struct Episode {
+    current: Option<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    since: Instant,
+    failures: u64,
+    kinds: BTreeSet<&'static str>,
+}
+
+/// A trouble that is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// From the first failure to the first success.
+    pub(crate) lasted: Duration,
+    /// How often it failed.
+    pub(crate) failures: u64,
+}
+
+impl Episode {
+    /// Notes a failure; true when it is worth a line: the first one, or the first of its kind.
+    pub(crate) fn failed(&mut self, kind: &'static str, now: Instant) -> bool {
+        let current =
+            self.current.get_or_insert_with(|| Current { since: now, failures: 0, kinds: BTreeSet::new() });
+        current.failures += 1;
+        current.kinds.insert(kind)
+    }
+
+    /// Notes a success; tells of the trouble that it ends.
+    pub(crate) fn succeeded(&mut self, now: Instant) -> Option<Ended> {
+        let ended = self.current.take()?;
+        Some(Ended { lasted: now - ended.since, failures: ended.failures })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_said_once_and_the_end_tells_how_long_it_lasted() {
+        let start = Instant::now();
+        let mut episode = Episode::default();
+        assert_eq!(episode.succeeded(start), None);
+        assert!(episode.failed("unreachable", start));
+        assert!(!episode.failed("unreachable", start));
+        assert!(episode.failed("not_found", start));
+        assert!(!episode.failed("unreachable", start));
+        let lasted = Duration::from_secs(3);
+        assert_eq!(episode.succeeded(start + lasted), Some(Ended { lasted, failures: 4 }));
+        assert_eq!(episode.succeeded(start + lasted), None);
+    }
+}

@@ -1,0 +1,40 @@
+//! What becomes of HAProxies that an earlier stalls left behind.
+
+use std::{path::PathBuf, rc::Rc};
+
+use super::{
+    bring_up::is_answered_by,
+    process::Survivor,
+    runtime_api::{CliError, RuntimeApi},
+};
+
+/// What to do with a survivor.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is the newest that answers: it serves on.
+    Adopt,
+    /// It drains already, or a newer one serves.
+    Drain,
+    /// It holds the ports and answers nothing.
+    Kill,
+}
+
+/// Judges `survivors`, each with its socket.
+pub(super) async fn judge<A: RuntimeApi>(
+    api: Rc<A>,
+    mut survivors: Vec<(Survivor, PathBuf)>,
+) -> Vec<(Survivor, Verdict)> {
+    survivors.sort_by_key(|(survivor, _)| std::cmp::Reverse(survivor.generation));
+    let mut judged: Vec<(Survivor, Verdict)> = Vec::new();
+    for (survivor, socket) in survivors {
+        let is_first = judged.iter().all(|(_, verdict)| *verdict != Verdict::Adopt);
+        let verdict = match is_answered_by(api.as_ref(), &socket, survivor.pid).await {
+            Ok(true) if is_first => Verdict::Adopt,
+            // A draining HAProxy has closed its socket, or it was removed.
+            Ok(_) | Err(CliError::NotListening { .. }) => Verdict::Drain,
+            Err(_) => Verdict::Kill,
+        };
+        judged.push((survivor, verdict));
+    }
+    judged
+}

@@ -1,0 +1,93 @@
+//! HAProxy's own lines, in our log.
+//!
+//! Its pipes are always read: one that fills up stops HAProxy, runtime API included.
+
+use slog::{Level, Logger, crit, debug, error, info, warn};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+/// Logs every line of `pipe` until it ends.
+pub(super) async fn relog(pipe: impl AsyncRead + Unpin, stream: &'static str, log: Logger) {
+    let mut lines = BufReader::new(pipe).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        let line = String::from_utf8_lossy(&line);
+        let (level, text) = parse(line.trim_end());
+        if !text.is_empty() {
+            say(&log, level, stream, text);
+        }
+    }
+}
+
+/// slog wants the level of each place in the code to be a constant.
+fn say(log: &Logger, level: Level, stream: &str, text: &str) {
+    match level {
+        Level::Critical => crit!(log, "haproxy says"; "stream" => stream, "line" => text),
+        Level::Error => error!(log, "haproxy says"; "stream" => stream, "line" => text),
+        Level::Warning => warn!(log, "haproxy says"; "stream" => stream, "line" => text),
+        Level::Info => info!(log, "haproxy says"; "stream" => stream, "line" => text),
+        Level::Debug | Level::Trace => debug!(log, "haproxy says"; "stream" => stream, "line" => text),
+    }
+}
+
+/// Severity and text of a line, which is of syslog's short form (`<4>text`) from the log, or of the form
+/// `[WARNING]  (3111) : text` on stderr.
+fn parse(line: &str) -> (Level, &str) {
+    let (level, text) = syslog(line).or_else(|| console(line)).unwrap_or((Level::Info, line));
+    if is_echo(text) { (Level::Debug, text) } else { (level, text) }
+}
+
+fn syslog(line: &str) -> Option<(Level, &str)> {
+    let (severity, text) = line.strip_prefix('<')?.split_once('>')?;
+    let level = match severity.parse::<u8>().ok()? {
+        0..=2 => Level::Critical,
+        3 => Level::Error,
+        4 => Level::Warning,
+        5 | 6 => Level::Info,
+        _ => Level::Debug,
+    };
+    Some((level, text))
+}
+
+fn console(line: &str) -> Option<(Level, &str)> {
+    let (severity, rest) = line.strip_prefix('[')?.split_once(']')?;
+    let level = match severity {
+        "ALERT" => Level::Error,
+        "WARNING" => Level::Warning,
+        "NOTICE" => Level::Info,
+        _ => Level::Debug,
+    };
+    let text = rest.split_once(") : ").map_or(rest, |(_, text)| text);
+    Some((level, text.trim_start()))
+}
+
+/// HAProxy announces each port that it was told to close or open, as a warning: with a pool of 1000 that is
+/// a thousand warnings that say nothing is wrong.
+fn is_echo(text: &str) -> bool {
+    let is_stop = text.starts_with("Proxy ") && text.contains(" stopped (");
+    is_stop || ["Paused ", "Resumed ", "Stopping "].iter().any(|word| text.starts_with(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_carry_their_severity() {
+        assert_eq!(parse("<3>Server p5000/c is DOWN"), (Level::Error, "Server p5000/c is DOWN"));
+        assert_eq!(parse("[ALERT]    (3111) : config : bad"), (Level::Error, "config : bad"));
+        assert_eq!(
+            parse("[NOTICE]   (3111) : haproxy version is 2.6"),
+            (Level::Info, "haproxy version is 2.6")
+        );
+        assert_eq!(
+            parse("Thread 1 is about to kill the process"),
+            (Level::Info, "Thread 1 is about to kill the process")
+        );
+    }
+
+    #[test]
+    fn echoes_of_our_own_commands_are_for_debugging() {
+        assert_eq!(parse("<4>Paused proxy p5001."), (Level::Debug, "Paused proxy p5001."));
+        let stopped = "Proxy p5001 stopped (cumulated conns: FE: 0, BE: 0).";
+        assert_eq!(parse(&format!("[WARNING]  (3111) : {stopped}")), (Level::Debug, stopped));
+    }
+}

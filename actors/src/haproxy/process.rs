@@ -1,0 +1,250 @@
+//! HAProxy processes on this host: starting, finding, signalling and waiting for them.
+
+use std::{
+    fs, io,
+    net::IpAddr,
+    os::unix::fs::DirBuilderExt,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{LocalBoxFuture, join_all},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use slog::{Logger, o};
+use tokio::{process::Command, task::spawn_local};
+
+use super::{CLI_SOCKET_VARIABLE, Unbindable, output::relog, ports::unbindable};
+use crate::{children::Children, config::HaproxyConfig};
+
+/// How often a HAProxy that is no child of ours is looked at. A pidfd would tell at once, but hosts of
+/// Rancher 1.6 have kernels older than that (5.3).
+const ADOPTED_LOOK: Duration = Duration::from_millis(200);
+
+/// How long the lines of a HAProxy that has ended may take to arrive.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// A HAProxy to be started.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Its number, higher than that of every one before.
+    pub generation: u64,
+    /// Its configuration.
+    pub config: Arc<HaproxyConfig>,
+    /// The generation whose listening sockets it takes over.
+    pub inherit: Option<u64>,
+}
+
+/// A process that runs.
+pub struct Running {
+    /// Its process id.
+    pub pid: u32,
+    /// Resolves with a description of how it ended, in words for the log.
+    pub ended: LocalBoxFuture<'static, String>,
+}
+
+/// A HAProxy that an earlier stalls started.
+#[derive(Clone, Debug)]
+pub struct Survivor {
+    /// Its number.
+    pub generation: u64,
+    /// Its process id.
+    pub pid: u32,
+    /// What it was started with; `None` if that cannot be read.
+    pub config: Option<Arc<HaproxyConfig>>,
+}
+
+/// The host as the supervisor needs it.
+pub trait HaproxyHost: Unpin + 'static {
+    /// Starts a HAProxy. That it runs does not mean that it serves.
+    ///
+    /// # Errors
+    /// When its folder cannot be made or the binary cannot be started.
+    fn launch(&self, launch: &Launch) -> io::Result<Running>;
+
+    /// The HAProxies that run already. What is left of those that do not is removed.
+    ///
+    /// # Errors
+    /// When the processes of this host cannot be listed.
+    fn survivors(&self) -> io::Result<Vec<Survivor>>;
+
+    /// Follows a survivor to its end.
+    fn follow(&self, survivor: &Survivor) -> Running;
+
+    /// Where a generation's runtime API listens.
+    fn socket(&self, generation: u64) -> PathBuf;
+
+    /// Signals a process that has not been seen to end.
+    fn signal(&self, pid: u32, signal: Signal);
+
+    /// Removes a generation's socket: nobody is to talk to it any more.
+    fn retire(&self, generation: u64);
+
+    /// Removes all that is left of a generation that has ended.
+    fn forget(&self, generation: u64);
+
+    /// Those of `ports` that cannot be bound.
+    fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable>;
+}
+
+/// HAProxies as processes of this host.
+#[derive(Clone, Debug)]
+pub struct LocalHaproxy {
+    run_dir: PathBuf,
+    haproxy: PathBuf,
+    bind_address: Option<IpAddr>,
+    children: Children,
+    log: Logger,
+}
+
+impl LocalHaproxy {
+    /// The binary `haproxy`, with a folder for each generation below `run_dir`, listening on `bind_address`.
+    pub fn new(
+        run_dir: PathBuf,
+        haproxy: PathBuf,
+        bind_address: Option<IpAddr>,
+        children: Children,
+        log: Logger,
+    ) -> Self {
+        Self { run_dir, haproxy, bind_address, children, log }
+    }
+
+    fn folder(&self, generation: u64) -> PathBuf {
+        self.run_dir.join(format!("g{generation}"))
+    }
+
+    fn config_file(&self, generation: u64) -> PathBuf {
+        self.folder(generation).join("haproxy.cfg")
+    }
+
+    /// What [`HaproxyHost::survivors`] learns the configuration from.
+    fn record(&self, generation: u64) -> PathBuf {
+        self.folder(generation).join("config.json")
+    }
+
+    /// The folder comes before the process: whatever happens to stalls meanwhile, the process can be found.
+    fn prepare(&self, launch: &Launch) -> io::Result<()> {
+        let folder = self.folder(launch.generation);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        fs::write(self.config_file(launch.generation), &launch.config.text)?;
+        fs::write(self.record(launch.generation), serde_json::to_vec(launch.config.as_ref())?)
+    }
+
+    fn folders(&self) -> impl Iterator<Item = u64> {
+        let entries = fs::read_dir(&self.run_dir).into_iter().flatten().flatten();
+        entries.filter_map(|entry| generation_in(entry.file_name().to_str()?))
+    }
+
+    fn survivor(&self, pid: u32) -> Option<Survivor> {
+        let generation = self.generation_of(pid)?;
+        let record = fs::read(self.record(generation)).ok();
+        let config = record.and_then(|record| serde_json::from_slice(&record).ok()).map(Arc::new);
+        Some(Survivor { generation, pid, config })
+    }
+
+    /// Knows a HAProxy by the arguments it was started with, never by its name: it may run under another
+    /// one, and somebody may be looking at its configuration with a pager.
+    fn generation_of(&self, pid: u32) -> Option<u64> {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let arguments: Vec<_> = arguments.split(|byte| *byte == 0).collect();
+        arguments.windows(3).find_map(|window| match window {
+            [b"-db", b"-f", config] => {
+                let config = Path::new(std::str::from_utf8(config).ok()?);
+                let generation = generation_in(config.parent()?.file_name()?.to_str()?)?;
+                (config == self.config_file(generation)).then_some(generation)
+            }
+            _ => None,
+        })
+    }
+}
+
+fn generation_in(folder: &str) -> Option<u64> {
+    folder.strip_prefix('g')?.parse().ok()
+}
+
+impl HaproxyHost for LocalHaproxy {
+    fn launch(&self, launch: &Launch) -> io::Result<Running> {
+        self.prepare(launch)?;
+        let mut command = Command::new(&self.haproxy);
+        command.arg("-db").arg("-f").arg(self.config_file(launch.generation));
+        if let Some(predecessor) = launch.inherit {
+            command.arg("-x").arg(self.socket(predecessor));
+        }
+        command.env(CLI_SOCKET_VARIABLE, self.socket(launch.generation));
+        // A process group of its own: Ctrl-C in a terminal is for stalls, which lets HAProxy drain.
+        command.process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut haproxy = self.children.spawn(&mut command)?;
+        let pid = haproxy.pid;
+        let log = self.log.new(o!("generation" => launch.generation, "haproxy_pid" => pid));
+        let stdout = haproxy.child.stdout.take().map(|pipe| spawn_local(relog(pipe, "stdout", log.clone())));
+        let stderr = haproxy.child.stderr.take().map(|pipe| spawn_local(relog(pipe, "stderr", log)));
+        let ended = async move {
+            let status = haproxy.child.wait().await;
+            // Its last words tell why it ended; but its end counts even if somebody else holds the pipes.
+            let last_words = join_all(stdout.into_iter().chain(stderr));
+            let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
+            status.map_or_else(|error| error.to_string(), in_words)
+        };
+        Ok(Running { pid, ended: ended.boxed_local() })
+    }
+
+    fn survivors(&self) -> io::Result<Vec<Survivor>> {
+        let mut survivors = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+            survivors.extend(pid.and_then(|pid| self.survivor(pid)));
+        }
+        let has_ended = |generation: &u64| survivors.iter().all(|s| s.generation != *generation);
+        self.folders().filter(has_ended).for_each(|generation| self.forget(generation));
+        Ok(survivors)
+    }
+
+    fn follow(&self, survivor: &Survivor) -> Running {
+        let Survivor { generation, pid, .. } = *survivor;
+        let this = self.clone();
+        let ended = async move {
+            while this.generation_of(pid) == Some(generation) {
+                tokio::time::sleep(ADOPTED_LOOK).await;
+            }
+            String::from("status unknown, it was no child of ours")
+        };
+        Running { pid, ended: ended.boxed_local() }
+    }
+
+    fn socket(&self, generation: u64) -> PathBuf {
+        self.folder(generation).join("cli")
+    }
+
+    fn signal(&self, pid: u32, signal: Signal) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            // It may have ended in this very moment; its end is noticed elsewhere.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    fn retire(&self, generation: u64) {
+        let _ = fs::remove_file(self.socket(generation));
+    }
+
+    fn forget(&self, generation: u64) {
+        let _ = fs::remove_dir_all(self.folder(generation));
+    }
+
+    fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {
+        unbindable(self.bind_address, ports)
+    }
+}
+
+fn in_words(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}

@@ -1,0 +1,250 @@
+//! HAProxy's runtime API: the command line on its stats socket (management.txt, section 9.3).
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
+
+/// HAProxy 3.2 and later reject a line of 16 kB and more.
+const LONGEST_LINE: usize = 8 * 1024;
+/// A healthy HAProxy answers within milliseconds.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// How HAProxy says that a toggle had been made before.
+const ALREADY: &str = "All sockets are already";
+
+/// A command, made of constants and port numbers only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// General facts; of interest here is the pid of the process that answers.
+    ShowInfo,
+    /// Release the frontend's port: connections to it are refused, established ones live on.
+    DisableFrontend(u16),
+    /// Listen on the frontend's port again.
+    EnableFrontend(u16),
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShowInfo => f.write_str("show info"),
+            Self::DisableFrontend(port) => write!(f, "disable frontend p{port}"),
+            Self::EnableFrontend(port) => write!(f, "enable frontend p{port}"),
+        }
+    }
+}
+
+impl Command {
+    /// A toggle answers nothing, or that there was nothing to do.
+    fn succeeded(self, reply: &str) -> bool {
+        match self {
+            Self::ShowInfo => !reply.is_empty(),
+            Self::DisableFrontend(_) | Self::EnableFrontend(_) => {
+                reply.is_empty() || reply.starts_with(ALREADY)
+            }
+        }
+    }
+}
+
+/// Why commands were not, or not all, carried out.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// Nobody listens on the socket.
+    #[error("{}: nobody listens: {source}", .socket.display())]
+    NotListening {
+        /// The socket.
+        socket: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The connection broke.
+    #[error("{}: {source}", .socket.display())]
+    Io {
+        /// The socket.
+        socket: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// No complete answer in time: HAProxy is stopped or overloaded.
+    #[error("{}: no complete answer within {} ms", .socket.display(), .limit.as_millis())]
+    TimedOut {
+        /// The socket.
+        socket: PathBuf,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// HAProxy refused a command; those after it in the same batch were carried out all the same.
+    #[error("{}: {command}: {reply}", .socket.display())]
+    Refused {
+        /// The socket.
+        socket: PathBuf,
+        /// The command.
+        command: Command,
+        /// HAProxy's words; none when the reply is missing.
+        reply: String,
+    },
+}
+
+/// Something that carries out commands.
+pub trait RuntimeApi: 'static {
+    /// Carries out `commands` in order on the HAProxy behind `socket`; gives one reply for each.
+    ///
+    /// # Errors
+    /// The first trouble. Commands before it, and after it in the same batch, may have been carried out.
+    fn run(
+        &self,
+        socket: PathBuf,
+        commands: Vec<Command>,
+    ) -> impl Future<Output = Result<Vec<String>, CliError>> + 'static;
+}
+
+/// The runtime API over its Unix socket, with a connection of its own for each batch of commands: one that
+/// stays open would keep a draining HAProxy alive.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UnixSocketApi;
+
+impl RuntimeApi for UnixSocketApi {
+    fn run(
+        &self,
+        socket: PathBuf,
+        commands: Vec<Command>,
+    ) -> impl Future<Output = Result<Vec<String>, CliError>> + 'static {
+        run(socket, commands)
+    }
+}
+
+async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, CliError> {
+    let mut all = Vec::with_capacity(commands.len());
+    for batch in batches(&commands) {
+        let answer = match tokio::time::timeout(ANSWER_LIMIT, ask(&socket, &batch.line)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(source)) => return Err(io_error(socket, source)),
+            Err(_) => return Err(CliError::TimedOut { socket, limit: ANSWER_LIMIT }),
+        };
+        let mut replies = replies(&answer);
+        for command in batch.commands {
+            match replies.next() {
+                Some(reply) if command.succeeded(&reply) => all.push(reply),
+                reply => {
+                    let reply = reply.unwrap_or_default();
+                    return Err(CliError::Refused { socket, command: *command, reply });
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+async fn ask(socket: &Path, line: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket).await?;
+    stream.write_all(line.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+fn io_error(socket: PathBuf, source: io::Error) -> CliError {
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            CliError::NotListening { socket, source }
+        }
+        _ => CliError::Io { socket, source },
+    }
+}
+
+struct Batch<'a> {
+    line: String,
+    commands: &'a [Command],
+}
+
+/// Packs commands into as few lines as their limit allows.
+fn batches(commands: &[Command]) -> impl Iterator<Item = Batch<'_>> {
+    let mut rest = commands;
+    std::iter::from_fn(move || {
+        let mut line = rest.first()?.to_string();
+        let mut count = 1;
+        for command in &rest[1..] {
+            let text = command.to_string();
+            if line.len() + text.len() + "; \n".len() > LONGEST_LINE {
+                break;
+            }
+            line.push_str("; ");
+            line.push_str(&text);
+            count += 1;
+        }
+        line.push('\n');
+        let (commands, later) = rest.split_at(count);
+        rest = later;
+        Some(Batch { line, commands })
+    })
+}
+
+/// Splits an answer: each reply ends with an empty line, and may be nothing but that.
+fn replies(answer: &str) -> impl Iterator<Item = String> + '_ {
+    let mut lines = answer.lines();
+    std::iter::from_fn(move || {
+        let mut reply: Vec<&str> = Vec::new();
+        loop {
+            match lines.next() {
+                Some("") => return Some(reply.join("\n")),
+                Some(line) => reply.push(line),
+                None => return (!reply.is_empty()).then(|| reply.join("\n")),
+            }
+        }
+    })
+}
+
+/// The pid in the reply to [`Command::ShowInfo`].
+pub(super) fn pid_in(show_info: &str) -> Option<u32> {
+    show_info.lines().find_map(|line| line.strip_prefix("Pid: ")?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn replies_are_matched_to_commands_by_the_empty_line_that_ends_each() {
+        let answer = "\nNo such frontend.\n\nName: HAProxy\nPid: 3111\n\n\n";
+        let replies: Vec<_> = replies(answer).collect();
+        assert_eq!(replies, ["", "No such frontend.", "Name: HAProxy\nPid: 3111", ""]);
+        assert_eq!(pid_in(&replies[2]), Some(3111));
+    }
+
+    #[test]
+    fn a_toggle_that_was_made_before_succeeds() {
+        assert!(Command::DisableFrontend(1).succeeded(""));
+        assert!(Command::DisableFrontend(1).succeeded("All sockets are already disabled."));
+        assert!(!Command::DisableFrontend(1).succeeded("No such frontend."));
+    }
+
+    proptest! {
+        #[test]
+        fn batches_keep_the_order_and_the_line_limit(count in 0..2000_u16) {
+            let commands: Vec<_> = (0..count).map(Command::DisableFrontend).collect();
+            let mut unpacked = Vec::new();
+            for batch in batches(&commands) {
+                prop_assert!(batch.line.len() <= LONGEST_LINE && batch.line.ends_with('\n'));
+                prop_assert_eq!(batch.line.trim_end().split("; ").count(), batch.commands.len());
+                unpacked.extend_from_slice(batch.commands);
+            }
+            prop_assert_eq!(unpacked, commands);
+        }
+
+        #[test]
+        fn any_answer_is_split(answer: String) {
+            let _ = replies(&answer).count();
+            let _ = pid_in(&answer);
+        }
+    }
+}

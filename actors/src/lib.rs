@@ -1,0 +1,30 @@
+//! The stages of stalls, in the order in which the data passes them:
+//!
+//! ```text
+//! Rancher metadata ──> MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──> ConfigWriter
+//!                                                               │                            │
+//!                                                          PlanChanged                 ConfigWritten
+//!                                                               └──────> HaproxySupervisor <─┘──> HAProxy
+//! ```
+//!
+//! Each folder holds one stage: the actor, the pure core that it calls and the adapter that it drives.
+//! Cores know no I/O, clock or randomness; adapters stand behind a trait, so that every actor also runs
+//! in virtual time against fakes.
+#![forbid(unsafe_code)]
+
+pub mod allocation;
+pub mod config;
+
+pub mod haproxy;
+pub mod link;
+pub mod mapping;
+pub mod messages;
+pub mod metadata;
+
+mod atomic_file;
+mod backoff;
+mod children;
+mod episode;
+mod outbox;
+
+pub use children::Children;

@@ -1,0 +1,47 @@
+//! What the operator asks for: which service's containers go to which run of ports.
+
+use std::{fmt, num::NonZeroU16, ops::RangeInclusive};
+
+use serde::{Deserialize, Serialize};
+
+/// The size of a pool when neither the settings nor the published ports say one.
+pub const DEFAULT_PORT_COUNT: u16 = 64;
+
+/// Where a service stands in the metadata tree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServiceRef {
+    /// The stack's name; `None` is the stack that stalls itself runs in.
+    pub stack: Option<String>,
+    /// The service's name within its stack.
+    pub service: String,
+}
+
+impl fmt::Display for ServiceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.stack {
+            Some(stack) => write!(f, "{stack}/{}", self.service),
+            None => f.write_str(&self.service),
+        }
+    }
+}
+
+/// One service's containers on one run of ports: slot *k* (from 0) is port `base_port + k`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mapping {
+    /// The service whose containers are mapped.
+    pub service: ServiceRef,
+    /// The port that each container listens on.
+    pub backend_port: NonZeroU16,
+    /// The port of slot 0.
+    pub base_port: NonZeroU16,
+    /// How many ports the pool has; `None` leaves it to what stalls' own service publishes.
+    pub port_count: Option<NonZeroU16>,
+}
+
+impl Mapping {
+    /// The ports of a pool of `count` slots, cut off at 65535.
+    pub fn pool(&self, count: u16) -> RangeInclusive<u16> {
+        let base = self.base_port.get();
+        base..=base.saturating_add(count.saturating_sub(1))
+    }
+}

@@ -1,0 +1,68 @@
+//! What the actors tell each other.
+//!
+//! Every message carries full state, never a difference: the newest replaces all older ones, so losing or
+//! skipping one is harmless. Between two actors messages keep their order.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use actix::Message;
+
+use crate::{allocation::Plan, config::HaproxyConfig, mapping::ServiceRef, metadata::Snapshot};
+
+/// `MetadataPoller` → `PortAllocator`: what the metadata now says of one service.
+///
+/// Sent once after the start and then only when something that matters to us differs. A fault of the
+/// metadata server sends nothing.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ServiceChanged {
+    /// The service that the snapshot is of.
+    pub service: ServiceRef,
+    /// Its containers, and what stalls' own service publishes.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// `PortAllocator` → `ConfigWriter` and `HaproxySupervisor`: who is to be on which port.
+///
+/// Revisions only grow, also across restarts as long as the state file lives.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct PlanChanged(pub Arc<Plan>);
+
+/// `ConfigWriter` → `HaproxySupervisor`: the newest configuration that HAProxy accepted is on disk.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ConfigWritten {
+    /// What the file says.
+    pub config: Arc<HaproxyConfig>,
+    /// The newest plan revision that the writer has dealt with. It exceeds the configuration's own
+    /// revision when later plans could not be written; then this configuration is the best there is.
+    pub covers: u64,
+}
+
+/// `HaproxySupervisor` → `ConfigWriter`: leave these ports out of the file, since they cannot be bound.
+///
+/// The full set each time; an empty one withholds nothing. Answered by a `ConfigWritten` whose
+/// configuration withholds those of them that the plan has.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct WithholdPorts(pub BTreeSet<u16>);
+
+/// The system → every actor: finish what is under way and stop. The end of the actor is the answer.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Shutdown {
+    /// What becomes of HAProxy.
+    pub haproxy: Leave,
+}
+
+/// What a stopping `HaproxySupervisor` does with the running HAProxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Stop listening, let connections drain for the time that the settings allow, then end it.
+    Drained,
+    /// End it at once, cutting its connections.
+    Cut,
+    /// Let it serve on. The next stalls adopts it, so an internal fault does not become an outage.
+    Serving,
+}

@@ -1,0 +1,160 @@
+//! Asking the metadata server over HTTP.
+
+use std::{future::Future, time::Duration};
+
+use awc::{Client, ClientResponse, error::PayloadError, error::SendRequestError, http::StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::{MetadataFault, document::parse_version};
+use crate::mapping::ServiceRef;
+
+/// What may stand in a path segment or query value as it is (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The server looks at the end of a long poll only on a grid of 5 s (rancher-metadata, `versionHandler`).
+const LONG_POLL_GRID: Duration = Duration::from_secs(5);
+
+/// Where metadata comes from. All answers are owned, so that a caller keeps nothing borrowed while it waits.
+pub trait MetadataSource: 'static {
+    /// The version of the data: at once when `known` is `None` or no longer true, else as soon as it
+    /// changes, or unchanged after about `wait` (whole seconds, up to 5 s more).
+    fn version(
+        &self,
+        known: Option<String>,
+        wait: Duration,
+    ) -> impl Future<Output = Result<String, MetadataFault>> + 'static;
+
+    /// The document at `path`, as bytes.
+    fn document(&self, path: String) -> impl Future<Output = Result<Vec<u8>, MetadataFault>> + 'static;
+}
+
+/// The path of a service's document.
+pub(super) fn service_path(service: &ServiceRef) -> String {
+    let encode = |segment| utf8_percent_encode(segment, RESERVED);
+    match &service.stack {
+        Some(stack) => format!("/stacks/{}/services/{}", encode(stack), encode(&service.service)),
+        None => format!("/self/stack/services/{}", encode(&service.service)),
+    }
+}
+
+/// The path of the document of stalls' own service.
+pub(super) const OWN_SERVICE_PATH: &str = "/self/service";
+
+/// What an answer may take.
+#[derive(Clone, Copy, Debug)]
+pub struct MetadataLimits {
+    /// From the request to the head of the answer, for a long poll on top of the wait.
+    pub head: Duration,
+    /// From the head to the end of the body.
+    pub body: Duration,
+    /// The size of a body. A container takes about 1.6 kB, so 32 MiB hold 20,000 of them.
+    pub body_bytes: usize,
+}
+
+impl Default for MetadataLimits {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(5), body: Duration::from_secs(30), body_bytes: 32 << 20 }
+    }
+}
+
+/// The metadata server at a base URL such as `http://rancher-metadata/2015-12-19`.
+pub struct HttpMetadata {
+    client: Client,
+    base_url: String,
+    limits: MetadataLimits,
+}
+
+impl HttpMetadata {
+    /// Connections are kept alive between requests. To be made on the thread that uses it.
+    pub fn new(base_url: String, limits: MetadataLimits) -> Self {
+        let client = Client::builder()
+            .disable_redirects()
+            .add_default_header(("Accept", "application/json"))
+            .add_default_header(("User-Agent", concat!("stalls/", env!("CARGO_PKG_VERSION"))))
+            .finish();
+        Self { client, base_url, limits }
+    }
+
+    /// The Content-Type of the answer is not looked at: the server says `text/plain` for JSON too.
+    fn get(
+        &self,
+        path: String,
+        query: String,
+        head_limit: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>, MetadataFault>> + use<> {
+        let client = self.client.clone();
+        let url = format!("{}{path}{query}", self.base_url);
+        let limits = self.limits;
+        async move {
+            let attempt = || client.get(url.as_str()).timeout(head_limit).send();
+            let answer = match attempt().await {
+                // The server may have closed the kept-alive connection meanwhile; awc does not try again.
+                Err(error) if !matches!(error, SendRequestError::Timeout) => attempt().await,
+                answer => answer,
+            };
+            match answer {
+                Ok(response) => read(path, response, limits).await,
+                Err(SendRequestError::Timeout) => Err(MetadataFault::TimedOut { path, limit: head_limit }),
+                Err(error) => Err(MetadataFault::Unreachable { path, reason: error.to_string() }),
+            }
+        }
+    }
+}
+
+impl MetadataSource for HttpMetadata {
+    fn version(
+        &self,
+        known: Option<String>,
+        wait: Duration,
+    ) -> impl Future<Output = Result<String, MetadataFault>> + 'static {
+        let path = String::from("/version");
+        let answer = match known {
+            None => self.get(path.clone(), String::new(), self.limits.head),
+            Some(known) => {
+                let known = utf8_percent_encode(&known, RESERVED);
+                let seconds = wait.as_millis().div_ceil(1000).clamp(1, 120);
+                let query = format!("?wait=true&value={known}&maxWait={seconds}");
+                let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or(120));
+                self.get(path.clone(), query, wait + LONG_POLL_GRID + self.limits.head)
+            }
+        };
+        async move { parse_version(&path, &answer.await?) }
+    }
+
+    fn document(&self, path: String) -> impl Future<Output = Result<Vec<u8>, MetadataFault>> + 'static {
+        self.get(path, String::new(), self.limits.head)
+    }
+}
+
+/// The server's own words in an error answer.
+#[derive(Deserialize)]
+struct ErrorDocument {
+    message: String,
+}
+
+async fn read(
+    path: String,
+    mut response: ClientResponse,
+    limits: MetadataLimits,
+) -> Result<Vec<u8>, MetadataFault> {
+    let status = response.status();
+    if status != StatusCode::OK && status != StatusCode::NOT_FOUND {
+        return Err(MetadataFault::Status { path, status: status.as_u16() });
+    }
+    let body = tokio::time::timeout(limits.body, response.body().limit(limits.body_bytes)).await;
+    let body = match body {
+        Ok(Ok(body)) => body,
+        Ok(Err(PayloadError::Overflow)) => {
+            return Err(MetadataFault::TooLarge { path, limit_bytes: limits.body_bytes });
+        }
+        Ok(Err(error)) => return Err(MetadataFault::Unreachable { path, reason: error.to_string() }),
+        Err(_) => return Err(MetadataFault::TimedOut { path, limit: limits.body }),
+    };
+    if status == StatusCode::NOT_FOUND {
+        let message = serde_json::from_slice(&body)
+            .map_or_else(|_| "no reason given".into(), |e: ErrorDocument| e.message);
+        return Err(MetadataFault::NotFound { path, message });
+    }
+    Ok(body.to_vec())
+}

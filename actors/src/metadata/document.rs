@@ -1,0 +1,274 @@
+//! From the server's documents to plain values.
+//!
+//! Every field of a container may be missing, null or of another type than documented; that concerns this
+//! field alone. A document that is not a service's at all is a fault, since taking it for a service without
+//! containers would empty the mapping.
+
+use std::{collections::BTreeMap, num::NonZeroU64};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Container, MetadataFault, PublishedPorts, ServiceIndex};
+
+/// Texts from outside are cut to this many characters: they go into log lines and the state file.
+const LONGEST_TEXT: usize = 256;
+
+#[derive(Deserialize)]
+struct ServiceDocument {
+    #[serde(default)]
+    name: Value,
+    #[serde(default)]
+    uuid: Value,
+    #[serde(default)]
+    containers: Value,
+    #[serde(default)]
+    ports: Value,
+}
+
+/// The containers of the service document in `body`, which was asked for as `service` (a name or uuid) at
+/// `path`; ordered by (`create_index`, `uuid`), each uuid once.
+///
+/// # Errors
+/// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
+pub fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Vec<Container>, MetadataFault> {
+    let document = parse(path, body)?;
+    let wrong = |reason: String| MetadataFault::WrongShape { path: path.to_owned(), reason };
+    let is_asked_for = |own: &Value| own.as_str().is_some_and(|own| own.eq_ignore_ascii_case(service));
+    if !is_asked_for(&document.name) && !is_asked_for(&document.uuid) {
+        // The server also takes a number for a position in its list, and would then answer with any service.
+        return Err(wrong(format!("neither its name nor its uuid is {service:?}")));
+    }
+    let containers = match document.containers {
+        Value::Null => Vec::new(), // at scale 0
+        Value::Array(containers) => containers,
+        _ => return Err(wrong("`containers` is not a list".into())),
+    };
+    let mut newest: BTreeMap<String, Container> = BTreeMap::new();
+    let mut anonymous = Vec::new();
+    for container in &containers {
+        if !container.is_object() {
+            return Err(wrong("`containers` lists something else than objects".into()));
+        }
+        let container = container_of(container);
+        if container.uuid.is_empty() {
+            anonymous.push(container);
+        } else {
+            match newest.get(&container.uuid) {
+                Some(known) if age(known) >= age(&container) => {}
+                _ => drop(newest.insert(container.uuid.clone(), container)),
+            }
+        }
+    }
+    let mut containers: Vec<_> = newest.into_values().chain(anonymous).collect();
+    containers.sort_by(|a, b| age(a).cmp(&age(b)));
+    Ok(containers)
+}
+
+/// The container ports that the service document in `body` publishes over TCP.
+///
+/// # Errors
+/// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
+pub fn parse_published_ports(path: &str, body: &[u8]) -> Result<PublishedPorts, MetadataFault> {
+    let document = parse(path, body)?;
+    let ports = document.ports.as_array().map(Vec::as_slice).unwrap_or_default();
+    Ok(PublishedPorts(ports.iter().filter_map(Value::as_str).filter_map(container_ports).flatten().collect()))
+}
+
+/// The version in the answer to `/version`: an opaque JSON string.
+pub(super) fn parse_version(path: &str, body: &[u8]) -> Result<String, MetadataFault> {
+    match value(path, body)? {
+        Value::String(version) if !version.is_empty() => Ok(version),
+        _ => Err(MetadataFault::WrongShape { path: path.to_owned(), reason: "not a version string".into() }),
+    }
+}
+
+fn parse(path: &str, body: &[u8]) -> Result<ServiceDocument, MetadataFault> {
+    serde_json::from_value(value(path, body)?)
+        .map_err(|_| MetadataFault::WrongShape { path: path.to_owned(), reason: "not an object".into() })
+}
+
+fn value(path: &str, body: &[u8]) -> Result<Value, MetadataFault> {
+    serde_json::from_slice(body)
+        .map_err(|error| MetadataFault::NotJson { path: path.to_owned(), reason: error.to_string() })
+}
+
+fn container_of(container: &Value) -> Container {
+    let name = text(&container["name"]);
+    let identity = [&container["uuid"], &container["external_id"]].into_iter().find_map(text);
+    Container {
+        uuid: identity.or_else(|| name.clone()).unwrap_or_default(),
+        name: name.unwrap_or_default(),
+        index: service_index(&container["service_index"]),
+        create_index: container["create_index"].as_u64().unwrap_or(0),
+        state: text(&container["state"]),
+        primary_ip: text(&container["primary_ip"]),
+    }
+}
+
+/// A total order of containers that does not depend on where they stand in the document: the oldest first.
+fn age(c: &Container) -> impl Ord + '_ {
+    (c.create_index, &c.uuid, &c.name, index_number(&c.index), &c.state, &c.primary_ip)
+}
+
+fn index_number(index: &ServiceIndex) -> u64 {
+    match index {
+        ServiceIndex::Numbered(number) => number.get(),
+        ServiceIndex::Unusable => 0,
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    let text = value.as_str().filter(|text| !text.is_empty())?;
+    Some(text.chars().take(LONGEST_TEXT).collect())
+}
+
+/// A string in most builds of the server, a number in some of December 2016.
+fn service_index(value: &Value) -> ServiceIndex {
+    let number = match value {
+        Value::String(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            // What does not fit is a number all the same, and far outside of any pool.
+            digits.parse().unwrap_or(u64::MAX)
+        }
+        Value::Number(number) => number.as_u64().unwrap_or(0),
+        _ => 0,
+    };
+    NonZeroU64::new(number).map_or(ServiceIndex::Unusable, ServiceIndex::Numbered)
+}
+
+/// The container's side of a published port: `5000`, `80:5000`, `10.0.0.1:80:5000`, each with an optional
+/// `/tcp`; a side may be a range, `5000-5063`.
+fn container_ports(published: &str) -> Option<std::ops::RangeInclusive<u16>> {
+    let (ports, protocol) = published.split_once('/').unwrap_or((published, "tcp"));
+    if protocol != "tcp" {
+        return None;
+    }
+    let inner = ports.rsplit(':').next()?;
+    let (first, last) = inner.split_once('-').unwrap_or((inner, inner));
+    Some(first.parse().ok()?..=last.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn service(containers: Value) -> Result<Vec<Container>, MetadataFault> {
+        parse_service("/p", "web", json!({"name": "web", "containers": containers}).to_string().as_bytes())
+    }
+
+    fn index_of(index: Value) -> Option<u64> {
+        match service(json!([{"uuid": "a", "service_index": index}])).unwrap().remove(0).index {
+            ServiceIndex::Numbered(number) => Some(number.get()),
+            ServiceIndex::Unusable => None,
+        }
+    }
+
+    #[test]
+    fn an_index_may_be_a_string_or_a_number() {
+        assert_eq!(index_of(json!("3")), Some(3));
+        assert_eq!(index_of(json!(3)), Some(3));
+        assert_eq!(index_of(json!(70000)), Some(70000));
+        assert_eq!(index_of(json!("99999999999999999999999")), Some(u64::MAX));
+    }
+
+    #[test]
+    fn what_does_not_count_from_one_is_no_index() {
+        for odd in
+            [json!(0), json!("0"), json!(-3), json!("-3"), json!("x"), json!(""), json!(null), json!(1.5)]
+        {
+            assert_eq!(index_of(odd.clone()), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_service_at_scale_0_has_null_for_its_containers() {
+        assert_eq!(service(json!(null)), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_document_that_is_not_the_services_is_a_fault_and_not_an_empty_service() {
+        for body in [
+            "{}",
+            r#"{"name":"db","containers":[]}"#,
+            r#"{"name":"web","containers":7}"#,
+            r#"{"name":"web","containers":["app-web-1"]}"#,
+            r#"{"code":404,"message":"Not found","type":"error"}"#,
+            "[]",
+            "7",
+        ] {
+            let fault = parse_service("/p", "web", body.as_bytes()).unwrap_err();
+            assert_eq!(fault.kind(), "wrong_shape", "{body}");
+        }
+        assert_eq!(parse_service("/p", "web", b"<html>").unwrap_err().kind(), "not_json");
+    }
+
+    #[test]
+    fn a_service_may_be_asked_for_by_its_uuid_and_in_any_case() {
+        let body = br#"{"name":"web","uuid":"d8635a59","containers":[]}"#;
+        assert!(parse_service("/p", "d8635a59", body).is_ok());
+        assert!(parse_service("/p", "Web", body).is_ok());
+    }
+
+    #[test]
+    fn a_field_of_another_type_concerns_that_field_alone() {
+        let odd = json!([{"uuid": "a", "name": 7, "primary_ip": [], "state": {}, "create_index": "x"}]);
+        let expected = Container {
+            uuid: "a".into(),
+            name: String::new(),
+            index: ServiceIndex::Unusable,
+            create_index: 0,
+            state: None,
+            primary_ip: None,
+        };
+        assert_eq!(service(odd), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn a_uuid_listed_twice_counts_once_as_its_newest_entry() {
+        let old = json!({"uuid": "a", "create_index": 1, "primary_ip": "10.0.0.1"});
+        let new = json!({"uuid": "a", "create_index": 2, "primary_ip": "10.0.0.2"});
+        let containers = service(json!([new, old])).unwrap();
+        assert_eq!(containers.len(), 1);
+        assert_eq!(containers[0].primary_ip.as_deref(), Some("10.0.0.2"));
+    }
+
+    #[test]
+    fn published_ports_are_those_of_the_container() {
+        let body = json!({"ports": ["5000:5000/tcp", "81:5001", "10.0.0.1:82:5002/tcp", "5003", "9-10:5004-5005", "53:53/udp", "x"]});
+        let ports = parse_published_ports("/p", body.to_string().as_bytes()).unwrap();
+        assert_eq!(ports.0, (5000..=5005).collect());
+        assert_eq!(parse_published_ports("/p", br#"{"ports":null}"#).unwrap().0, [].into());
+    }
+
+    #[test]
+    fn a_version_is_a_string() {
+        assert_eq!(parse_version("/version", br#""abc""#), Ok("abc".into()));
+        assert_eq!(parse_version("/version", b"7").unwrap_err().kind(), "wrong_shape");
+    }
+
+    fn container_json() -> impl Strategy<Value = Value> {
+        (0..4_u8, 0..3_u64, 0..3_u8).prop_map(|(uuid, create_index, ip)| {
+            json!({"uuid": format!("u{uuid}"), "create_index": create_index, "primary_ip": format!("10.0.0.{ip}")})
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_parsed_or_refused(body: Vec<u8>) {
+            let _ = parse_service("/p", "web", &body);
+            let _ = parse_published_ports("/p", &body);
+        }
+
+        #[test]
+        fn the_order_in_the_document_has_no_influence(
+            containers in proptest::collection::vec(container_json(), 0..8), seed: u64,
+        ) {
+            let mut shuffled = containers.clone();
+            fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
+            prop_assert_eq!(service(json!(containers)), service(json!(shuffled)));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What can go wrong between the metadata server and us.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why the metadata could not be had. Every one is a fault of the moment: nothing is unmapped for it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum MetadataFault {
+    /// No connection, or it broke.
+    #[error("{path}: cannot be reached: {reason}")]
+    Unreachable {
+        /// The requested path.
+        path: String,
+        /// The client's words.
+        reason: String,
+    },
+    /// The answer did not come in time.
+    #[error("{path}: no complete answer within {} ms", .limit.as_millis())]
+    TimedOut {
+        /// The requested path.
+        path: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// 404.
+    ///
+    /// The server also says so of every path before it has its first data, and at times of services that do
+    /// exist (rancher/rancher issues 7060 and 13120).
+    #[error("{path}: not found ({message}); if this lasts, check SERVICE_NAME and STACK_NAME")]
+    NotFound {
+        /// The requested path.
+        path: String,
+        /// The server's words.
+        message: String,
+    },
+    /// Any other status than 200.
+    #[error("{path}: answered with status {status}")]
+    Status {
+        /// The requested path.
+        path: String,
+        /// The HTTP status code.
+        status: u16,
+    },
+    /// The body is larger than anything sensible.
+    #[error("{path}: the answer exceeds {limit_bytes} bytes")]
+    TooLarge {
+        /// The requested path.
+        path: String,
+        /// The limit, in bytes.
+        limit_bytes: usize,
+    },
+    /// The body is not JSON.
+    #[error("{path}: not JSON: {reason}")]
+    NotJson {
+        /// The requested path.
+        path: String,
+        /// The parser's words.
+        reason: String,
+    },
+    /// The body is JSON of another shape than the document we asked for.
+    #[error("{path}: not the expected document: {reason}")]
+    WrongShape {
+        /// The requested path.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl MetadataFault {
+    /// The bounded label for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut { .. } => "timed_out",
+            Self::NotFound { .. } => "not_found",
+            Self::Status { .. } => "status",
+            Self::TooLarge { .. } => "too_large",
+            Self::NotJson { .. } => "not_json",
+            Self::WrongShape { .. } => "wrong_shape",
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The first stage: following the Rancher metadata service.
+
+mod client;
+mod document;
+mod fault;
+mod pace;
+mod poller;
+mod snapshot;
+
+pub use client::{HttpMetadata, MetadataLimits, MetadataSource};
+pub use document::{parse_published_ports, parse_service};
+pub use fault::MetadataFault;
+pub use poller::{MetadataPoller, PollerSettings, fetch_once};
+pub use snapshot::{Container, PublishedPorts, ServiceIndex, Snapshot};

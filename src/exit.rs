@@ -1,0 +1,34 @@
+//! How the process ends, as the container's restart policy and scripts see it.
+
+use std::process::ExitCode;
+
+/// The exit codes; 64 to 70 are those of `sysexits.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Asked to end, drained and ended; or printed what was asked for.
+    Ok = 0,
+    /// A setting or a flag is wrong, and every further start would fail alike.
+    Usage = 64,
+    /// `stalls render` got no usable answer from the metadata service.
+    Unavailable = 69,
+    /// A fault inside stalls, logged as critical: an actor ended or panicked.
+    Internal = 70,
+    /// A second signal, SIGINT, cut the drain short (128 + 2).
+    Interrupted = 130,
+    /// A second signal, SIGTERM, cut the drain short (128 + 15).
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The number that the parent process sees.
+    pub(crate) const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

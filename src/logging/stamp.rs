@@ -1,0 +1,38 @@
+//! The time of a record: when it was logged, not when a slow stdout let it through.
+
+use slog::{BorrowedKV, Drain, Key, OwnedKVList, Record, RecordStatic, SingleKV};
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+/// The key of the time, as a field of the record.
+pub(super) const KEY: Key = "ts";
+
+/// RFC 3339 in UTC, always with three digits of milliseconds: as text it sorts by time.
+const RFC_3339_MILLIS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// This moment, as `2026-11-22T18:03:00.123Z`.
+pub(super) fn now() -> String {
+    // Formatting fails on years past 9999 only.
+    OffsetDateTime::now_utc().format(RFC_3339_MILLIS).unwrap_or_default()
+}
+
+/// Gives each record the field `ts` before it goes on to the drain within.
+#[derive(Debug)]
+pub(super) struct Stamped<D>(D);
+
+impl<D> Stamped<D> {
+    pub(super) fn new(drain: D) -> Self {
+        Self(drain)
+    }
+}
+
+impl<D: Drain> Drain for Stamped<D> {
+    type Ok = D::Ok;
+    type Err = D::Err;
+
+    fn log(&self, record: &Record<'_>, logger: &OwnedKVList) -> Result<D::Ok, D::Err> {
+        let origin = RecordStatic { location: record.location(), level: record.level(), tag: record.tag() };
+        let fields = (SingleKV(KEY, now()), record.kv());
+        self.0.log(&Record::new(&origin, record.msg(), BorrowedKV(&fields)), logger)
+    }
+}

@@ -1,0 +1,36 @@
+//! A line for people.
+
+use std::io;
+
+use slog::{Drain, Never, OwnedKVList, Record};
+use slog_term::{Decorator, FullFormat, TermDecorator};
+
+use super::{fields::Fields, stamp};
+
+/// Time, level, message, data: slog-term's full format. Its `use_original_order` panics when stdout is
+/// closed (2.9.2, `Serializer::drop`); `Fields` are in order anyway.
+pub(super) struct TermLines<D: Decorator>(FullFormat<D>);
+
+impl TermLines<TermDecorator> {
+    /// With colours when stdout is a terminal. What cannot be written is lost, in silence.
+    pub(super) fn on_stdout() -> impl Drain<Ok = (), Err = Never> + Send + 'static {
+        Self::new(TermDecorator::new().stdout().build()).ignore_res()
+    }
+}
+
+impl<D: Decorator> TermLines<D> {
+    pub(super) fn new(decorator: D) -> Self {
+        Self(FullFormat::new(decorator).build())
+    }
+}
+
+impl<D: Decorator> Drain for TermLines<D> {
+    type Ok = ();
+    type Err = io::Error;
+
+    fn log(&self, record: &Record<'_>, logger: &OwnedKVList) -> io::Result<()> {
+        // The format shows a time of its own.
+        let fields = Fields::of(record, logger)?.without(stamp::KEY).without_controls();
+        fields.instead(record, |record, fields| self.0.log(record, fields))
+    }
+}

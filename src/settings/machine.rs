@@ -1,0 +1,109 @@
+//! What settings ask of the machine, behind a trait so that tests can answer.
+
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder},
+    io::{self, IsTerminal},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+};
+
+use rustix::fs::{Access, access};
+
+/// The file system and the process's surroundings.
+pub(crate) trait Machine {
+    /// Whether a person reads stdout.
+    fn stdout_is_terminal(&self) -> bool;
+
+    /// The variable `PATH`.
+    fn search_path(&self) -> Option<OsString>;
+
+    /// Whether `path` is a file that this process may execute.
+    fn is_executable(&self, path: &Path) -> bool;
+
+    /// Makes the directory if it is missing, for this user alone, and proves that it takes a file.
+    ///
+    /// # Errors
+    /// What the file system refused.
+    fn make_writable(&self, directory: &Path) -> io::Result<()>;
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// What the file system refused, something that is no regular file, bytes that are no UTF-8.
+    fn read(&self, file: &Path) -> io::Result<String>;
+}
+
+/// The machine that stalls runs on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThisMachine;
+
+impl Machine for ThisMachine {
+    fn stdout_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    fn search_path(&self) -> Option<OsString> {
+        std::env::var_os("PATH")
+    }
+
+    fn is_executable(&self, path: &Path) -> bool {
+        path.is_file() && access(path, Access::EXEC_OK).is_ok()
+    }
+
+    // Only a file that really was made tells: permission bits know nothing of read-only mounts.
+    fn make_writable(&self, directory: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        tempfile::tempfile_in(directory).map(drop)
+    }
+
+    fn read(&self, file: &Path) -> io::Result<String> {
+        if !fs::metadata(file)?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        fs::read_to_string(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn makes_a_directory_for_this_user_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("a/b");
+        ThisMachine.make_writable(&directory).unwrap();
+        ThisMachine.make_writable(&directory).unwrap();
+        assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0, "the proof leaves nothing behind");
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_no_directory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(ThisMachine.make_writable(file.path()).is_err());
+        assert!(ThisMachine.make_writable(&file.path().join("below")).is_err());
+    }
+
+    #[test]
+    fn only_a_file_with_the_bit_is_executable() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(!ThisMachine.is_executable(file.path()));
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(ThisMachine.is_executable(file.path()));
+        assert!(!ThisMachine.is_executable(Path::new("/tmp")));
+        assert!(!ThisMachine.is_executable(Path::new("/no/such/file")));
+    }
+
+    #[test]
+    fn reads_regular_files_alone() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "template").unwrap();
+        assert_eq!(ThisMachine.read(file.path()).unwrap(), "template");
+        assert!(ThisMachine.read(Path::new("/dev/zero")).is_err());
+        assert!(ThisMachine.read(Path::new("/no/such/file")).is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! The metadata service's address: the server and the version of its documents.
+
+use std::net::Ipv6Addr;
+
+use super::given::Given;
+use crate::mistake::Mistake;
+
+/// The version of the original program; later ones carry the same fields.
+pub(super) const DEFAULT: &str = "http://rancher-metadata/2015-12-19";
+
+/// The one version whose `containers` are strings.
+const NAMES_ONLY: &str = "2015-07-25";
+
+/// Reads an address such as `http://host:port/version`, without a slash at its end.
+pub(super) fn parse(given: &Given<'_>) -> Result<String, Mistake> {
+    let example = format_args!("such as {DEFAULT}");
+    let scheme = given.text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://"));
+    if scheme.is_none() {
+        return Err(given.wrong(format_args!("must be an http:// address {example}")));
+    }
+    let address = given.text[7..].trim_end_matches('/');
+    let (authority, path) = address.split_once('/').unwrap_or((address, ""));
+    if !is_authority(authority) {
+        return Err(given.wrong(format_args!("must have a host, with or without a port, {example}")));
+    }
+    if path.is_empty() {
+        return Err(given.wrong(format_args!("must end in a version {example}")));
+    }
+    if !path.split('/').all(is_segment) {
+        return Err(given.wrong(format_args!("must be a plain path without a query {example}")));
+    }
+    if path.rsplit('/').next() == Some(NAMES_ONLY) {
+        return Err(given.wrong(format_args!(
+            "must be of version 2015-12-19 or later: in {NAMES_ONLY} a service's containers are mere names"
+        )));
+    }
+    Ok(format!("http://{authority}/{path}"))
+}
+
+/// `host`, `host:port`, `[::1]` or `[::1]:port`; no user, no password.
+fn is_authority(authority: &str) -> bool {
+    let (host, port) = match authority.rfind(']').map(|end| authority.split_at(end + 1)) {
+        Some((host, "")) => (host, None),
+        Some((host, rest)) => (host, Some(rest.strip_prefix(':').unwrap_or_default())),
+        None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+    };
+    is_host(host) && port.is_none_or(is_port)
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
+    }
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+fn is_segment(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..")
+        && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<String, String> {
+        parse(&Given { name: "METADATA_URL", text }).map_err(|mistake| mistake.to_string())
+    }
+
+    #[test]
+    fn keeps_the_version_and_drops_the_last_slash() {
+        for text in [
+            DEFAULT,
+            "http://169.254.169.250/latest",
+            "http://[::1]:8080/2016-07-29",
+            "http://[fe80::1]/latest",
+            "http://host_1.lan:65535/behind/2015-12-19",
+        ] {
+            assert_eq!(parsed(text).as_deref(), Ok(text));
+            assert_eq!(parsed(&format!("{text}/")).as_deref(), Ok(text));
+        }
+        assert_eq!(parsed("HTTP://h/latest").as_deref(), Ok("http://h/latest"));
+    }
+
+    #[test]
+    fn tells_what_is_wrong_with_an_address() {
+        for (text, told) in [
+            ("https://h/latest", "must be an http:// address"),
+            ("rancher-metadata", "must be an http:// address"),
+            ("http:/\u{e9}/x", "must be an http:// address"),
+            ("http://", "must have a host"),
+            ("http:///latest", "must have a host"),
+            ("http://user@h/latest", "must have a host"),
+            ("http://h:0/latest", "must have a host"),
+            ("http://h:70000/latest", "must have a host"),
+            ("http://h:/latest", "must have a host"),
+            ("http://[::1]8080/latest", "must have a host"),
+            ("http://[::1/latest", "must have a host"),
+            ("http://h", "must end in a version"),
+            ("http://h/", "must end in a version"),
+            ("http://h/latest?wait=true", "must be a plain path"),
+            ("http://h/a//latest", "must be a plain path"),
+            ("http://h/a/../latest", "must be a plain path"),
+            ("http://h/2015-07-25", "mere names"),
+        ] {
+            let mistake = parsed(text).unwrap_err();
+            assert!(mistake.contains(told), "{mistake}");
+        }
+    }
+}

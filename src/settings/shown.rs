@@ -1,0 +1,45 @@
+//! The settings as data of a log line.
+
+use std::time::Duration;
+
+use slog::{KV, Record, Serializer, kv};
+use stalls_actors::mapping::Mapping;
+
+use super::Settings;
+
+/// All that holds, defaults included, but for the template: it is a file of its own.
+impl KV for Settings {
+    fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
+        let mappings: Vec<_> = self.mappings.iter().map(shown).collect();
+        kv!(
+            "mappings" => mappings.join(", "),
+            "bind_address" => self.bind_address.map(|address| address.to_string()),
+            "metadata_url" => &self.metadata_url,
+            "allow_loopback" => self.allow_loopback,
+            "haproxy_bin" => self.haproxy_bin.display(),
+            "state_dir" => self.state_dir.display(),
+            "run_dir" => self.run_dir.display(),
+            "poll_sleep_ms" => millis(self.poll_sleep),
+            "drain_ms" => millis(self.drain),
+            "tombstone_ms" => millis(self.tombstone),
+            "guard_ms" => millis(self.guard),
+            "admin_listen" => self.admin_listen.map(|address| address.to_string()),
+        )
+        .serialize(record, serializer)
+    }
+}
+
+/// `stack/service:8080 on 5000 to 5063`; the end is open when the published ports decide.
+fn shown(mapping: &Mapping) -> String {
+    let Mapping { service, backend_port, base_port, port_count } = mapping;
+    match port_count {
+        Some(count) => {
+            format!("{service}:{backend_port} on {base_port} to {}", mapping.pool(count.get()).end())
+        }
+        None => format!("{service}:{backend_port} on {base_port} and up"),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,357 @@
+//! The settings as a whole, on a machine that the tests make up.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use clap::CommandFactory;
+use proptest::prelude::*;
+
+use super::*;
+
+/// Every setting, and one that does not exist by mistake is missed by `every_variable_is_known`.
+const ALL: [&str; 19] = [
+    names::SERVICE_NAME,
+    names::BACKEND_PORT,
+    names::BASE_PORT,
+    names::PORT_COUNT,
+    names::BIND_ADDRESS,
+    names::STACK_NAME,
+    names::METADATA_URL,
+    names::ALLOW_LOOPBACK,
+    names::HAPROXY_BIN,
+    names::HAPROXY_TEMPLATE,
+    names::STATE_DIR,
+    names::RUN_DIR,
+    names::POLL_SLEEP_TIME_MS,
+    names::DRAIN_MS,
+    names::TOMBSTONE_MS,
+    names::GUARD_MS,
+    names::ADMIN_LISTEN,
+    names::LOG_FORMAT,
+    names::LOG_LEVEL,
+];
+
+const CLASSIC: [(&str, &str); 3] =
+    [(names::SERVICE_NAME, "web"), (names::BACKEND_PORT, "8080"), (names::BASE_PORT, "5000")];
+
+/// A machine with HAProxy in its usual place and directories that can be written, unless said otherwise.
+#[derive(Debug, Default)]
+struct FakeMachine {
+    terminal: bool,
+    search_path: &'static str,
+    executables: Vec<&'static str>,
+    files: BTreeMap<&'static str, &'static str>,
+    read_only: Vec<&'static str>,
+    made: Mutex<Vec<PathBuf>>,
+}
+
+impl FakeMachine {
+    fn with_haproxy() -> Self {
+        Self { executables: vec!["/usr/sbin/haproxy"], ..Self::default() }
+    }
+}
+
+impl Machine for FakeMachine {
+    fn stdout_is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    fn search_path(&self) -> Option<OsString> {
+        Some(self.search_path.into())
+    }
+
+    fn is_executable(&self, path: &Path) -> bool {
+        self.executables.iter().any(|executable| path == Path::new(executable))
+    }
+
+    fn make_writable(&self, directory: &Path) -> io::Result<()> {
+        if self.read_only.iter().any(|read_only| directory == Path::new(read_only)) {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        self.made.lock().unwrap().push(directory.to_owned());
+        Ok(())
+    }
+
+    fn read(&self, file: &Path) -> io::Result<String> {
+        let found = self.files.iter().find(|(path, _)| file == Path::new(path));
+        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+fn cli<'a>(given: impl IntoIterator<Item = (&'a str, &'a str)>) -> Cli {
+    let flag =
+        |(name, value): (&str, &str)| format!("--{}={value}", name.to_ascii_lowercase().replace('_', "-"));
+    Cli::from_arguments(given.into_iter().map(flag)).unwrap()
+}
+
+fn settings(more: &[(&str, &str)], purpose: Purpose, machine: &FakeMachine) -> Result<Settings, String> {
+    let given: BTreeMap<_, _> = CLASSIC.into_iter().chain(more.iter().copied()).collect();
+    Settings::from_cli(&cli(given), purpose, machine).map_err(|mistakes| mistakes.to_string())
+}
+
+fn run(more: &[(&str, &str)]) -> Result<Settings, String> {
+    settings(more, Purpose::Run, &FakeMachine::with_haproxy())
+}
+
+fn mistake(more: &[(&str, &str)]) -> String {
+    run(more).unwrap_err()
+}
+
+#[test]
+fn every_variable_is_known() {
+    let command = Cli::command();
+    let mut known: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+    let mut all = ALL.to_vec();
+    known.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(known, all);
+}
+
+#[test]
+fn the_classic_triple_is_a_list_of_one_and_the_rest_has_defaults() {
+    let settings = run(&[]).unwrap();
+    assert_eq!(settings.mappings.len(), 1);
+    let mapping = &settings.mappings[0];
+    assert_eq!(mapping.service.to_string(), "web");
+    assert_eq!((mapping.backend_port.get(), mapping.base_port.get()), (8080, 5000));
+    assert_eq!(mapping.port_count, None);
+    assert_eq!(settings.metadata_url, "http://rancher-metadata/2015-12-19");
+    assert_eq!(settings.poll_sleep, Duration::from_secs(5));
+    assert_eq!(settings.bind_address, None);
+    assert!(!settings.allow_loopback);
+    assert_eq!(settings.state_dir, Path::new("/var/lib/stalls"));
+    assert_eq!(settings.run_dir, Path::new("/run/stalls"));
+    assert_eq!(settings.haproxy_bin, Path::new("/usr/sbin/haproxy"));
+    assert_eq!(settings.drain, Duration::from_secs(8));
+    assert_eq!(settings.tombstone, Duration::from_secs(60));
+    assert_eq!(settings.guard, Duration::from_secs(15));
+    assert_eq!(settings.admin_listen, Some("0.0.0.0:8405".parse().unwrap()));
+    assert_eq!(settings.log, logging::Options { format: Format::Json, level: slog::Level::Info });
+}
+
+#[test]
+fn help_tells_the_defaults_that_hold() {
+    let settings = run(&[]).unwrap();
+    let command = Cli::command();
+    let help = |name: &str| {
+        let arg = command.get_arguments().find(|arg| arg.get_env().is_some_and(|env| env == name)).unwrap();
+        let help = arg.get_help().unwrap().to_string();
+        help.rsplit_once("[default: ").unwrap().1.trim_end_matches(']').to_owned()
+    };
+    let ms = |duration: Duration| duration.as_millis().to_string();
+    assert_eq!(help(names::METADATA_URL), settings.metadata_url);
+    assert_eq!(help(names::ALLOW_LOOPBACK), settings.allow_loopback.to_string());
+    assert_eq!(help(names::STATE_DIR), settings.state_dir.to_str().unwrap());
+    assert_eq!(help(names::RUN_DIR), settings.run_dir.to_str().unwrap());
+    assert_eq!(help(names::POLL_SLEEP_TIME_MS), ms(settings.poll_sleep));
+    assert_eq!(help(names::DRAIN_MS), ms(settings.drain));
+    assert_eq!(help(names::TOMBSTONE_MS), ms(settings.tombstone));
+    assert_eq!(help(names::GUARD_MS), ms(settings.guard));
+    assert_eq!(help(names::ADMIN_LISTEN), settings.admin_listen.unwrap().to_string());
+    assert_eq!(help(names::LOG_LEVEL), "info");
+}
+
+#[test]
+fn all_that_is_set_arrives() {
+    let settings = run(&[
+        (names::STACK_NAME, "shop"),
+        (names::PORT_COUNT, "12"),
+        (names::BIND_ADDRESS, "::"),
+        (names::METADATA_URL, "http://169.254.169.250/latest/"),
+        (names::ALLOW_LOOPBACK, "yes"),
+        (names::POLL_SLEEP_TIME_MS, "1"),
+        (names::DRAIN_MS, "0"),
+        (names::TOMBSTONE_MS, "86400000"),
+        (names::GUARD_MS, "3600000"),
+        (names::ADMIN_LISTEN, "off"),
+        (names::STATE_DIR, "/state"),
+        (names::RUN_DIR, "/run dir"),
+        (names::LOG_FORMAT, "term"),
+        (names::LOG_LEVEL, "warn"),
+    ])
+    .unwrap();
+    assert_eq!(settings.mappings[0].service.to_string(), "shop/web");
+    assert_eq!(settings.mappings[0].port_count.unwrap().get(), 12);
+    assert_eq!(settings.bind_address, Some("::".parse().unwrap()));
+    assert_eq!(settings.metadata_url, "http://169.254.169.250/latest");
+    assert!(settings.allow_loopback);
+    assert_eq!(settings.poll_sleep, Duration::from_millis(1));
+    assert_eq!(settings.drain, Duration::ZERO);
+    assert_eq!(settings.tombstone, Duration::from_secs(86_400));
+    assert_eq!(settings.guard, Duration::from_secs(3_600));
+    assert_eq!(settings.admin_listen, None);
+    assert_eq!(settings.state_dir, Path::new("/state"));
+    assert_eq!(settings.run_dir, Path::new("/run dir"));
+    assert_eq!(settings.log, logging::Options { format: Format::Term, level: slog::Level::Warning });
+}
+
+#[test]
+fn the_required_three_are_told_at_once() {
+    let given = [(names::SERVICE_NAME, ""), (names::BASE_PORT, "")];
+    let mistakes = Settings::from_cli(&cli(given), Purpose::Run, &FakeMachine::with_haproxy()).unwrap_err();
+    assert_eq!(
+        mistakes.to_string(),
+        "SERVICE_NAME is not set: give the name of the service to map\n\
+         BACKEND_PORT is not set: give the port that the containers listen on, from 1 to 65535\n\
+         BASE_PORT is not set: give the port of the first container, from 1 to 65535\n"
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_one_line_each() {
+    let nonsense = "no\nsuch/value\u{1b}, \u{202e}$";
+    let told = mistake(&ALL.map(|name| (name, nonsense)));
+    let names: Vec<_> = told.lines().map(|line| line.split_once('=').unwrap().0).collect();
+    assert_eq!(names.len(), ALL.len(), "{told}");
+    assert!(ALL.iter().all(|name| names.contains(name)), "{told}");
+}
+
+#[test]
+fn a_slash_in_the_service_points_to_the_stacks_own_setting() {
+    assert_eq!(
+        mistake(&[(names::SERVICE_NAME, "shop/web")]),
+        "SERVICE_NAME=\"shop/web\": must not contain a slash; use STACK_NAME for the stack\n"
+    );
+}
+
+#[test]
+fn a_pool_past_the_last_port_is_told_unless_its_size_is_ours() {
+    assert!(
+        mistake(&[(names::BASE_PORT, "65530"), (names::PORT_COUNT, "7")]).starts_with("PORT_COUNT=\"7\"")
+    );
+    assert!(run(&[(names::BASE_PORT, "65530")]).is_ok());
+}
+
+#[test]
+fn an_admin_port_in_the_pool_is_told_but_not_upon_another_mistake() {
+    let admin = (names::ADMIN_LISTEN, "0.0.0.0:5063");
+    assert!(mistake(&[admin]).starts_with("ADMIN_LISTEN=\"0.0.0.0:5063\""));
+    assert!(run(&[admin, (names::PORT_COUNT, "63")]).is_ok());
+    assert_eq!(mistake(&[admin, (names::PORT_COUNT, "x")]).lines().count(), 1);
+    assert_eq!(mistake(&[admin, (names::BIND_ADDRESS, "x")]).lines().count(), 1);
+    assert_eq!(mistake(&[(names::BASE_PORT, "8400"), (names::ADMIN_LISTEN, "x")]).lines().count(), 1);
+}
+
+#[test]
+fn haproxy_is_looked_for_in_its_usual_places_and_then_in_path() {
+    let found = |executables: &[&'static str]| {
+        let machine = FakeMachine {
+            executables: executables.to_vec(),
+            search_path: "relative::/opt/bin:/opt/haproxy",
+            ..FakeMachine::default()
+        };
+        settings(&[], Purpose::Run, &machine).map(|settings| settings.haproxy_bin)
+    };
+    assert_eq!(
+        found(&["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/bin/haproxy"]),
+        Ok("/usr/local/sbin/haproxy".into())
+    );
+    assert_eq!(found(&["/opt/haproxy/haproxy"]), Ok("/opt/haproxy/haproxy".into()));
+    assert_eq!(
+        found(&["relative/haproxy", "haproxy"]),
+        Err("HAPROXY_BIN is not set: install haproxy, or set HAPROXY_BIN\n".into())
+    );
+}
+
+#[test]
+fn the_haproxy_that_is_set_must_be_executable() {
+    assert_eq!(
+        mistake(&[(names::HAPROXY_BIN, "/bin/none")]),
+        "HAPROXY_BIN=\"/bin/none\": must be an executable file\n"
+    );
+    assert!(mistake(&[(names::HAPROXY_BIN, "haproxy")]).contains("absolute path"));
+}
+
+#[test]
+fn a_template_is_read_and_tried_at_once() {
+    let machine = |text| FakeMachine { files: [("/t.hbs", text)].into(), ..FakeMachine::with_haproxy() };
+    let with = |text| settings(&[(names::HAPROXY_TEMPLATE, "/t.hbs")], Purpose::Run, &machine(text));
+    assert!(with("global\n").is_ok());
+    let told = with("{{#each").unwrap_err();
+    assert!(told.starts_with("HAPROXY_TEMPLATE=\"/t.hbs\": must be a template that works: "), "{told}");
+    assert_eq!(told.lines().count(), 1);
+    assert!(mistake(&[(names::HAPROXY_TEMPLATE, "/t.hbs")]).contains("must be a readable file"));
+}
+
+#[test]
+fn directories_that_cannot_be_written_are_told_also_the_default_ones() {
+    let machine =
+        FakeMachine { read_only: vec!["/var/lib/stalls", "/run/stalls"], ..FakeMachine::with_haproxy() };
+    let told = settings(&[], Purpose::Run, &machine).unwrap_err();
+    let lines: Vec<_> = told.lines().map(|line| line.split_once(": ").unwrap().0).collect();
+    assert_eq!(lines, [r#"STATE_DIR="/var/lib/stalls""#, r#"RUN_DIR="/run/stalls""#]);
+}
+
+#[test]
+fn a_run_directory_leaves_room_for_the_name_of_a_socket() {
+    let path = |bytes: usize| format!("/{}", "r".repeat(bytes - 1));
+    assert!(run(&[(names::RUN_DIR, &path(70))]).is_ok());
+    assert!(mistake(&[(names::RUN_DIR, &path(71))]).contains("at most 70 bytes"));
+    assert!(mistake(&[(names::RUN_DIR, "/run/a,b")]).contains("comma"));
+    assert!(mistake(&[(names::RUN_DIR, "/run/$HOME")]).contains("dollar"));
+}
+
+#[test]
+fn rendering_needs_neither_directories_nor_haproxy() {
+    let machine = FakeMachine { read_only: vec!["/var/lib/stalls", "/run/stalls"], ..FakeMachine::default() };
+    assert!(settings(&[], Purpose::Render, &machine).is_ok());
+    assert!(settings(&[(names::HAPROXY_BIN, "/bin/none")], Purpose::Render, &machine).is_ok());
+    assert!(machine.made.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_terminal_gets_lines_for_people() {
+    let machine = FakeMachine { terminal: true, ..FakeMachine::with_haproxy() };
+    assert_eq!(settings(&[], Purpose::Run, &machine).unwrap().log.format, Format::Term);
+    let forced = settings(&[(names::LOG_FORMAT, "json")], Purpose::Run, &machine).unwrap();
+    assert_eq!(forced.log.format, Format::Json);
+}
+
+/// Text of any kind, and often something close to what a setting takes.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[0-9]{1,7}",
+        "http://[a-z.:/@0-9\\[\\]]{0,20}",
+        "/[a-z/.,$]{0,80}",
+        "[0-9a-f:.\\[\\]]{1,20}",
+    ]
+}
+
+fn any_settings() -> impl Strategy<Value = BTreeMap<&'static str, String>> {
+    proptest::collection::btree_map(proptest::sample::select(&ALL[..]), text(), 0..ALL.len())
+}
+
+proptest! {
+    #[test]
+    fn any_text_gives_settings_or_mistakes_that_name_a_variable(
+        given in any_settings(), classic: bool, render: bool
+    ) {
+        let usual = CLASSIC.into_iter().filter(|_| classic);
+        let all: BTreeMap<_, _> = given.iter().map(|(name, text)| (*name, text.as_str())).chain(usual).collect();
+        let purpose = if render { Purpose::Render } else { Purpose::Run };
+        match Settings::from_cli(&cli(all), purpose, &FakeMachine::with_haproxy()) {
+            Ok(settings) => {
+                prop_assert_eq!(settings.mappings.len(), 1);
+                prop_assert!(settings.poll_sleep >= Duration::from_millis(1));
+                prop_assert!(settings.state_dir.is_absolute() && settings.run_dir.is_absolute());
+                prop_assert!(settings.haproxy_bin.is_absolute());
+            }
+            Err(mistakes) => {
+                let told = mistakes.to_string();
+                prop_assert!(told.ends_with('\n'));
+                for line in told.lines() {
+                    let name = line.split(['=', ' ']).next().unwrap_or_default();
+                    prop_assert!(ALL.contains(&name), "{}", line);
+                    prop_assert!(!line.chars().any(char::is_control), "{}", line);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The actors, wired in the order in which the data passes them, from their start to their end.
+
+use std::{collections::BTreeSet, io, process, time::Duration};
+
+use actix::Addr;
+use rustix::process::{Resource, getrlimit};
+use slog::{Logger, crit, info, o, warn};
+use stalls_actors::{
+    Children,
+    allocation::{AllocatorSettings, PortAllocator, StateFile},
+    config::{CheckedFile, ConfigWriter, ListenSettings, WriterSettings},
+    haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi},
+    link::{Crew, End, Prepared},
+    messages::{Leave, Shutdown},
+    metadata::{HttpMetadata, MetadataLimits, MetadataPoller, PollerSettings},
+};
+use tokio::time::timeout;
+
+use crate::{
+    exit::Exit,
+    locks::FolderLock,
+    settings::Settings,
+    signals::{Ending, Endings, reap_orphans},
+};
+
+/// PID 1 is handed every orphan of its container.
+const INIT: u32 = 1;
+/// What the actors may take to end beyond HAProxy's drain time.
+const END_MARGIN: Duration = Duration::from_secs(5);
+
+/// Runs until a signal or a fault.
+pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
+    let folders = [&settings.run_dir, &settings.state_dir];
+    let locks = folders.into_iter().map(|folder| FolderLock::take(folder)).collect::<Result<Vec<_>, _>>();
+    let _locks = match locks {
+        Ok(locks) => locks,
+        Err(occupied) => {
+            crit!(log, "another stalls uses this folder, give each its own RUN_DIR and STATE_DIR";
+                "lock" => %occupied.lock.display(), "error" => %occupied.error);
+            return Exit::Usage;
+        }
+    };
+    let served = actix::System::new().block_on(serve(settings, log));
+    served.unwrap_or_else(|error| {
+        crit!(log, "signals cannot be handled"; "error" => %error);
+        Exit::Internal
+    })
+}
+
+async fn serve(settings: Settings, log: &Logger) -> io::Result<Exit> {
+    let mut endings = Endings::listen()?;
+    let children = Children::default();
+    if process::id() == INIT {
+        reap_orphans(children.clone(), log.clone())?;
+    }
+    let drain = settings.drain;
+    let mut system = System::start(settings, children, log);
+    let ending = tokio::select! {
+        ending = endings.next() => ending,
+        (actor, end) = system.crew.first_end() => {
+            say_end(log, actor, &end);
+            return Ok(system.fail(log).await);
+        }
+    };
+    info!(log, "stalls stops, haproxy drains";
+        "signal" => ending.name(), "drain_ms" => drain.as_millis() as u64);
+    system.shut_down(Leave::Drained);
+    let ending = tokio::select! {
+        exit = system.all_ended(drain + END_MARGIN, Exit::Ok, log) => return Ok(exit),
+        ending = endings.next() => ending,
+    };
+    warn!(log, "second signal, connections are cut"; "signal" => ending.name());
+    system.shut_down(Leave::Cut);
+    let exit = match ending {
+        Ending::Interrupt => Exit::Interrupted,
+        Ending::Terminate => Exit::Terminated,
+    };
+    Ok(system.all_ended(END_MARGIN, exit, log).await)
+}
+
+/// The running actors.
+struct System {
+    crew: Crew,
+    poller: Addr<MetadataPoller<HttpMetadata>>,
+    allocator: Addr<PortAllocator<StateFile>>,
+    writer: Addr<ConfigWriter<CheckedFile>>,
+    supervisor: Addr<HaproxySupervisor<LocalHaproxy, UnixSocketApi>>,
+}
+
+impl System {
+    fn start(settings: Settings, children: Children, log: &Logger) -> Self {
+        let log_of = |actor: &'static str| log.new(o!("actor" => actor));
+        let poller = Prepared::new("MetadataPoller");
+        let allocator = Prepared::new("PortAllocator");
+        let writer = Prepared::new("ConfigWriter");
+        let supervisor = Prepared::new("HaproxySupervisor");
+        let mut system = Self {
+            crew: Crew::default(),
+            poller: poller.addr(),
+            allocator: allocator.addr(),
+            writer: writer.addr(),
+            supervisor: supervisor.addr(),
+        };
+
+        let host = LocalHaproxy::new(
+            settings.run_dir.clone(),
+            settings.haproxy_bin.clone(),
+            settings.bind_address,
+            children.clone(),
+            log_of("HaproxySupervisor"),
+        );
+        system.crew.add(supervisor.run(HaproxySupervisor::new(
+            SupervisorSettings { drain: settings.drain, seed: fastrand::u64(..) },
+            host,
+            UnixSocketApi,
+            system.writer.clone().recipient(),
+            log_of("HaproxySupervisor"),
+        )));
+        system.crew.add(writer.run(ConfigWriter::new(
+            WriterSettings {
+                template: settings.template,
+                listen: listen_settings(settings.bind_address),
+                seed: fastrand::u64(..),
+            },
+            CheckedFile::in_folder(&settings.run_dir, settings.haproxy_bin, children),
+            system.supervisor.clone().recipient(),
+            log_of("ConfigWriter"),
+        )));
+        let services: BTreeSet<_> = settings.mappings.iter().map(|m| m.service.clone()).collect();
+        let needs_published_ports = settings.mappings.iter().any(|m| m.port_count.is_none());
+        system.crew.add(allocator.run(PortAllocator::new(
+            AllocatorSettings {
+                mappings: settings.mappings,
+                allow_loopback: settings.allow_loopback,
+                tombstone: settings.tombstone,
+            },
+            StateFile::in_folder(&settings.state_dir),
+            vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
+            log_of("PortAllocator"),
+        )));
+        system.crew.add(poller.run(MetadataPoller::new(
+            PollerSettings {
+                services,
+                poll_sleep: settings.poll_sleep,
+                needs_published_ports,
+                seed: fastrand::u64(..),
+            },
+            HttpMetadata::new(settings.metadata_url, MetadataLimits::default()),
+            &system.allocator.clone().recipient(),
+            log_of("MetadataPoller"),
+        )));
+        system
+    }
+
+    /// Asks every actor to end, the first stage first, so that none is sent anything after its end.
+    fn shut_down(&self, haproxy: Leave) {
+        let shutdown = Shutdown { haproxy };
+        self.poller.do_send(shutdown);
+        self.allocator.do_send(shutdown);
+        self.writer.do_send(shutdown);
+        self.supervisor.do_send(shutdown);
+    }
+
+    /// Whatever went wrong here, HAProxy serves on: the next start adopts it.
+    async fn fail(&mut self, log: &Logger) -> Exit {
+        self.shut_down(Leave::Serving);
+        self.all_ended(END_MARGIN, Exit::Internal, log).await
+    }
+
+    /// `exit`, unless an actor panics or does not end `within` this time.
+    async fn all_ended(&mut self, within: Duration, exit: Exit, log: &Logger) -> Exit {
+        let mut outcome = exit;
+        let all = async {
+            while !self.crew.is_empty() {
+                let (actor, end) = self.crew.first_end().await;
+                if let End::Panicked(_) = end {
+                    say_end(log, actor, &end);
+                    outcome = Exit::Internal;
+                }
+            }
+        };
+        if timeout(within, all).await.is_err() {
+            crit!(log, "actors did not end in time"; "within_ms" => within.as_millis() as u64);
+            outcome = Exit::Internal;
+        }
+        outcome
+    }
+}
+
+fn say_end(log: &Logger, actor: &'static str, end: &End) {
+    let how = match end {
+        End::Stopped => "it stopped of itself",
+        End::Panicked(message) => message,
+    };
+    crit!(log, "actor ended, everything stops"; "ended" => actor, "how" => how);
+}
+
+/// HAProxy raises its own soft limit up to the hard one.
+pub(crate) fn listen_settings(bind_address: Option<std::net::IpAddr>) -> ListenSettings {
+    let descriptor_limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    ListenSettings { bind_address, descriptor_limit }
+}

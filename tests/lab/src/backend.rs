@@ -1,0 +1,191 @@
+//! The "containers": TCP servers that say who they are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use tokio::{
+    io::{self, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    listening::Listening,
+    metadata::{MetadataServer, Service},
+};
+
+/// Who a backend says it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The container's uuid.
+    pub uuid: String,
+    /// The container's name, which may contain anything.
+    pub name: String,
+}
+
+/// Listening backends, each on an address of its own.
+///
+/// To each connection a backend first sends the line `<uuid> <name>`, with the name escaped, and
+/// then everything back that it receives.
+#[derive(Debug, Default)]
+pub struct Backends {
+    running: BTreeMap<SocketAddr, (Identity, Listening)>,
+}
+
+impl Backends {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts a backend.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot listen there.
+    pub async fn start(&mut self, ip: Ipv4Addr, port: u16, identity: Identity) {
+        let address = SocketAddr::from((ip, port));
+        let announcement = format!("{} {}\n", identity.uuid, identity.name.escape_default());
+        let listening = Listening::open(address, move |stream, _| {
+            let announcement = announcement.clone();
+            async move {
+                // Whoever connects may go away at any time.
+                let _ = announce_and_echo(stream, &announcement).await;
+            }
+        });
+        let listening =
+            listening.await.unwrap_or_else(|error| panic!("a backend cannot listen on {address}: {error}"));
+        self.running.insert(address, (identity, listening));
+    }
+
+    /// Stops the backend at this address, if there is one: its port refuses, its connections end.
+    pub async fn stop(&mut self, ip: Ipv4Addr, port: u16) {
+        if let Some((_, listening)) = self.running.remove(&(ip, port).into()) {
+            listening.close().await;
+        }
+    }
+
+    /// Who is running, and where.
+    pub fn running(&self) -> impl Iterator<Item = (SocketAddr, &Identity)> {
+        self.running.iter().map(|(address, (identity, _))| (*address, identity))
+    }
+}
+
+async fn announce_and_echo(mut stream: TcpStream, announcement: &str) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.write_all(announcement.as_bytes()).await?;
+    let (mut received, mut sent) = stream.split();
+    io::copy(&mut received, &mut sent).await.map(drop)
+}
+
+/// The backends of one service of a [`World`](crate::metadata::World).
+#[derive(Debug)]
+pub struct Fleet {
+    stack: String,
+    service: String,
+    port: u16,
+    backends: Backends,
+    muted: BTreeSet<String>,
+}
+
+impl Fleet {
+    /// The fleet of a service whose containers listen on this port; none is running yet.
+    pub fn new(stack: &str, service: &str, port: u16) -> Self {
+        Self {
+            stack: stack.to_owned(),
+            service: service.to_owned(),
+            port,
+            backends: Backends::new(),
+            muted: BTreeSet::new(),
+        }
+    }
+
+    /// Lets the backend of each container run that is up, and no other.
+    pub async fn sync(&mut self, server: &MetadataServer) {
+        let wanted = server.read(|world| self.wanted(world.service(&self.stack, &self.service)));
+        let stale: Vec<_> = self
+            .backends
+            .running()
+            .filter(|(address, identity)| wanted.get(address) != Some(identity))
+            .map(|(address, _)| address)
+            .collect();
+        for address in stale {
+            self.stop(address).await;
+        }
+        for (address, identity) in wanted {
+            if !self.backends.running.contains_key(&address) {
+                self.backends.start(ipv4(address), self.port, identity).await;
+            }
+        }
+    }
+
+    /// Has this container's backend not listen, whatever the world says, from the next
+    /// [`Fleet::sync`] on: a container that has started but is not ready.
+    pub fn mute(&mut self, uuid: &str) {
+        self.muted.insert(uuid.to_owned());
+    }
+
+    /// Takes [`Fleet::mute`] back, from the next [`Fleet::sync`] on.
+    pub fn unmute(&mut self, uuid: &str) {
+        self.muted.remove(uuid);
+    }
+
+    /// Who is running, and where.
+    pub fn running(&self) -> impl Iterator<Item = (SocketAddr, &Identity)> {
+        self.backends.running()
+    }
+
+    async fn stop(&mut self, address: SocketAddr) {
+        self.backends.stop(ipv4(address), self.port).await;
+    }
+
+    /// A container is found at the address that it was created with, even if the world tells another.
+    fn wanted(&self, service: &Service) -> BTreeMap<SocketAddr, Identity> {
+        let up = service.containers.iter().filter(|container| container.is_up());
+        up.filter(|container| !self.muted.contains(&container.uuid))
+            .map(|container| {
+                let identity = Identity { uuid: container.uuid.clone(), name: container.name.clone() };
+                ((container.address(), self.port).into(), identity)
+            })
+            .collect()
+    }
+}
+
+fn ipv4(address: SocketAddr) -> Ipv4Addr {
+    match address {
+        SocketAddr::V4(address) => *address.ip(),
+        SocketAddr::V6(address) => panic!("a fleet has IPv4 addresses only, not {address}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        block::Block,
+        client::{ConnectError, landing},
+        metadata::{MetadataOptions, World},
+    };
+
+    #[tokio::test]
+    async fn a_fleet_follows_the_world() {
+        let block = Block::reserve();
+        let server =
+            MetadataServer::start(MetadataOptions::new(World::new(block.container_addresses(), 3))).await;
+        let mut fleet = Fleet::new("app", "web", 8080);
+        fleet.sync(&server).await;
+        assert_eq!(fleet.running().count(), 3);
+
+        let before = server.read(|world| world.service("app", "web").container(2).clone());
+        let uuid = server.change(|world| world.web().replace(2));
+        let after = server.read(|world| world.service("app", "web").container(2).clone());
+        server.change(|world| world.web().set_state(3, "stopped"));
+        fleet.mute(&server.read(|world| world.service("app", "web").container(1).uuid.clone()));
+        fleet.sync(&server).await;
+        assert_eq!(fleet.running().count(), 1);
+        let landed = landing((after.address(), 8080).into()).await.expect("a landing");
+        assert_eq!(landed.uuid, uuid);
+        assert_eq!(landing((before.address(), 8080).into()).await, Err(ConnectError::Refused));
+    }
+}

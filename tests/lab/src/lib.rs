@@ -1,0 +1,46 @@
+//! What the tests, the demo and the benchmarks of stalls run against.
+//!
+//! - [`metadata`]: a Rancher metadata server with the real one's quirks and with faults on demand
+//! - [`backend`]: the "containers", which say who they are to whoever connects
+//! - [`client`] and [`load`]: who connects through HAProxy, one at a time and many at once
+//! - [`stalls`]: the program under test, as a child process with its log
+//! - [`block`]: loopback addresses that no other test uses
+//!
+//! A test reserves a block of addresses, starts a metadata server and a fleet of backends on it,
+//! launches stalls between them, and then changes the world and looks at who answers on which port:
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # use stalls_lab::{backend::Fleet, block::Block, client::await_landing, stalls::Launch};
+//! # use stalls_lab::metadata::{MetadataOptions, MetadataServer, World};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let block = Block::reserve();
+//! let mut options = MetadataOptions::new(World::new(block.container_addresses(), 3));
+//! options.listen = (block.metadata_ip(), 0).into();
+//! let server = MetadataServer::start(options).await;
+//! let mut fleet = Fleet::new("app", "web", 8080);
+//! fleet.sync(&server).await;
+//! let stalls = Launch::new("target/debug/stalls", block.listen_ip(), &server.base_url()).start();
+//!
+//! let uuid = server.change(|world| world.web().replace(2));
+//! fleet.sync(&server).await;
+//! await_landing(block.listen(5001), &uuid, Duration::from_secs(5)).await?;
+//! # drop(stalls);
+//! # Ok(())
+//! # }
+//! ```
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support: when the lab itself is broken, the test ends at once and says why"
+)]
+
+pub mod backend;
+pub mod block;
+pub mod client;
+mod listening;
+pub mod load;
+pub mod metadata;
+pub mod stalls;

@@ -1,0 +1,194 @@
+//! Many clients that connect all the time and look where they land.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::task::JoinSet;
+
+use crate::client::{ConnectError, Landing, landing};
+
+/// How many of the failures a report describes in words.
+const EXAMPLES: usize = 10;
+
+/// Where a port may lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// To the container with this uuid.
+    Container(String),
+    /// To one of these containers, as while a port moves from one to the other.
+    AnyOf(Vec<String>),
+    /// To whichever container.
+    Anyone,
+}
+
+impl Expect {
+    fn allows(&self, uuid: &str) -> bool {
+        match self {
+            Self::Container(expected) => expected == uuid,
+            Self::AnyOf(expected) => expected.iter().any(|expected| expected == uuid),
+            Self::Anyone => true,
+        }
+    }
+}
+
+/// The ports that the clients connect to; the test and its load share it.
+///
+/// A change is in force for the connections that begin after it: widen what is expected before the
+/// world changes, and narrow it when the change has arrived.
+#[derive(Clone, Debug, Default)]
+pub struct Targets(Arc<Mutex<BTreeMap<SocketAddr, Expect>>>);
+
+impl Targets {
+    /// No ports yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a port, or says anew where it may lead to.
+    pub fn set(&self, address: SocketAddr, expect: Expect) {
+        self.table().insert(address, expect);
+    }
+
+    /// Has nobody connect to this port any more.
+    pub fn remove(&self, address: SocketAddr) {
+        self.table().remove(&address);
+    }
+
+    fn choose(&self, random: &mut fastrand::Rng) -> Option<(SocketAddr, Expect)> {
+        let table = self.table();
+        let (address, expect) = table.iter().nth(random.usize(..table.len().max(1)))?;
+        Some((*address, expect.clone()))
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Expect>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the connections met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Led to a container that was expected.
+    pub ok: u64,
+    /// Nobody listened.
+    pub refused: u64,
+    /// Accepted, then reset.
+    pub reset: u64,
+    /// Accepted, then closed.
+    pub closed: u64,
+    /// Nothing happened for 2 s.
+    pub timed_out: u64,
+    /// Led to a container, or to something else, that was not expected.
+    pub wrong: u64,
+    /// The operating system could not connect, for any other reason.
+    pub other: u64,
+    /// The first few failures in words.
+    pub examples: Vec<String>,
+}
+
+impl LoadReport {
+    /// How many connections were not as they should be.
+    pub fn failures(&self) -> u64 {
+        self.refused + self.reset + self.closed + self.timed_out + self.wrong + self.other
+    }
+
+    fn count(&mut self, address: SocketAddr, expect: &Expect, met: Result<Landing, ConnectError>) {
+        let counter = match &met {
+            Ok(landing) if expect.allows(&landing.uuid) => {
+                self.ok += 1;
+                return;
+            }
+            Ok(_) | Err(ConnectError::Garbled(_)) => &mut self.wrong,
+            Err(ConnectError::Refused) => &mut self.refused,
+            Err(ConnectError::Reset) => &mut self.reset,
+            Err(ConnectError::Closed) => &mut self.closed,
+            Err(ConnectError::TimedOut) => &mut self.timed_out,
+            Err(ConnectError::Other(_)) => &mut self.other,
+        };
+        *counter += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(format!("{address}: {met:?} instead of {expect:?}"));
+        }
+    }
+}
+
+/// A number of clients, each of which connects again as soon as it has landed.
+#[derive(Debug)]
+pub struct Load {
+    report: Arc<Mutex<LoadReport>>,
+    clients: JoinSet<()>,
+}
+
+impl Load {
+    /// Starts the clients.
+    pub fn start(clients: usize, targets: &Targets) -> Self {
+        let report = Arc::new(Mutex::new(LoadReport::default()));
+        let clients = (0..clients).map(|_| connect_for_ever(targets.clone(), Arc::clone(&report))).collect();
+        Self { report, clients }
+    }
+
+    /// What the connections have met so far.
+    pub fn so_far(&self) -> LoadReport {
+        lock(&self.report).clone()
+    }
+
+    /// Stops the clients; connections that are being made then are not counted.
+    pub async fn stop(mut self) -> LoadReport {
+        self.clients.shutdown().await;
+        self.so_far()
+    }
+}
+
+async fn connect_for_ever(targets: Targets, report: Arc<Mutex<LoadReport>>) {
+    let mut random = fastrand::Rng::new();
+    loop {
+        if let Some((address, expect)) = targets.choose(&mut random) {
+            let met = landing(address).await;
+            lock(&report).count(address, &expect, met);
+        }
+        // A refusal may come without any waiting, and then nobody else on this thread would run.
+        tokio::task::yield_now().await;
+    }
+}
+
+fn lock(report: &Mutex<LoadReport>) -> MutexGuard<'_, LoadReport> {
+    report.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        backend::{Backends, Identity},
+        block::Block,
+    };
+
+    async fn until(load: &Load, enough: impl Fn(&LoadReport) -> bool) {
+        while !enough(&load.so_far()) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn landings_are_checked_against_a_table_that_may_change() {
+        let (block, mut backends, targets) = (Block::reserve(), Backends::new(), Targets::new());
+        let ip = block.container_ip(1);
+        let identity = Identity { uuid: "u1".to_owned(), name: "app-web-1".to_owned() };
+        backends.start(ip, 8080, identity).await;
+        targets.set((ip, 8080).into(), Expect::AnyOf(vec!["u0".to_owned(), "u1".to_owned()]));
+        let load = Load::start(4, &targets);
+        until(&load, |report| report.ok >= 100).await;
+        assert_eq!(load.so_far().failures(), 0);
+        targets.set((ip, 8080).into(), Expect::Container("u2".to_owned()));
+        until(&load, |report| report.wrong > 0).await;
+        targets.remove((ip, 8080).into());
+        targets.set((ip, 8081).into(), Expect::Anyone);
+        until(&load, |report| report.refused > 0).await;
+        let report = load.stop().await;
+        assert_eq!(report.failures(), report.wrong + report.refused, "{report:?}");
+        assert!(report.examples[0].contains("u1"), "{report:?}");
+    }
+}

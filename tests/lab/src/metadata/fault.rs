@@ -1,0 +1,69 @@
+//! What can be wrong with the metadata service.
+
+/// Which requests a fault applies to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    Everything,
+    /// Those of `…/version`.
+    Version,
+    /// All others.
+    Documents,
+}
+
+/// A kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RequestKind {
+    Version,
+    Document,
+}
+
+impl Scope {
+    pub(super) fn covers(self, kind: RequestKind) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Version => kind == RequestKind::Version,
+            Self::Documents => kind == RequestKind::Document,
+        }
+    }
+}
+
+/// A way to answer wrongly, or not at all.
+///
+/// A fault is in force for each answer that is given after it was set: long polls that wait by then
+/// get it at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody listens: connections are refused, those that exist are closed.
+    Refuse,
+    /// Requests are taken and never answered.
+    Hang,
+    /// 404 with the body for a path that does not exist.
+    NotFound,
+    /// 404 with the body that the real server has before its first data.
+    InvalidVersion,
+    /// 500 with a line of text.
+    InternalError,
+    /// 302 to this URL.
+    Redirect(String),
+    /// 200 with a web page, as a captive portal or a wrong proxy answers.
+    Html,
+    /// 200 with JSON that ends in the middle.
+    BadJson,
+    /// 200 with valid JSON whose fields have the wrong types.
+    WrongTypes,
+    /// The promised length is the body's, half of it is sent, then the connection ends.
+    Truncated,
+    /// Half of the body is sent, then the connection is reset.
+    Reset,
+    /// The right answer, one byte a second.
+    Drip,
+    /// 200 with a JSON string of this many bytes.
+    Huge(usize),
+    /// 200 with an empty body.
+    EmptyBody,
+    /// A long poll is answered at once with the unchanged version.
+    InstantVersion,
+    /// Each answer has another version, at once, though nothing changes.
+    RandomVersion,
+}

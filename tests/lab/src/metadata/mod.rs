@@ -1,0 +1,36 @@
+//! A Rancher metadata server with the real one's quirks, and with faults on demand.
+//!
+//! ```text
+//! World ──answers──> a tree of documents ──path──> one value ──serve──> HTTP
+//! ```
+//!
+//! The [`World`] is the environment that the server tells about: stacks, services, containers.
+//! [`MetadataServer::change`] does something to it, as Cattle would; each change gives the server a
+//! new version and wakes its long polls.
+
+mod addresses;
+mod answers;
+mod api_version;
+mod cattle;
+mod container;
+mod fault;
+mod http;
+mod ids;
+mod path;
+mod serve;
+mod server;
+mod service;
+mod state;
+mod text;
+mod world;
+
+pub use addresses::AddressPool;
+pub use cattle::Cattle;
+pub use container::Container;
+pub use fault::{Fault, Scope};
+pub use server::{MetadataOptions, MetadataServer, Requests};
+pub use service::{Service, Which};
+pub use world::{Host, Stack, World};
+
+#[cfg(test)]
+mod tests;

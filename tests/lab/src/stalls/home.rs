@@ -1,0 +1,56 @@
+//! The directories of one launch, and what lives on in them.
+
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::processes;
+
+/// A temporary directory for `STATE_DIR` and `RUN_DIR`.
+///
+/// Its names are short, since the path of a Unix socket has room for 107 bytes. Dropping it ends
+/// every process that has the directory on its command line, which is HAProxy.
+#[derive(Debug)]
+pub(super) struct Home(TempDir);
+
+impl Home {
+    pub(super) fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("st").tempdir();
+        Self(directory.expect("a temporary directory can be made"))
+    }
+
+    pub(super) fn state_dir(&self) -> PathBuf {
+        self.path().join("s")
+    }
+
+    pub(super) fn run_dir(&self) -> PathBuf {
+        self.path().join("r")
+    }
+
+    /// The HAProxy processes that serve from here, without those that only check a configuration.
+    pub(super) fn haproxy_pids(&self) -> Vec<u32> {
+        processes::with_argument(self.path())
+            .into_iter()
+            .filter(|process| !process.args.iter().any(|arg| arg == b"-c"))
+            .map(|process| process.pid)
+            .collect()
+    }
+
+    pub(super) fn signal_haproxy(&self, signal: Signal) {
+        for pid in self.haproxy_pids() {
+            // One that has ended meanwhile does not mind.
+            processes::signal(pid, self.path(), signal);
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        processes::kill_with_argument(self.path());
+    }
+}
