@@ -13,6 +13,7 @@
 
 mod adoption;
 mod bring_up;
+mod generations;
 mod output;
 mod ports;
 mod process;

@@ -1,0 +1,85 @@
+//! The HAProxy processes that there are, and what each is for. Pure.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::steps::Live;
+use crate::config::HaproxyConfig;
+
+/// One HAProxy process.
+#[derive(Clone, Debug)]
+pub(super) struct Generation {
+    pub(super) pid: u32,
+    pub(super) role: Role,
+    /// `None` if it was left behind by an earlier stalls and cannot be known.
+    pub(super) config: Option<Arc<HaproxyConfig>>,
+}
+
+/// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Started, not serving yet; at most one.
+    Starting,
+    /// Serving; at most one.
+    Live,
+    /// Listening no more, kept for its connections.
+    Draining,
+    /// Told to end at once, not gone yet.
+    Dying,
+}
+
+/// All processes, by number. A number is never used twice.
+#[derive(Debug, Default)]
+pub(super) struct Generations {
+    running: BTreeMap<u64, Generation>,
+    newest: u64,
+}
+
+impl Generations {
+    /// A number higher than that of every generation so far.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.newest += 1;
+        self.newest
+    }
+
+    pub(super) fn insert(&mut self, number: u64, generation: Generation) {
+        self.newest = self.newest.max(number);
+        self.running.insert(number, generation);
+        let with = |role| self.running.values().filter(|generation| generation.role == role).count();
+        debug_assert!(with(Role::Live) <= 1 && with(Role::Starting) <= 1, "{self:?}");
+    }
+
+    pub(super) fn remove(&mut self, number: u64) -> Option<Generation> {
+        self.running.remove(&number)
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Generation> {
+        self.running.get(&number)
+    }
+
+    /// Gives a generation another role.
+    pub(super) fn turn(&mut self, number: u64, role: Role) -> Option<&Generation> {
+        let generation = self.running.get_mut(&number)?;
+        generation.role = role;
+        Some(generation)
+    }
+
+    /// The one that serves.
+    pub(super) fn live(&self) -> Option<(u64, &Generation)> {
+        let live = self.running.iter().find(|(_, generation)| generation.role == Role::Live);
+        live.map(|(number, generation)| (*number, generation))
+    }
+
+    /// What the one that serves was started with.
+    pub(super) fn live_config(&self) -> Live<'_> {
+        self.live().map_or(Live::None, |(_, generation)| Live::Running(generation.config.as_deref()))
+    }
+
+    /// The numbers of all that run.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        self.running.keys().copied().collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+}

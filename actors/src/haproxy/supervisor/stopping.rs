@@ -1,0 +1,90 @@
+//! Bringing HAProxies to their end.
+
+use std::time::Duration;
+
+use actix::{ActorContext, AsyncContext, Context, Handler};
+use rustix::process::Signal;
+use slog::{debug, warn};
+
+use super::{
+    super::{generations::Role, process::HaproxyHost, runtime_api::RuntimeApi},
+    Activity, HaproxySupervisor,
+};
+use crate::messages::{Leave, Shutdown};
+
+/// How long a process may take to end once its connections may be cut.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
+    /// Listening ends at once; connections may go on.
+    pub(super) fn drain(&mut self, number: u64) {
+        let Some(generation) = self.generations.turn(number, Role::Draining) else { return };
+        self.host.signal(generation.pid, Signal::USR1);
+        self.host.retire(number);
+        debug!(self.log, "haproxy drains"; "generation" => number, "haproxy_pid" => generation.pid);
+    }
+
+    /// Connections are cut.
+    pub(super) fn end(&mut self, number: u64, signal: Signal) {
+        if let Some(generation) = self.generations.turn(number, Role::Dying) {
+            self.host.signal(generation.pid, signal);
+        }
+    }
+
+    fn end_all(&mut self, signal: Signal) {
+        self.generations.numbers().into_iter().for_each(|number| self.end(number, signal));
+    }
+
+    pub(super) fn stop(&mut self, leave: Leave, ctx: &mut Context<Self>) {
+        match self.activity {
+            Activity::BringingUp { future, .. } => drop(ctx.cancel_future(future)),
+            Activity::BackingOff { until } => drop(ctx.cancel_future(until)),
+            _ => {}
+        }
+        self.activity = Activity::Stopping;
+        match leave {
+            Leave::Serving => return ctx.stop(),
+            Leave::Drained => self.stop_draining(ctx),
+            Leave::Cut => self.stop_cutting(ctx),
+        }
+        self.stop_once_all_ended(ctx);
+    }
+
+    fn stop_draining(&mut self, ctx: &mut Context<Self>) {
+        for number in self.generations.numbers() {
+            match self.generations.get(number).map(|generation| generation.role) {
+                Some(Role::Live) => self.drain(number),
+                Some(Role::Starting) => self.end(number, Signal::KILL),
+                Some(Role::Draining | Role::Dying) | None => {}
+            }
+        }
+        ctx.run_later(self.settings.drain, |supervisor, ctx| {
+            warn!(supervisor.log, "drain time is over, connections are cut";
+                "processes" => supervisor.generations.numbers().len());
+            supervisor.stop_cutting(ctx);
+        });
+    }
+
+    fn stop_cutting(&mut self, ctx: &mut Context<Self>) {
+        self.end_all(Signal::TERM);
+        ctx.run_later(END_LIMIT, |supervisor, _| supervisor.end_all(Signal::KILL));
+    }
+
+    pub(super) fn stop_once_all_ended(&mut self, ctx: &mut Context<Self>) {
+        if self.generations.is_empty() {
+            ctx.stop();
+        }
+    }
+}
+
+impl<H: HaproxyHost, A: RuntimeApi> Handler<Shutdown> for HaproxySupervisor<H, A> {
+    type Result = ();
+
+    fn handle(&mut self, Shutdown { haproxy }: Shutdown, ctx: &mut Context<Self>) {
+        match &mut self.activity {
+            // Whether somebody serves is not known yet; it will be in a moment.
+            Activity::Adopting { then } => *then = Some(haproxy),
+            _ => self.stop(haproxy, ctx),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! A host whose HAProxies are entries in a table, and whose clock is tokio's.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{Actor, Addr, Context, Handler};
+use futures_util::FutureExt;
+use rustix::process::Signal;
+use slog::{Discard, Logger, o};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::super::{
+    super::{
+        ports::Unbindable,
+        process::{HaproxyHost, Launch, Running, Survivor},
+        runtime_api::{CliError, Command, RuntimeApi},
+    },
+    HaproxySupervisor, SupervisorSettings,
+};
+use crate::{
+    config::HaproxyConfig,
+    link::{Ended, Prepared},
+    messages::{ConfigWritten, Leave, Shutdown, WithholdPorts},
+};
+
+pub(super) const DRAIN: Duration = Duration::from_secs(8);
+
+/// How a HAProxy behaves once it is started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Fate {
+    /// It serves.
+    Serve,
+    /// It runs and never answers.
+    Mute,
+    /// It ends right away, as when a port is taken.
+    Die,
+    /// It cannot be started at all.
+    Missing,
+}
+
+#[derive(Default)]
+pub(super) struct Host {
+    /// What the next ones do; after that they serve.
+    pub(super) fates: VecDeque<Fate>,
+    pub(super) launches: Vec<(Instant, Launch)>,
+    /// What was done to whom, in order: signals, commands, retired sockets.
+    pub(super) deeds: Vec<(u64, String)>,
+    /// Who does not end on which signal: because of its connections, or because it hangs.
+    pub(super) ignores: BTreeSet<(u64, &'static str)>,
+    pub(super) taken_ports: BTreeSet<u16>,
+    pub(super) survivors: Vec<(Survivor, Fate)>,
+    running: BTreeMap<u64, Process>,
+}
+
+struct Process {
+    pid: u32,
+    fate: Fate,
+    starting: bool,
+    end: Option<oneshot::Sender<String>>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct FakeHost(pub(super) Rc<RefCell<Host>>);
+
+impl FakeHost {
+    pub(super) fn generations(&self) -> Vec<u64> {
+        self.0.borrow().launches.iter().map(|(_, launch)| launch.generation).collect()
+    }
+
+    pub(super) fn running(&self) -> Vec<u64> {
+        self.0.borrow().running.keys().copied().collect()
+    }
+
+    pub(super) fn deeds_to(&self, generation: u64) -> Vec<String> {
+        let host = self.0.borrow();
+        host.deeds.iter().filter(|(to, _)| *to == generation).map(|(_, deed)| deed.clone()).collect()
+    }
+
+    /// The pauses between launches.
+    pub(super) fn gaps(&self) -> Vec<Duration> {
+        self.0.borrow().launches.windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
+    }
+
+    pub(super) fn end(&self, generation: u64, how: &str) {
+        if let Some(mut process) = self.0.borrow_mut().running.remove(&generation) {
+            let _ = process.end.take().map(|end| end.send(how.into()));
+        }
+    }
+
+    fn run(&self, generation: u64, pid: u32, fate: Fate, starting: bool) -> Running {
+        let (end, ended) = oneshot::channel();
+        self.0.borrow_mut().running.insert(generation, Process { pid, fate, starting, end: Some(end) });
+        if fate == Fate::Die {
+            self.end(generation, "exit code 1");
+        }
+        Running { pid, ended: ended.map(|how| how.unwrap_or_default()).boxed_local() }
+    }
+}
+
+impl HaproxyHost for FakeHost {
+    fn launch(&self, launch: &Launch) -> io::Result<Running> {
+        let fate = {
+            let mut host = self.0.borrow_mut();
+            host.launches.push((Instant::now(), launch.clone()));
+            assert!(host.running.values().all(|process| !process.starting), "two steps at once");
+            assert!(launch.config.ports().all(|port| !host.taken_ports.contains(&port)), "a taken port");
+            host.fates.pop_front().unwrap_or(Fate::Serve)
+        };
+        if fate == Fate::Missing {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let pid = 1000 + u32::try_from(launch.generation).unwrap();
+        Ok(self.run(launch.generation, pid, fate, true))
+    }
+
+    fn survivors(&self) -> io::Result<Vec<Survivor>> {
+        Ok(self.0.borrow().survivors.iter().map(|(survivor, _)| survivor.clone()).collect())
+    }
+
+    fn follow(&self, survivor: &Survivor) -> Running {
+        let is_it = |(other, _): &&(Survivor, Fate)| other.generation == survivor.generation;
+        let fate = self.0.borrow().survivors.iter().find(is_it).map(|(_, fate)| *fate).unwrap();
+        self.run(survivor.generation, survivor.pid, fate, false)
+    }
+
+    fn socket(&self, generation: u64) -> PathBuf {
+        generation.to_string().into()
+    }
+
+    fn signal(&self, pid: u32, signal: Signal) {
+        let mut host = self.0.borrow_mut();
+        let Some((generation, process)) = host.running.iter_mut().find(|(_, process)| process.pid == pid)
+        else {
+            return;
+        };
+        process.starting = false;
+        let generation = *generation;
+        let name = [(Signal::USR1, "USR1"), (Signal::TERM, "TERM"), (Signal::KILL, "KILL")];
+        let name = name.into_iter().find(|(known, _)| *known == signal).unwrap().1;
+        host.deeds.push((generation, name.into()));
+        let ignores = host.ignores.contains(&(generation, name));
+        drop(host);
+        if !ignores {
+            self.end(generation, name);
+        }
+    }
+
+    fn retire(&self, generation: u64) {
+        self.0.borrow_mut().deeds.push((generation, "retired".into()));
+    }
+
+    fn forget(&self, generation: u64) {
+        self.0.borrow_mut().deeds.push((generation, "forgotten".into()));
+    }
+
+    fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {
+        let host = self.0.borrow();
+        let taken = ports.filter(|port| host.taken_ports.contains(port));
+        taken.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
+    }
+}
+
+/// The runtime APIs of the HAProxies on a host.
+pub(super) struct FakeApi(FakeHost);
+
+impl RuntimeApi for FakeApi {
+    fn run(
+        &self,
+        socket: PathBuf,
+        commands: Vec<Command>,
+    ) -> impl Future<Output = Result<Vec<String>, CliError>> + 'static {
+        let answer = answer(&self.0, &socket, &commands);
+        async move {
+            // Every answer takes a moment, in which other things may happen.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            answer
+        }
+    }
+}
+
+fn answer(host: &FakeHost, socket: &Path, commands: &[Command]) -> Result<Vec<String>, CliError> {
+    let generation: u64 = socket.to_str().unwrap().parse().unwrap();
+    let mut host = host.0.borrow_mut();
+    let survivor = host.survivors.iter().find(|(survivor, _)| survivor.generation == generation);
+    let survivor = survivor.map(|(survivor, fate)| (survivor.pid, *fate));
+    let process = host.running.get(&generation).map(|process| (process.pid, process.fate)).or(survivor);
+    let (pid, fate) = process.ok_or_else(|| not_listening(socket))?;
+    match fate {
+        Fate::Serve => {}
+        Fate::Mute => {
+            return Err(CliError::TimedOut { socket: socket.to_owned(), limit: Duration::ZERO });
+        }
+        Fate::Die | Fate::Missing => return Err(not_listening(socket)),
+    }
+    for command in commands {
+        if *command == Command::ShowInfo {
+            host.running.get_mut(&generation).into_iter().for_each(|process| process.starting = false);
+        } else {
+            host.deeds.push((generation, command.to_string()));
+        }
+    }
+    let reply =
+        |command: &Command| if *command == Command::ShowInfo { format!("Pid: {pid}") } else { String::new() };
+    Ok(commands.iter().map(reply).collect())
+}
+
+fn not_listening(socket: &Path) -> CliError {
+    CliError::NotListening { socket: socket.to_owned(), source: io::ErrorKind::ConnectionRefused.into() }
+}
+
+/// Stands in for the writer: keeps what it is asked to withhold.
+#[derive(Clone, Default)]
+pub(super) struct FakeWriter(pub(super) Arc<Mutex<Vec<BTreeSet<u16>>>>);
+
+impl Actor for FakeWriter {
+    type Context = Context<Self>;
+}
+
+impl Handler<WithholdPorts> for FakeWriter {
+    type Result = ();
+
+    fn handle(&mut self, WithholdPorts(ports): WithholdPorts, _: &mut Context<Self>) {
+        self.0.lock().unwrap().push(ports);
+    }
+}
+
+/// A supervisor among fakes, in virtual time.
+pub(super) struct Scene {
+    pub(super) host: FakeHost,
+    pub(super) withheld: Arc<Mutex<Vec<BTreeSet<u16>>>>,
+    pub(super) supervisor: Addr<HaproxySupervisor<FakeHost, FakeApi>>,
+    pub(super) ended: Ended,
+}
+
+impl Scene {
+    /// Must be called within an actix system.
+    pub(super) fn new(prepare: impl FnOnce(&mut Host)) -> Self {
+        tokio::time::pause();
+        let host = FakeHost::default();
+        prepare(&mut host.0.borrow_mut());
+        let writer = FakeWriter::default();
+        let withheld = Arc::clone(&writer.0);
+        let prepared = Prepared::new("HaproxySupervisor");
+        let supervisor = prepared.addr();
+        let settings = SupervisorSettings { drain: DRAIN, seed: 7 };
+        let api = FakeApi(host.clone());
+        let log = Logger::root(Discard, o!());
+        let actor = HaproxySupervisor::new(settings, host.clone(), api, writer.start().recipient(), log);
+        Self { host, withheld, supervisor, ended: prepared.run(actor) }
+    }
+
+    /// The writer says that this is on disk now.
+    pub(super) async fn write(&self, config: HaproxyConfig) {
+        let covers = config.revision;
+        self.supervisor.do_send(ConfigWritten { config: Arc::new(config), covers });
+        self.settle().await;
+    }
+
+    /// Lets everything happen that takes milliseconds.
+    pub(super) async fn settle(&self) {
+        self.wait(Duration::from_millis(30)).await;
+    }
+
+    pub(super) async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    pub(super) fn shut_down(&self, haproxy: Leave) {
+        self.supervisor.do_send(Shutdown { haproxy });
+    }
+
+    /// Waits for the supervisor's end; tells how long that took.
+    pub(super) async fn end(&mut self) -> Duration {
+        let asked = Instant::now();
+        self.ended.wait().await;
+        asked.elapsed()
+    }
+}
+
+/// Port 5000 leads to a container, 5001 is free; `text` tells configurations apart.
+pub(super) fn config(revision: u64, text: &str) -> HaproxyConfig {
+    HaproxyConfig {
+        revision,
+        text: text.into(),
+        maxconn: 100,
+        backends: [(5000, "10.42.0.7:8080".parse().unwrap())].into(),
+        free: [5001].into(),
+        withheld: [].into(),
+    }
+}

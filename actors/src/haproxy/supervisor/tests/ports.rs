@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use super::fake::{Scene, config};
+use crate::config::HaproxyConfig;
+
+fn without_5001(revision: u64) -> HaproxyConfig {
+    HaproxyConfig { free: [].into(), withheld: [5001].into(), ..config(revision, "without 5001") }
+}
+
+#[actix_rt::test]
+async fn a_taken_port_is_withheld_and_the_others_are_served() {
+    let scene = Scene::new(|host| host.taken_ports = [5001].into());
+    scene.write(config(1, "a")).await;
+    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
+    assert!(scene.host.generations().is_empty());
+    scene.write(without_5001(1)).await;
+    assert_eq!(scene.host.running(), [1]);
+}
+
+#[actix_rt::test]
+async fn a_port_that_is_free_again_is_served_by_a_handover() {
+    let scene = Scene::new(|host| host.taken_ports = [5001].into());
+    scene.write(config(1, "a")).await;
+    scene.write(without_5001(1)).await;
+    scene.wait(Duration::from_secs(3)).await;
+    assert_eq!(scene.withheld.lock().unwrap().len(), 1);
+    scene.host.0.borrow_mut().taken_ports.clear();
+    scene.wait(Duration::from_secs(1)).await;
+    assert_eq!(scene.withheld.lock().unwrap().last(), Some(&[].into()));
+    scene.write(config(1, "a")).await;
+    assert_eq!(scene.host.running(), [2]);
+}
+
+#[actix_rt::test]
+async fn ports_that_the_live_haproxy_listens_on_are_not_probed() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    // To a probe the live one's own listening ports look taken.
+    scene.withheld.lock().unwrap().clear();
+    let probed_free_only = HaproxyConfig { text: "b".into(), ..config(2, "b") };
+    scene.host.0.borrow_mut().taken_ports = [5001].into();
+    scene.write(probed_free_only).await;
+    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
+}
+
+#[actix_rt::test]
+async fn nothing_is_started_while_every_port_is_taken() {
+    let scene = Scene::new(|host| host.taken_ports = [5000, 5001].into());
+    scene.write(config(1, "a")).await;
+    assert_eq!(*scene.withheld.lock().unwrap(), [[5000, 5001].into()]);
+    let none = HaproxyConfig {
+        backends: [].into(),
+        free: [].into(),
+        withheld: [5000, 5001].into(),
+        ..config(1, "none")
+    };
+    scene.write(none).await;
+    assert!(scene.host.generations().is_empty());
+}

@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use super::fake::{Fate, Scene, config};
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+#[actix_rt::test]
+async fn a_killed_haproxy_is_started_again_at_once() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.host.end(1, "signal 9");
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [2]);
+    assert_eq!(scene.host.0.borrow().launches[1].1.inherit, None);
+}
+
+#[actix_rt::test]
+async fn one_that_keeps_dying_is_started_at_once_then_after_pauses_that_double_to_half_a_minute() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Die; 14]));
+    scene.write(config(1, "a")).await;
+    scene.wait(Duration::from_secs(600)).await;
+    let gaps = scene.host.gaps();
+    assert!(gaps[0] < ms(5), "{gaps:?}");
+    let mut span = 100;
+    for gap in &gaps[1..] {
+        assert!(ms(span / 2) <= *gap && *gap <= ms(span + 5), "{span}: {gaps:?}");
+        span = (span * 2).min(30_000);
+    }
+    assert_eq!(gaps.len(), 14);
+}
+
+#[actix_rt::test]
+async fn half_a_minute_of_health_clears_the_record() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Die; 8]));
+    scene.write(config(1, "a")).await;
+    scene.wait(Duration::from_secs(60)).await;
+    assert_eq!(scene.host.running(), [9]);
+    scene.host.end(9, "signal 9");
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [10]);
+}
+
+#[actix_rt::test]
+async fn dying_again_within_half_a_minute_keeps_the_record() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Die; 8]));
+    scene.write(config(1, "a")).await;
+    scene.wait(Duration::from_secs(15)).await;
+    assert_eq!(scene.host.running(), [9]);
+    scene.host.end(9, "signal 9");
+    scene.wait(Duration::from_secs(1)).await;
+    assert!(scene.host.running().is_empty());
+}
+
+#[actix_rt::test]
+async fn one_that_dies_while_a_handover_is_put_off_is_started_at_once_and_only_once() {
+    let scene = Scene::new(|host| {
+        host.fates.push_back(Fate::Serve);
+        host.fates.extend([Fate::Die; 8]);
+        host.fates.push_back(Fate::Mute);
+    });
+    scene.write(config(1, "a")).await;
+    scene.write(config(2, "b")).await;
+    // The eighth failure puts the next handover off for 3.2 s at least and 6.4 s at most.
+    while scene.host.generations().len() < 9 {
+        scene.wait(ms(10)).await;
+    }
+    scene.host.end(1, "signal 9");
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [10]);
+    scene.wait(Duration::from_secs(10)).await;
+    assert_eq!(scene.host.generations().len(), 10);
+}
+
+#[actix_rt::test]
+async fn a_missing_binary_is_tried_again() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Missing, Fate::Missing]));
+    scene.write(config(1, "a")).await;
+    scene.wait(Duration::from_secs(1)).await;
+    assert_eq!(scene.host.running(), [3]);
+}

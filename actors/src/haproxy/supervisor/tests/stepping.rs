@@ -1,0 +1,96 @@
+use std::{sync::Arc, time::Duration};
+
+use super::fake::{Fate, Scene, config};
+use crate::{
+    allocation::Plan,
+    messages::{ConfigWritten, PlanChanged},
+};
+
+#[actix_rt::test]
+async fn haproxy_starts_once_a_configuration_is_on_disk_and_its_free_ports_are_closed() {
+    let scene = Scene::new(|_| {});
+    scene.settle().await;
+    assert!(scene.host.generations().is_empty());
+    scene.write(config(1, "a")).await;
+    assert_eq!(scene.host.generations(), [1]);
+    assert_eq!(scene.host.deeds_to(1), ["disable frontend p5001"]);
+}
+
+#[actix_rt::test]
+async fn a_newer_revision_of_the_same_text_touches_nothing() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    let deeds = scene.host.deeds_to(1);
+    scene.write(config(2, "a")).await;
+    assert_eq!(scene.host.generations(), [1]);
+    assert_eq!(scene.host.deeds_to(1), deeds);
+}
+
+#[actix_rt::test]
+async fn a_handover_lets_the_old_one_drain_only_once_the_new_one_serves() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.write(config(2, "b")).await;
+    let host = scene.host.0.borrow();
+    assert_eq!(host.launches[1].1.inherit, Some(1));
+    let order: Vec<_> = host.deeds.iter().map(|(generation, deed)| (*generation, deed.as_str())).collect();
+    let handover = [(2, "disable frontend p5001"), (1, "USR1"), (1, "retired"), (1, "forgotten")];
+    assert_eq!(order[1..], handover);
+}
+
+#[actix_rt::test]
+async fn of_a_burst_during_a_handover_only_the_newest_follows() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    for revision in 2..=20 {
+        let config = Arc::new(config(revision, &format!("text {revision}")));
+        scene.supervisor.do_send(ConfigWritten { config, covers: revision });
+    }
+    scene.settle().await;
+    let texts: Vec<_> = scene.host.0.borrow().launches.iter().map(|(_, l)| l.config.text.clone()).collect();
+    assert_eq!(texts, ["a", "text 2", "text 20"]);
+}
+
+#[actix_rt::test]
+async fn what_a_newer_plan_is_about_to_replace_is_not_applied() {
+    let scene = Scene::new(|_| {});
+    let plan = |revision| PlanChanged(Arc::new(Plan { revision, mappings: vec![] }));
+    scene.supervisor.do_send(plan(2));
+    scene.write(config(1, "a")).await;
+    assert!(scene.host.generations().is_empty());
+    scene.write(config(2, "b")).await;
+    assert_eq!(scene.host.generations(), [1]);
+}
+
+#[actix_rt::test]
+async fn the_last_good_configuration_is_applied_when_the_newer_plan_cannot_be_written() {
+    let scene = Scene::new(|_| {});
+    scene.supervisor.do_send(PlanChanged(Arc::new(Plan { revision: 2, mappings: vec![] })));
+    scene.supervisor.do_send(ConfigWritten { config: Arc::new(config(1, "a")), covers: 2 });
+    scene.settle().await;
+    assert_eq!(scene.host.generations(), [1]);
+}
+
+#[actix_rt::test]
+async fn a_successor_that_never_answers_is_killed_and_the_old_one_serves_on_with_its_free_ports_closed() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Mute]));
+    scene.write(config(1, "a")).await;
+    scene.write(config(2, "b")).await;
+    assert_eq!(scene.host.running(), [1, 2]);
+    scene.wait(Duration::from_secs(21)).await;
+    assert_eq!(scene.host.deeds_to(2), ["KILL", "forgotten"]);
+    let repair = ["disable frontend p5001", "enable frontend p5001", "disable frontend p5001"];
+    assert_eq!(scene.host.deeds_to(1)[..3], repair);
+    assert_eq!(scene.host.generations(), [1, 2, 3]);
+    assert_eq!(scene.host.running(), [3]);
+}
+
+#[actix_rt::test]
+async fn a_successor_that_dies_leaves_the_old_one_serving_and_is_tried_again() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Die, Fate::Die]));
+    scene.write(config(1, "a")).await;
+    scene.write(config(2, "b")).await;
+    assert!(scene.host.running().contains(&1));
+    scene.wait(Duration::from_secs(1)).await;
+    assert_eq!(scene.host.running(), [4]);
+}

@@ -1,0 +1,74 @@
+use std::time::Duration;
+
+use super::fake::{DRAIN, Fate, Scene, config};
+use crate::messages::Leave;
+
+#[actix_rt::test]
+async fn a_stop_drains_and_ends_as_soon_as_the_last_connection_has() {
+    let mut scene = Scene::new(|host| host.ignores = [(1, "USR1")].into());
+    scene.write(config(1, "a")).await;
+    scene.shut_down(Leave::Drained);
+    scene.wait(Duration::from_secs(3)).await;
+    assert_eq!(scene.host.running(), [1]);
+    scene.host.end(1, "exit code 0");
+    assert!(scene.end().await < Duration::from_millis(10));
+    assert_eq!(scene.host.deeds_to(1)[1..], ["USR1", "retired", "forgotten"]);
+}
+
+#[actix_rt::test]
+async fn connections_that_outlive_the_drain_time_are_cut() {
+    let mut scene = Scene::new(|host| host.ignores = [(1, "USR1")].into());
+    scene.write(config(1, "a")).await;
+    scene.shut_down(Leave::Drained);
+    let took = scene.end().await;
+    assert!(DRAIN <= took && took < DRAIN + Duration::from_millis(10), "{took:?}");
+    assert!(scene.host.deeds_to(1).contains(&"TERM".into()));
+}
+
+#[actix_rt::test]
+async fn what_does_not_end_when_it_is_told_to_is_killed() {
+    let mut scene = Scene::new(|host| host.ignores = [(1, "USR1"), (1, "TERM")].into());
+    scene.write(config(1, "a")).await;
+    scene.shut_down(Leave::Drained);
+    let took = scene.end().await;
+    assert!(took < DRAIN + Duration::from_millis(1100), "{took:?}");
+    assert!(scene.host.running().is_empty());
+}
+
+#[actix_rt::test]
+async fn a_second_stop_cuts_short() {
+    let mut scene = Scene::new(|host| host.ignores = [(1, "USR1")].into());
+    scene.write(config(1, "a")).await;
+    scene.shut_down(Leave::Drained);
+    scene.shut_down(Leave::Cut);
+    assert!(scene.end().await < Duration::from_millis(10));
+}
+
+#[actix_rt::test]
+async fn a_step_under_way_is_given_up() {
+    let mut scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Mute]));
+    scene.write(config(1, "a")).await;
+    scene.write(config(2, "b")).await;
+    scene.shut_down(Leave::Drained);
+    assert!(scene.end().await < Duration::from_millis(10));
+    assert!(scene.host.running().is_empty());
+}
+
+#[actix_rt::test]
+async fn an_internal_fault_leaves_haproxy_serving() {
+    let mut scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.shut_down(Leave::Serving);
+    scene.end().await;
+    assert_eq!(scene.host.running(), [1]);
+    assert_eq!(scene.host.deeds_to(1), ["disable frontend p5001"]);
+}
+
+#[actix_rt::test]
+async fn a_stop_ends_the_waiting_for_the_next_start() {
+    let mut scene = Scene::new(|host| host.fates.extend([Fate::Die; 30]));
+    scene.write(config(1, "a")).await;
+    scene.wait(Duration::from_secs(60)).await;
+    scene.shut_down(Leave::Drained);
+    assert!(scene.end().await < Duration::from_millis(10));
+}
