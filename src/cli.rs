@@ -192,6 +192,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_a_row_for_every_setting() {
+        let readme = include_str!("../README.md");
+        for arg in Cli::command().get_arguments() {
+            let row = format!("\n| `{}` | ", arg.get_env().and_then(|name| name.to_str()).unwrap());
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn without_a_command_it_runs() {
         assert_eq!(Cli::from_arguments::<&str>([]).unwrap().command, None);
     }

@@ -1,5 +1,8 @@
 //! The actors, wired in the order in which the data passes them, from their start to their end.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeSet, io, process, time::Duration};
 
 use actix::Addr;
