@@ -2,7 +2,7 @@
 # Rust toolchain and nothing more: what is missing is installed first.
 
 CARGO     ?= cargo
-RELEASE   := $(or $(CARGO_TARGET_DIR),target)/release
+BUILT     := $(or $(CARGO_TARGET_DIR),target)/debug
 # What the demo is told, for example --exit.
 DEMO_FLAGS ?=
 
@@ -30,10 +30,11 @@ test: setup
 		$(CARGO) test --locked --workspace --no-fail-fast; \
 	fi
 
+# Built like the tests, since the release build takes minutes, and a first look should not.
 .PHONY: demo
 demo: setup
-	$(CARGO) build --locked --release --package stalls --package stalls-lab --bin stalls --bin stalls-demo
-	$(RELEASE)/stalls-demo --stalls $(RELEASE)/stalls $(DEMO_FLAGS)
+	$(CARGO) build --locked --workspace
+	$(BUILT)/stalls-demo --stalls $(BUILT)/stalls $(DEMO_FLAGS)
 
 .PHONY: lint
 lint: setup

@@ -16,7 +16,7 @@ use crate::{exit::Exit, settings::Settings, system::listen_settings};
 
 /// Prints what a running stalls with these settings would write. Changes nothing.
 pub(crate) fn run(settings: Settings) -> Exit {
-    let rendered = actix::System::new().block_on(rendered(settings));
+    let rendered = actix_rt::System::new().block_on(rendered(settings));
     let printed = rendered.and_then(|text| Ok(io::stdout().write_all(text.as_bytes())?));
     match printed {
         Ok(()) => Exit::Ok,

@@ -54,7 +54,7 @@ impl Endings {
 /// When the system refuses to tell of ended children.
 pub(crate) fn reap_orphans(children: Children, log: Logger) -> io::Result<()> {
     let mut child_ended = signal(SignalKind::child())?;
-    actix::spawn(async move {
+    actix_rt::spawn(async move {
         while child_ended.recv().await.is_some() {
             match children.reap_orphans() {
                 Ok(0) => {}

@@ -43,7 +43,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
             return Exit::Usage;
         }
     };
-    let served = actix::System::new().block_on(serve(settings, log));
+    let served = actix_rt::System::new().block_on(serve(settings, log));
     served.unwrap_or_else(|error| {
         crit!(log, "signals cannot be handled"; "error" => %error);
         Exit::Internal
