@@ -14,7 +14,6 @@
 
 pub mod allocation;
 pub mod config;
-
 pub mod haproxy;
 pub mod link;
 pub mod mapping;
@@ -26,5 +25,7 @@ mod backoff;
 mod children;
 mod episode;
 mod outbox;
+#[cfg(test)]
+mod testing;
 
 pub use children::Children;

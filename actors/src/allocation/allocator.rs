@@ -1,5 +1,8 @@
 //! The actor that remembers assignments and turns snapshots into plans.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
@@ -93,10 +96,13 @@ impl<S: StateStore> PortAllocator<S> {
 
     fn serve_from_memory(&mut self, ctx: &mut Context<Self>) {
         self.grace_is_over = true;
-        if self.plan.is_none() && self.pools.iter().any(|pool| !pool.is_empty()) {
-            warn!(self.log, "metadata is away, the remembered assignments serve"; "revision" => self.revision);
-            self.publish(ctx);
+        if self.plan.is_some() || self.pools.iter().all(|pool| !pool.is_known() && pool.is_empty()) {
+            return;
         }
+        for pool in self.pools.iter().filter(|pool| !pool.is_known()) {
+            warn!(self.log, "metadata is away, the remembered assignments serve"; "service" => %pool.service());
+        }
+        self.publish(ctx);
     }
 
     fn reassign(&mut self, ctx: &mut Context<Self>) {
@@ -122,7 +128,7 @@ impl<S: StateStore> PortAllocator<S> {
         if self.plan.as_ref().is_some_and(|plan| plan.mappings == mappings) {
             return;
         }
-        self.revision += 1;
+        self.revision = self.revision.saturating_add(1);
         let plan = Arc::new(Plan { revision: self.revision, mappings });
         log_differences(&self.log, self.plan.as_deref(), &plan);
         self.plan = Some(Arc::clone(&plan));

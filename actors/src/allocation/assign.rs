@@ -2,6 +2,9 @@
 //!
 //! A pure function. The order of the containers has no influence beyond their age, which is part of them.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
@@ -51,8 +54,7 @@ pub fn assign(containers: &[Container], previous: &Assignments, rules: Rules, no
     let newcomers = pool.keep_places(unindexed, previous, now);
     let tombstones = pool.tombstones(previous, now);
     pool.place_newcomers(newcomers, &tombstones);
-    let slots: BTreeMap<_, _> = pool.slots.into_iter().map(|(slot, e)| (slot, occupant(e))).collect();
-    let tombstones = tombstones.into_iter().filter(|(slot, _)| !slots.contains_key(slot)).collect();
+    let slots = pool.slots.into_iter().map(|(slot, e)| (slot, occupant(e))).collect();
     Assignments { slots, tombstones, unmapped: pool.unmapped }
 }
 

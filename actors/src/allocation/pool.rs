@@ -1,5 +1,8 @@
 //! One mapping from one snapshot to the next: what was asked for, what is known, and who has which slot.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
@@ -108,7 +111,7 @@ impl Pool {
 /// end.
 fn clamped(mapping: &Mapping, known: Option<u16>) -> u16 {
     let wanted = mapping.port_count.map(u16::from).or(known).unwrap_or(DEFAULT_PORT_COUNT);
-    wanted.min((u16::MAX - mapping.base_port.get()).saturating_add(1))
+    wanted.clamp(1, (u16::MAX - mapping.base_port.get()).saturating_add(1))
 }
 
 /// The plan that an allocator with this memory would make of these snapshots.

@@ -1,5 +1,8 @@
 //! Replacing HAProxy's configuration file, once HAProxy itself has found no fault with the new one.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs,
     future::Future,

@@ -1,8 +1,13 @@
 //! The actor that keeps the configuration file at the newest plan.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
+};
 use slog::{Logger, error, info};
 use tokio::time::Instant;
 
@@ -39,8 +44,10 @@ pub struct ConfigWriter<S> {
     plan: Option<Arc<Plan>>,
     withheld: BTreeSet<u16>,
     writing: Writing,
+    retry: Option<SpawnHandle>,
     stopping: bool,
     last_good: Option<Arc<HaproxyConfig>>,
+    file_is_uncertain: bool,
     backoff: Backoff,
     trouble: Episode,
     rng: fastrand::Rng,
@@ -70,8 +77,10 @@ impl<S: ConfigStore> ConfigWriter<S> {
             plan: None,
             withheld: BTreeSet::new(),
             writing: Writing::Idle,
+            retry: None,
             stopping: false,
             last_good: None,
+            file_is_uncertain: false,
             backoff: Backoff::new(FirstRetry::Delayed, FIRST_RETRY, LONGEST_RETRY),
             trouble: Episode::default(),
             log,
@@ -80,6 +89,10 @@ impl<S: ConfigStore> ConfigWriter<S> {
 
     /// Brings the file to the newest plan, now or when the write under way has ended.
     fn write(&mut self, ctx: &mut Context<Self>) {
+        // This is the retry. Were another one left waiting, each plan would add its own to a lasting trouble.
+        if let Some(retry) = self.retry.take() {
+            ctx.cancel_future(retry);
+        }
         if self.writing != Writing::Idle {
             self.writing = Writing::InFlightAndOutdated;
             return;
@@ -93,7 +106,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
                 return self.tell_last_good(plan.revision);
             }
         };
-        if self.last_good.as_ref().is_some_and(|good| good.text == config.text) {
+        if self.is_on_disk(&config) {
             return self.accept(config);
         }
         self.writing = Writing::InFlight;
@@ -114,11 +127,13 @@ impl<S: ConfigStore> ConfigWriter<S> {
         }));
     }
 
+    /// After a trouble of the file system the file may be the old one or the new one.
+    fn is_on_disk(&self, config: &HaproxyConfig) -> bool {
+        !self.file_is_uncertain && self.last_good.as_ref().is_some_and(|good| good.text == config.text)
+    }
+
     fn note_written(&mut self, config: Arc<HaproxyConfig>, asked: Instant) {
-        self.backoff.reset();
-        if let Some(ended) = self.trouble.succeeded(Instant::now()) {
-            info!(self.log, "configuration can be written again"; "lasted_ms" => ended.lasted.as_millis() as u64);
-        }
+        self.file_is_uncertain = false;
         if self.last_good.as_ref().is_none_or(|good| good.maxconn != config.maxconn) {
             info!(self.log, "connection limit follows the descriptor limit"; "maxconn" => config.maxconn,
                 "descriptor_limit" => self.settings.listen.descriptor_limit);
@@ -128,7 +143,13 @@ impl<S: ConfigStore> ConfigWriter<S> {
             "took_ms" => asked.elapsed().as_millis() as u64);
         self.accept(config);
     }
+
+    /// The file says what the newest plan wants.
     fn accept(&mut self, config: Arc<HaproxyConfig>) {
+        self.backoff.reset();
+        if let Some(ended) = self.trouble.succeeded(Instant::now()) {
+            info!(self.log, "configuration is up to date again"; "lasted_ms" => ended.lasted.as_millis() as u64);
+        }
         let covers = config.revision;
         self.last_good = Some(config);
         self.tell_last_good(covers);
@@ -142,7 +163,8 @@ impl<S: ConfigStore> ConfigWriter<S> {
         }
         // What HAProxy rejects it would reject again; the next plan is another matter.
         if !is_rejected {
-            ctx.run_later(self.backoff.next_pause(&mut self.rng), Self::write);
+            self.file_is_uncertain = true;
+            self.retry = Some(ctx.run_later(self.backoff.next_pause(&mut self.rng), Self::write));
         }
         self.tell_last_good(config.revision);
     }

@@ -1,8 +1,18 @@
 //! Asking the metadata server over HTTP.
 
+#[cfg(test)]
+mod tests;
+
 use std::{future::Future, time::Duration};
 
-use awc::{Client, ClientResponse, error::PayloadError, error::SendRequestError, http::StatusCode};
+use awc::{
+    Client, ClientResponse,
+    error::{PayloadError, SendRequestError},
+    http::{
+        StatusCode,
+        header::{CONTENT_LENGTH, HeaderMap},
+    },
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -151,10 +161,20 @@ async fn read(
         Ok(Err(error)) => return Err(MetadataFault::Unreachable { path, reason: error.to_string() }),
         Err(_) => return Err(MetadataFault::TimedOut { path, limit: limits.body }),
     };
+    // awc takes a connection that ends amid the body for the body's end.
+    if let Some(promised) = promised_bytes(response.headers()).filter(|promised| *promised != body.len()) {
+        let reason = format!("the answer broke off after {} of {promised} bytes", body.len());
+        return Err(MetadataFault::Unreachable { path, reason });
+    }
     if status == StatusCode::NOT_FOUND {
         let message = serde_json::from_slice(&body)
             .map_or_else(|_| "no reason given".into(), |e: ErrorDocument| e.message);
         return Err(MetadataFault::NotFound { path, message });
     }
     Ok(body.to_vec())
+}
+
+/// What the server said the body's length to be; a chunked body has none.
+fn promised_bytes(head: &HeaderMap) -> Option<usize> {
+    head.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -4,6 +4,9 @@
 //! field alone. A document that is not a service's at all is a fault, since taking it for a service without
 //! containers would empty the mapping.
 
+#[cfg(test)]
+mod samples;
+
 use std::{collections::BTreeMap, num::NonZeroU64};
 
 use serde::Deserialize;
@@ -34,7 +37,8 @@ struct ServiceDocument {
 pub fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Vec<Container>, MetadataFault> {
     let document = parse(path, body)?;
     let wrong = |reason: String| MetadataFault::WrongShape { path: path.to_owned(), reason };
-    let is_asked_for = |own: &Value| own.as_str().is_some_and(|own| own.to_lowercase() == service.to_lowercase());
+    let is_asked_for =
+        |own: &Value| own.as_str().is_some_and(|own| own.to_lowercase() == service.to_lowercase());
     if !is_asked_for(&document.name) && !is_asked_for(&document.uuid) {
         // The server also takes a number for a position in its list, and would then answer with any service.
         return Err(wrong(format!("neither its name nor its uuid is {service:?}")));

@@ -1,5 +1,8 @@
 //! The actor that follows the metadata server.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,

@@ -1,0 +1,269 @@
+//! The allocator in virtual time, with a store that can be slow, full or corrupt.
+
+mod saving;
+
+use std::{cell::RefCell, future::Future, ops::Range};
+
+use actix::Addr;
+
+use super::*;
+use crate::{
+    allocation::{Occupant, SavedMapping},
+    link::{Ended, Prepared},
+    mapping::ServiceRef,
+    metadata::{Container, PublishedPorts, Snapshot},
+    testing::{Lines, Received, container, mapping, ms, pass, service, settle, web},
+};
+
+/// A store in memory; its copies are the same store.
+#[derive(Clone, Default)]
+struct FakeStore(Rc<RefCell<Disk>>);
+
+#[derive(Default)]
+struct Disk {
+    content: Option<SavedState>,
+    is_corrupt: bool,
+    is_full: bool,
+    save_takes: Duration,
+    saves_begun: usize,
+    saved: Vec<SavedState>,
+}
+
+impl FakeStore {
+    fn holding(state: SavedState) -> Self {
+        let store = Self::default();
+        store.0.borrow_mut().content = Some(state);
+        store
+    }
+
+    /// The revisions of what was saved.
+    fn saved_revisions(&self) -> Vec<u64> {
+        self.0.borrow().saved.iter().map(|state| state.revision).collect()
+    }
+}
+
+impl StateStore for FakeStore {
+    fn load(&self) -> Result<Option<SavedState>, StateError> {
+        let disk = self.0.borrow();
+        if disk.is_corrupt {
+            let (path, set_aside) = ("state.json".into(), "state.json.unreadable".into());
+            return Err(StateError::Unreadable { path, reason: "nonsense".into(), set_aside });
+        }
+        Ok(disk.content.clone())
+    }
+
+    fn save(&self, state: SavedState) -> impl Future<Output = Result<(), StateError>> + 'static {
+        let store = Rc::clone(&self.0);
+        let takes = store.borrow().save_takes;
+        store.borrow_mut().saves_begun += 1;
+        async move {
+            tokio::time::sleep(takes).await;
+            let mut disk = store.borrow_mut();
+            if disk.is_full {
+                let source = std::io::ErrorKind::StorageFull.into();
+                return Err(StateError::Io { path: "state.json".into(), source });
+            }
+            disk.saved.push(state);
+            Ok(())
+        }
+    }
+}
+
+/// An allocator at work.
+struct Running {
+    addr: Addr<PortAllocator<FakeStore>>,
+    ended: Ended,
+    plans: Received<PlanChanged>,
+    store: FakeStore,
+    log: Lines,
+    start: Instant,
+}
+
+impl Running {
+    fn with(mappings: Vec<Mapping>, store: FakeStore) -> Self {
+        tokio::time::pause();
+        let (log, (plans, receiver)) = (Lines::default(), Received::start());
+        let settings =
+            AllocatorSettings { mappings, allow_loopback: false, tombstone: Duration::from_secs(60) };
+        let allocator = PortAllocator::new(settings, store.clone(), vec![receiver], log.logger());
+        let prepared = Prepared::new("PortAllocator");
+        let (addr, ended) = (prepared.addr(), prepared.run(allocator));
+        Self { addr, ended, plans, store, log, start: Instant::now() }
+    }
+
+    fn fresh() -> Self {
+        Self::with(vec![mapping(&web(), 5000)], FakeStore::default())
+    }
+
+    async fn hears(&self, containers: &[Container]) {
+        self.hears_of(&web(), containers).await;
+    }
+
+    async fn hears_of(&self, service: &ServiceRef, containers: &[Container]) {
+        self.addr.do_send(service_changed(service, 0..0, containers));
+        settle().await;
+    }
+
+    /// Hears of the containers and of what stalls' own service publishes.
+    async fn hears_with(&self, ports: Range<u16>, containers: &[Container]) {
+        self.addr.do_send(service_changed(&web(), ports, containers));
+        settle().await;
+    }
+
+    fn plans(&self) -> Vec<Arc<Plan>> {
+        self.plans.all().into_iter().map(|PlanChanged(plan)| plan).collect()
+    }
+
+    /// Revision and slots of each plan so far.
+    fn told(&self) -> Vec<(u64, Vec<(u16, String)>)> {
+        let slots = |plan: &Plan| {
+            let slots =
+                plan.mappings.iter().flat_map(|m| m.slots.iter().map(|(s, o)| (m.port(*s), o.uuid.clone())));
+            slots.collect()
+        };
+        self.plans().iter().map(|plan| (plan.revision, slots(plan))).collect()
+    }
+}
+
+fn service_changed(service: &ServiceRef, ports: Range<u16>, containers: &[Container]) -> ServiceChanged {
+    let snapshot = Snapshot { containers: containers.to_vec(), published: PublishedPorts(ports.collect()) };
+    ServiceChanged { service: service.clone(), snapshot: Arc::new(snapshot) }
+}
+
+fn told(revision: u64, ports: &[(u16, &str)]) -> (u64, Vec<(u16, String)>) {
+    (revision, ports.iter().map(|(port, uuid)| (*port, (*uuid).to_owned())).collect())
+}
+
+/// What an earlier stalls remembered: `a` on the first slot.
+fn remembered() -> SavedState {
+    let occupant = Occupant { uuid: "a".into(), name: "app-a".into(), address: "10.42.0.2".parse().unwrap() };
+    let mapping = SavedMapping {
+        service: web(),
+        backend_port: 8080,
+        pool_size: 3,
+        slots: [(0, occupant)].into(),
+        tombstones: [].into(),
+    };
+    SavedState { revision: 41, mappings: vec![mapping] }
+}
+
+fn db() -> ServiceRef {
+    service("db")
+}
+
+fn a() -> Container {
+    container("a", 1, Some(1))
+}
+
+fn b() -> Container {
+    container("b", 2, Some(2))
+}
+
+// === plans ===
+
+#[actix_rt::test]
+async fn a_plan_is_told_when_it_differs_and_only_then() {
+    let web = Running::fresh();
+    web.hears(&[a()]).await;
+    web.hears(&[a()]).await;
+    let health_check = Container { state: Some("updating-running".into()), ..a() };
+    web.hears(&[health_check]).await;
+    assert_eq!(web.told(), [told(1, &[(5000, "a")])]);
+    web.hears(&[a(), b()]).await;
+    web.hears(&[b()]).await;
+    assert_eq!(web.told()[1..], [told(2, &[(5000, "a"), (5001, "b")]), told(3, &[(5001, "b")])]);
+}
+
+#[actix_rt::test]
+async fn each_slot_that_changes_hands_is_a_line_of_the_log() {
+    let web = Running::fresh();
+    web.hears(&[a()]).await;
+    web.hears(&[container("c", 3, Some(1)), container("z", 4, Some(70_000))]).await;
+    web.hears(&[container("z", 4, Some(70_000))]).await;
+    let assigned = web.log.saying("slot assigned");
+    assert_eq!(assigned.len(), 2);
+    assert_eq!((assigned[1].field("container"), assigned[1].field("port")), ("app-c", "5000"));
+    assert_eq!((assigned[1].field("replaces"), assigned[1].field("revision")), ("a", "2"));
+    let freed = web.log.saying("slot freed");
+    assert_eq!(freed.len(), 1);
+    assert_eq!(freed[0].field("container"), "app-c");
+    let unmapped = web.log.saying("container not mapped");
+    assert_eq!(unmapped.len(), 1, "it is said once");
+    assert_eq!((unmapped[0].field("uuid"), unmapped[0].field("kind")), ("z", "outside_pool"));
+    assert_eq!(unmapped[0].level, slog::Level::Warning);
+}
+
+#[actix_rt::test]
+async fn every_receiver_is_told_the_same() {
+    tokio::time::pause();
+    let ((writer, to_writer), (supervisor, to_supervisor)) = (Received::start(), Received::start());
+    let settings = AllocatorSettings {
+        mappings: vec![mapping(&web(), 5000)],
+        allow_loopback: false,
+        tombstone: Duration::from_secs(60),
+    };
+    let log = Lines::default().logger();
+    let receivers = vec![to_writer, to_supervisor];
+    let allocator = PortAllocator::new(settings, FakeStore::default(), receivers, log).start();
+    allocator.do_send(service_changed(&web(), 0..0, &[a()]));
+    settle().await;
+    let (writer, supervisor): (Vec<PlanChanged>, Vec<PlanChanged>) = (writer.all(), supervisor.all());
+    assert_eq!((writer.len(), supervisor.len()), (1, 1));
+    assert!(Arc::ptr_eq(&writer[0].0, &supervisor[0].0));
+}
+
+#[actix_rt::test]
+async fn what_is_published_sizes_the_pool() {
+    let web = Running::fresh();
+    for ports in [0..0, 5000..5001, 5000..5003] {
+        web.hears_with(ports, &[a(), b()]).await;
+    }
+    let sizes: Vec<_> = web.plans().iter().map(|plan| plan.mappings[0].pool_size).collect();
+    assert_eq!(sizes, [64, 1, 3]);
+    assert_eq!(web.told()[1].1, [(5000, "a".to_owned())]);
+    assert_eq!(web.told()[2].1, [(5000, "a".to_owned()), (5001, "b".to_owned())]);
+}
+
+#[actix_rt::test]
+async fn who_waits_for_a_tombstone_gets_the_slot_when_it_ends() {
+    let small = Mapping { port_count: 1.try_into().ok(), ..mapping(&web(), 5000) };
+    let web = Running::with(vec![small], FakeStore::default());
+    web.hears(&[container("a", 1, None)]).await;
+    pass(ms(10_000)).await;
+    web.hears(&[container("b", 2, None)]).await;
+    let freed_at = web.plans.times(web.start)[1];
+    pass(ms(59_000)).await;
+    assert_eq!(web.told().len(), 2);
+    pass(ms(2_000)).await;
+    assert_eq!(web.told()[1..], [told(2, &[]), told(3, &[(5000, "b")])]);
+    let waited = web.plans.times(web.start)[2] - freed_at;
+    assert!(ms(60_000) <= waited && waited <= ms(60_002), "{waited:?}");
+}
+
+#[actix_rt::test]
+async fn with_nobody_waiting_a_tombstone_that_ends_tells_nobody() {
+    let web = Running::fresh();
+    web.hears(&[container("a", 1, None)]).await;
+    web.hears(&[]).await;
+    pass(ms(120_000)).await;
+    assert_eq!(web.told().len(), 2);
+}
+
+// === several mappings ===
+
+#[actix_rt::test]
+async fn several_mappings_are_told_together_once_each_is_known() {
+    let both = Running::with(vec![mapping(&web(), 5000), mapping(&db(), 6000)], FakeStore::default());
+    both.hears_of(&db(), &[container("d", 1, Some(2))]).await;
+    assert_eq!(both.told(), []);
+    both.hears_of(&web(), &[a()]).await;
+    assert_eq!(both.told(), [told(1, &[(5000, "a"), (6001, "d")])]);
+}
+
+#[actix_rt::test]
+async fn a_service_may_be_mapped_twice() {
+    let admin = Mapping { backend_port: 9090.try_into().unwrap(), ..mapping(&web(), 6000) };
+    let web = Running::with(vec![mapping(&web(), 5000), admin], FakeStore::default());
+    web.hears(&[a()]).await;
+    assert_eq!(web.told(), [told(1, &[(5000, "a"), (6000, "a")])]);
+}

@@ -1,0 +1,245 @@
+//! What the design promises to be always true, over random histories.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use proptest::prelude::*;
+
+use super::{
+    history::{Moment, history, number},
+    *,
+};
+
+/// The containers that can be mapped, by the words of rule 1 alone.
+fn eligible(containers: &[Container]) -> Vec<&Container> {
+    let can_serve = |c: &Container| !matches!(c.state.as_deref(), Some("creating" | "stopping" | "stopped"));
+    let has_address = |c: &Container| c.primary_ip.as_deref().is_some_and(|ip| ip != "0.0.0.0");
+    let able: Vec<_> = containers.iter().filter(|c| can_serve(c) && has_address(c)).collect();
+    let age = |c: &Container| (c.create_index, c.uuid.clone());
+    let is_newest_there =
+        |c: &Container| !able.iter().any(|d| d.primary_ip == c.primary_ip && age(d) > age(c));
+    able.iter().copied().filter(|c| is_newest_there(c)).collect()
+}
+
+/// Rules 2, 4 and 5 once more, as obvious as can be: who is on which slot by index.
+fn by_index(containers: &[Container], pool_size: u16) -> BTreeMap<u16, String> {
+    let eligible = eligible(containers);
+    let newest_of = |slot: u16| {
+        let claimants = eligible.iter().filter(|c| number(c) == Some(u64::from(slot) + 1));
+        claimants.max_by_key(|c| (c.create_index, &c.uuid)).map(|c| (slot, c.uuid.clone()))
+    };
+    (0..pool_size).filter_map(newest_of).collect()
+}
+
+fn uuids(assignments: &Assignments) -> BTreeMap<u16, String> {
+    assignments.slots.iter().map(|(slot, occupant)| (*slot, occupant.uuid.clone())).collect()
+}
+
+/// The slot of one container.
+fn slot_of(assignments: &Assignments, uuid: &str) -> Option<u16> {
+    assignments.slots.iter().find(|(_, occupant)| occupant.uuid == uuid).map(|(slot, _)| *slot)
+}
+
+/// Lives through a history, looking at each step at (moment, containers, before, after).
+fn live_through(
+    history: &[Moment],
+    mut look: impl FnMut(&Moment, &[Container], &Assignments, &Assignments) -> Result<(), TestCaseError>,
+) -> Result<(), TestCaseError> {
+    let mut before = Assignments::default();
+    for moment in history {
+        let containers = moment.containers(0);
+        let after = assign(&containers, &before, moment.rules, moment.now);
+        look(moment, &containers, &before, &after)?;
+        before = after;
+    }
+    Ok(())
+}
+
+proptest! {
+    /// A port leads to at most one container since a slot has one occupant; here the other way round.
+    #[test]
+    fn a_container_has_at_most_one_port_and_an_address_too(history in history()) {
+        live_through(&history, |_, _, _, after| {
+            let uuids: BTreeSet<_> = after.slots.values().map(|occupant| &occupant.uuid).collect();
+            let addresses: BTreeSet<IpAddr> = after.slots.values().map(|occupant| occupant.address).collect();
+            prop_assert_eq!(uuids.len(), after.slots.len());
+            prop_assert_eq!(addresses.len(), after.slots.len());
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_listed_container_is_on_a_slot_or_has_a_reason_and_nobody_else_is(history in history()) {
+        live_through(&history, |_, containers, _, after| {
+            let listed: BTreeSet<_> = containers.iter().map(|c| c.uuid.clone()).collect();
+            let mapped: BTreeSet<_> = uuids(after).into_values().collect();
+            let unmapped: BTreeSet<_> = after.unmapped.keys().cloned().collect();
+            prop_assert_eq!(mapped.intersection(&unmapped).count(), 0);
+            prop_assert_eq!(mapped.union(&unmapped).cloned().collect::<BTreeSet<_>>(), listed);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn the_reason_for_having_no_slot_is_true(history in history()) {
+        live_through(&history, |moment, containers, _, after| {
+            let pool = moment.rules.pool_size;
+            let find = |uuid: &str| containers.iter().find(|c| c.uuid == uuid);
+            let eligible: BTreeSet<_> = eligible(containers).into_iter().map(|c| &c.uuid).collect();
+            for (uuid, reason) in &after.unmapped {
+                let Some(container) = find(uuid) else { continue };
+                let is_newer = |d: &Container| (d.create_index, &d.uuid) > (container.create_index, uuid);
+                let is_true = match reason {
+                    Unmapped::NotRunning { state } => container.state.as_ref() == Some(state),
+                    Unmapped::NoAddress => container.primary_ip.is_none(),
+                    Unmapped::BadAddress { primary_ip } => container.primary_ip.as_ref() == Some(primary_ip),
+                    Unmapped::AddressTaken { newer, .. } => find(newer)
+                        .is_some_and(|d| is_newer(d) && d.primary_ip == container.primary_ip),
+                    Unmapped::Superseded { newer } => find(newer)
+                        .is_some_and(|d| is_newer(d) && d.index == container.index),
+                    Unmapped::OutsidePool { index, pool_size } => {
+                        number(container) == Some(*index) && *index > u64::from(pool) && *pool_size == pool
+                    }
+                    Unmapped::NoFreeSlot { pool_size } => number(container).is_none() && *pool_size == pool,
+                    Unmapped::NoIdentity | Unmapped::Loopback { .. } => false,
+                };
+                let concerns_eligible = matches!(
+                    reason,
+                    Unmapped::Superseded { .. } | Unmapped::OutsidePool { .. } | Unmapped::NoFreeSlot { .. }
+                );
+                prop_assert!(is_true, "{container:?}: {reason}");
+                prop_assert_eq!(concerns_eligible, eligible.contains(uuid), "{:?}: {}", container, reason);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_port_leads_to_where_its_container_is_now(history in history()) {
+        live_through(&history, |_, containers, _, after| {
+            let eligible: BTreeMap<_, _> = eligible(containers).into_iter().map(|c| (&c.uuid, c)).collect();
+            for occupant in after.slots.values() {
+                let container = eligible.get(&occupant.uuid);
+                prop_assert!(container.is_some(), "{occupant:?} is not eligible");
+                let address = container.and_then(|c| c.primary_ip.clone());
+                prop_assert_eq!(address, Some(occupant.address.to_string()));
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn slots_and_tombstones_are_apart_and_within_the_pool(history in history()) {
+        live_through(&history, |moment, _, _, after| {
+            let mut slots = after.slots.keys().chain(after.tombstones.keys());
+            prop_assert!(slots.all(|slot| *slot < moment.rules.pool_size), "{after:?}");
+            prop_assert!(after.tombstones.keys().all(|slot| !after.slots.contains_key(slot)), "{after:?}");
+            Ok(())
+        })?;
+    }
+
+    /// What was before has no influence on them: all hosts agree, however long each has been up.
+    #[test]
+    fn containers_with_an_index_are_where_the_reference_has_them(history in history()) {
+        live_through(&history, |moment, containers, _, after| {
+            let mut with_index = uuids(after);
+            with_index.retain(|_, uuid| containers.iter().any(|c| c.uuid == *uuid && number(c).is_some()));
+            prop_assert_eq!(with_index, by_index(containers, moment.rules.pool_size));
+            Ok(())
+        })?;
+    }
+
+    /// Without an index it keeps the port unless the pool shrank or an index came for it. (With one, it keeps
+    /// the port as the one above says.)
+    #[test]
+    fn an_eligible_container_without_index_keeps_its_port(history in history()) {
+        live_through(&history, |moment, containers, before, after| {
+            let indexed = by_index(containers, moment.rules.pool_size);
+            for container in eligible(containers).into_iter().filter(|c| number(c).is_none()) {
+                let Some(slot) = slot_of(before, &container.uuid) else { continue };
+                if slot < moment.rules.pool_size && !indexed.contains_key(&slot) {
+                    prop_assert_eq!(slot_of(after, &container.uuid), Some(slot), "{}", container.uuid);
+                }
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn one_without_an_index_follows_another_only_after_the_tombstones_time(history in history()) {
+        // Who was on each slot last, and since when it is free.
+        let mut last: BTreeMap<u16, (String, Option<Duration>)> = BTreeMap::new();
+        live_through(&history, |moment, containers, _, after| {
+            last.retain(|slot, _| *slot < moment.rules.pool_size);
+            let unindexed: BTreeSet<_> =
+                containers.iter().filter(|c| number(c).is_none()).map(|c| c.uuid.clone()).collect();
+            for (slot, uuid) in uuids(after) {
+                let former = last.insert(slot, (uuid.clone(), None));
+                let former = former.filter(|(former, _)| *former != uuid && unindexed.contains(&uuid));
+                if let Some((former, free_since)) = former {
+                    let is_over = free_since.is_some_and(|since| moment.now >= since + TOMBSTONE);
+                    prop_assert!(is_over, "{uuid} follows {former} on {slot}, free since {free_since:?}");
+                }
+            }
+            for (_, (_, free_since)) in last.iter_mut().filter(|(slot, _)| !after.slots.contains_key(slot)) {
+                free_since.get_or_insert(moment.now);
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_newcomer_is_on_the_lowest_slot_that_is_neither_taken_nor_a_tombstone(history in history()) {
+        live_through(&history, |moment, containers, before, after| {
+            let free = |slot: &u16| !after.slots.contains_key(slot) && !after.tombstones.contains_key(slot);
+            let lowest = (0..moment.rules.pool_size).find(free);
+            for container in containers.iter().filter(|c| number(c).is_none()) {
+                let came_to = slot_of(after, &container.uuid);
+                let is_back = |slot: u16| before.tombstones.get(&slot).is_some_and(|t| t.uuid == container.uuid);
+                let is_newcomer = slot_of(before, &container.uuid).is_none();
+                if let Some(slot) = came_to.filter(|slot| is_newcomer && !is_back(*slot)) {
+                    prop_assert!(lowest.is_none_or(|lowest| slot < lowest), "{} on {slot}", container.uuid);
+                }
+            }
+            let waits = after.unmapped.values().any(|reason| matches!(reason, Unmapped::NoFreeSlot { .. }));
+            prop_assert!(!waits || lowest.is_none(), "{after:?}");
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn the_same_history_in_any_order_of_each_document_gives_the_same_plan(history in history(), seed: u64) {
+        let mut shuffled = Assignments::default();
+        live_through(&history, |moment, _, _, after| {
+            shuffled = assign(&moment.containers(seed), &shuffled, moment.rules, moment.now);
+            prop_assert_eq!(&shuffled, after);
+            Ok(())
+        })?;
+    }
+
+    /// However often the same snapshot is looked at in between.
+    #[test]
+    fn the_passing_of_time_changes_nothing_before_it_is_said_to(history in history(), share in 0.0..1.0) {
+        live_through(&history, |moment, containers, _, after| {
+            let end = after.next_change().unwrap_or(moment.now + 2 * TOMBSTONE);
+            let between = moment.now + (end - moment.now).mul_f64(share);
+            let looked_again = assign(containers, after, moment.rules, between);
+            prop_assert_eq!(&looked_again.slots, &after.slots);
+            prop_assert_eq!(&looked_again.unmapped, &after.unmapped);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn who_waits_has_a_slot_once_the_next_change_has_come(history in history()) {
+        live_through(&history, |moment, containers, _, after| {
+            let Some(end) = after.next_change() else { return Ok(()) };
+            prop_assert!(end > moment.now);
+            let then = assign(containers, after, moment.rules, end);
+            prop_assert!(then.slots.len() > after.slots.len(), "{then:?}");
+            Ok(())
+        })?;
+    }
+}

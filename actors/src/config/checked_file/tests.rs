@@ -1,0 +1,86 @@
+//! The file, checked by the real HAProxy.
+
+use std::{env, fs};
+
+use super::*;
+
+/// `HAPROXY_BIN`, else where Debian and the Docker image have it. `make test` installs it.
+fn haproxy() -> PathBuf {
+    let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
+    let found = env::var_os("HAPROXY_BIN").map(PathBuf::from);
+    found.or_else(|| usual.into_iter().find(|path| path.exists())).expect("haproxy is not installed")
+}
+
+fn listening_on(port: u16) -> String {
+    format!(
+        "global\n    stats socket \"${{HAP_CLI}}\" mode 600 level admin\ndefaults\n    mode tcp\n    \
+         timeout connect 3s\n    timeout client 1m\n    timeout server 1m\n\
+         listen p{port}\n    bind 127.0.0.1:{port}\n    server c 127.0.0.1:1 disabled\n"
+    )
+}
+
+/// The names in a folder, sorted.
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = entries.collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_good_configuration_takes_its_place_and_nothing_else_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = CheckedFile::in_folder(dir.path(), haproxy(), Children::default());
+    for port in [5000, 5001] {
+        file.replace(listening_on(port)).await.unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), listening_on(port));
+    }
+    assert_eq!(names_in(dir.path()), ["haproxy.cfg"]);
+}
+
+#[tokio::test]
+async fn a_bad_one_is_kept_beside_the_last_good_one_with_haproxys_own_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = CheckedFile::in_folder(dir.path(), haproxy(), Children::default());
+    file.replace(listening_on(5000)).await.unwrap();
+    let bad = listening_on(5001) + "    frobnicate\n";
+    let error = file.replace(bad.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), "rejected");
+    let WriteError::Rejected { words, kept_as } = &error else { panic!("{error}") };
+    assert!(words.contains("unknown keyword 'frobnicate' in 'listen' section"), "{words}");
+    assert!(!words.contains('\n'), "{words}");
+    assert_eq!(*kept_as, dir.path().join("haproxy.cfg.rejected"));
+    assert_eq!(fs::read_to_string(kept_as).unwrap(), bad);
+    assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), listening_on(5000));
+    assert_eq!(names_in(dir.path()), ["haproxy.cfg", "haproxy.cfg.rejected"]);
+    file.replace(listening_on(5002)).await.unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), listening_on(5002));
+}
+
+#[tokio::test]
+async fn without_a_haproxy_to_ask_nothing_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("no-haproxy");
+    let file = CheckedFile::in_folder(dir.path(), missing.clone(), Children::default());
+    let error = file.replace(listening_on(5000)).await.unwrap_err();
+    assert_eq!(error.kind(), "check");
+    assert!(error.to_string().starts_with(&format!("{} -c cannot be run: ", missing.display())), "{error}");
+    assert_eq!(names_in(dir.path()), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_gone_is_named() {
+    let file = CheckedFile::in_folder(Path::new("/nonexistent"), haproxy(), Children::default());
+    let error = file.replace(listening_on(5000)).await.unwrap_err();
+    assert_eq!(error.kind(), "io");
+    assert!(error.to_string().starts_with("/nonexistent/haproxy.cfg: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_check_that_fails_without_a_word_is_told_by_its_status() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = CheckedFile::in_folder(dir.path(), "/bin/false".into(), Children::default());
+    let error = file.replace(listening_on(5000)).await.unwrap_err().to_string();
+    assert!(error.starts_with("HAProxy rejects it: nothing, and exit status: 1; "), "{error}");
+}

@@ -1,0 +1,179 @@
+//! What the tests of several stages share: receivers and a log that remember, and values to begin with.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    num::{NonZeroU16, NonZeroU64},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{Actor, Context, Handler, Message, Recipient};
+use slog::{Drain, KV, Key, Level, Logger, Never, OwnedKVList, Record, Serializer};
+use tokio::time::Instant;
+
+use crate::{
+    mapping::{Mapping, ServiceRef},
+    metadata::{Container, ServiceIndex},
+};
+
+pub(crate) fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Lets virtual time pass. The clock only moves once everybody waits, so whatever can be done by then is done.
+pub(crate) async fn pass(time: Duration) {
+    // Even a sleep of zero would take a millisecond.
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// Lets the actors do what they can do now.
+pub(crate) async fn settle() {
+    pass(ms(1)).await;
+}
+
+/// Asserts that `times` are these, give or take what virtual time is rounded to at each step.
+#[track_caller]
+pub(crate) fn assert_about(times: &[Duration], expected_ms: &[u64]) {
+    let is_about = |(time, expected): (&Duration, &u64)| time.abs_diff(ms(*expected)) <= ms(10);
+    let are_about = times.len() == expected_ms.len() && times.iter().zip(expected_ms).all(is_about);
+    assert!(are_about, "{times:?} is not about {expected_ms:?} ms");
+}
+
+// === impl Received ===
+
+/// Everything that an actor was sent, and when.
+pub(crate) struct Received<M>(Arc<Mutex<Vec<(Instant, M)>>>);
+
+struct Receiver<M>(Arc<Mutex<Vec<(Instant, M)>>>);
+
+impl<M: Message<Result = ()> + Clone + Send + Unpin + 'static> Received<M> {
+    /// Starts an actor that remembers what it receives.
+    pub(crate) fn start() -> (Self, Recipient<M>) {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let receiver = Receiver(Arc::clone(&received)).start();
+        (Self(received), receiver.recipient())
+    }
+
+    /// All messages so far.
+    pub(crate) fn all(&self) -> Vec<M> {
+        self.0.lock().unwrap().iter().map(|(_, message)| message.clone()).collect()
+    }
+
+    /// When each of them came, counted from `start`.
+    pub(crate) fn times(&self, start: Instant) -> Vec<Duration> {
+        self.0.lock().unwrap().iter().map(|(at, _)| *at - start).collect()
+    }
+}
+
+impl<M: Message<Result = ()> + Unpin + 'static> Actor for Receiver<M> {
+    type Context = Context<Self>;
+}
+
+impl<M: Message<Result = ()> + Unpin + 'static> Handler<M> for Receiver<M> {
+    type Result = ();
+
+    fn handle(&mut self, message: M, _: &mut Context<Self>) {
+        self.0.lock().unwrap().push((Instant::now(), message));
+    }
+}
+
+// === impl Lines ===
+
+/// A log that is kept in memory.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<Line>>>);
+
+/// One line of a log.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    pub(crate) message: String,
+    pub(crate) fields: BTreeMap<String, String>,
+}
+
+impl Lines {
+    /// A logger that writes here.
+    pub(crate) fn logger(&self) -> Logger {
+        Logger::root(self.clone().fuse(), slog::o!())
+    }
+
+    /// The lines with this message.
+    pub(crate) fn saying(&self, message: &str) -> Vec<Line> {
+        self.0.lock().unwrap().iter().filter(|line| line.message == message).cloned().collect()
+    }
+
+    /// The messages that a person on call would look at.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let lines = self.0.lock().unwrap();
+        let is_trouble = |line: &&Line| line.level.is_at_least(Level::Warning);
+        lines.iter().filter(is_trouble).map(|line| line.message.clone()).collect()
+    }
+}
+
+impl Line {
+    /// A field's text; a line without it fails the test.
+    #[track_caller]
+    pub(crate) fn field(&self, key: &str) -> &str {
+        self.fields.get(key).unwrap_or_else(|| panic!("no {key} in {self:?}"))
+    }
+}
+
+impl Drain for Lines {
+    type Ok = ();
+    type Err = Never;
+
+    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), Never> {
+        let mut fields = Fields::default();
+        record.kv().serialize(record, &mut fields).and(values.serialize(record, &mut fields)).unwrap();
+        let (level, message) = (record.level(), record.msg().to_string());
+        self.0.lock().unwrap().push(Line { level, message, fields: fields.0 });
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Fields(BTreeMap<String, String>);
+
+impl Serializer for Fields {
+    fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments<'_>) -> slog::Result {
+        self.0.insert(key.to_string(), value.to_string());
+        Ok(())
+    }
+}
+
+// === values ===
+
+/// The service of most tests.
+pub(crate) fn web() -> ServiceRef {
+    service("web")
+}
+
+/// A service of stalls' own stack.
+pub(crate) fn service(name: &str) -> ServiceRef {
+    ServiceRef { stack: None, service: name.into() }
+}
+
+/// `service` on the ports from `base_port`, without a pool size of its own.
+pub(crate) fn mapping(service: &ServiceRef, base_port: u16) -> Mapping {
+    Mapping {
+        service: service.clone(),
+        backend_port: NonZeroU16::new(8080).unwrap(),
+        base_port: NonZeroU16::new(base_port).unwrap(),
+        port_count: None,
+    }
+}
+
+/// A running container. Its address follows from `create_index`, so that no two share one by chance.
+pub(crate) fn container(uuid: &str, create_index: u64, index: Option<u64>) -> Container {
+    Container {
+        uuid: uuid.into(),
+        name: format!("app-{uuid}"),
+        index: index.and_then(NonZeroU64::new).map_or(ServiceIndex::Unusable, ServiceIndex::Numbered),
+        create_index,
+        state: Some("running".into()),
+        primary_ip: Some(format!("10.42.{}.{}", create_index / 200, create_index % 200 + 1)),
+    }
+}
