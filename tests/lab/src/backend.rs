@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use tokio::{
@@ -44,8 +44,8 @@ impl Backends {
     /// # Panics
     ///
     /// When it cannot listen there.
-    pub async fn start(&mut self, ip: Ipv4Addr, port: u16, identity: Identity) {
-        let address = SocketAddr::from((ip, port));
+    pub async fn start(&mut self, ip: impl Into<IpAddr>, port: u16, identity: Identity) {
+        let address = SocketAddr::new(ip.into(), port);
         let announcement = format!("{} {}\n", identity.uuid, identity.name.escape_default());
         let listening = Listening::open(address, move |stream, _| {
             let announcement = announcement.clone();
@@ -60,8 +60,8 @@ impl Backends {
     }
 
     /// Stops the backend at this address, if there is one: its port refuses, its connections end.
-    pub async fn stop(&mut self, ip: Ipv4Addr, port: u16) {
-        if let Some((_, listening)) = self.running.remove(&(ip, port).into()) {
+    pub async fn stop(&mut self, ip: impl Into<IpAddr>, port: u16) {
+        if let Some((_, listening)) = self.running.remove(&SocketAddr::new(ip.into(), port)) {
             listening.close().await;
         }
     }

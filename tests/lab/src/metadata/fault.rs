@@ -62,6 +62,8 @@ pub enum Fault {
     Huge(usize),
     /// 200 with an empty body.
     EmptyBody,
+    /// 200 with this body, such as a document of the real server.
+    Body(String),
     /// A long poll is answered at once with the unchanged version.
     InstantVersion,
     /// Each answer has another version, at once, though nothing changes.

@@ -114,6 +114,7 @@ async fn misanswer(
         Fault::BadJson => Response::new(200, r#"{"name": "web", "containers": [{"name": "app-w"#),
         Fault::WrongTypes => Response::new(200, wrong_types(kind(request)).to_string()),
         Fault::EmptyBody => Response::new(200, ""),
+        Fault::Body(body) => Response::new(200, body),
         Fault::InstantVersion => answer_at_once(state, request, client),
         Fault::RandomVersion => match kind(request) {
             RequestKind::Version => found(request, &Value::from(state.random_version())),

@@ -247,6 +247,7 @@ async fn faults_that_are_answers() {
         (Fault::BadJson, 200, "{\"name\": \"web\", \"containers\": [{\"name\": \"app-w"),
         (Fault::WrongTypes, 200, "{\"containers\":7,\"name\":[\"web\"],\"scale\":\"three\"}"),
         (Fault::EmptyBody, 200, ""),
+        (Fault::Body("{}".to_owned()), 200, "{}"),
     ] {
         server.fault(fault.clone()).await;
         let answer = raw(&server, WEB, "Accept: application/json\r\n").await.expect("an answer");

@@ -1,6 +1,6 @@
 //! How to start stalls.
 
-use std::{collections::BTreeMap, env, fs, net::Ipv4Addr, path::PathBuf, process::Stdio, sync::Arc};
+use std::{collections::BTreeMap, env, fs, mem, net::Ipv4Addr, path::PathBuf, process::Stdio, sync::Arc};
 
 use tokio::process::Command;
 
@@ -65,6 +65,20 @@ impl Launch {
     #[must_use]
     pub fn arg(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Has it started by another program, such as `unshare`, whose last arguments are it and its own.
+    ///
+    /// # Panics
+    ///
+    /// When no program is named.
+    #[must_use]
+    pub fn through(mut self, program: &[&str]) -> Self {
+        let (program, arguments) = program.split_first().expect("the program comes first");
+        let inner = mem::replace(&mut self.binary, program.into()).display().to_string();
+        let own = mem::take(&mut self.arguments);
+        self.arguments = arguments.iter().map(ToString::to_string).chain([inner]).chain(own).collect();
         self
     }
 

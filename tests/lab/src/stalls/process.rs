@@ -14,13 +14,20 @@ const END_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the rest of the output may take to arrive after the process has ended.
 const OUTPUT_PATIENCE: Duration = Duration::from_secs(1);
 
+/// One line of the log, as it was written and as JSON.
+#[derive(Clone, Debug)]
+struct Line {
+    text: String,
+    json: Value,
+}
+
 /// A running stalls; dropping it ends it, and prints its log if the test has failed.
 #[derive(Debug)]
 pub struct Stalls {
     child: Child,
     pid: u32,
     handle: OwnedFd,
-    log: Lines<Value>,
+    log: Lines<Line>,
     stderr: Lines<String>,
     home: Arc<Home>,
 }
@@ -58,7 +65,12 @@ impl Stalls {
 
     /// The log so far: one object a line, or a string where a line is not JSON.
     pub fn log_lines(&self) -> Vec<Value> {
-        self.log.all()
+        self.log.all().into_iter().map(|line| line.json).collect()
+    }
+
+    /// The log so far, to the letter.
+    pub fn log_texts(&self) -> Vec<String> {
+        self.log.all().into_iter().map(|line| line.text).collect()
     }
 
     /// What it has written to stderr so far.
@@ -99,8 +111,8 @@ impl Stalls {
     ) -> impl Future<Output = Value> {
         let caller = Location::caller();
         async move {
-            match time::timeout(within, self.log.find(mark, wanted)).await {
-                Ok(Some(line)) => line,
+            match time::timeout(within, self.log.find(mark, |line| wanted(&line.json))).await {
+                Ok(Some(line)) => line.json,
                 Ok(None) => panic!("{caller}: the log has ended without the line that is awaited here"),
                 Err(_) => panic!("{caller}: the log has no such line as is awaited here after {within:?}"),
             }
@@ -163,14 +175,14 @@ impl Drop for Stalls {
             self.exit_status();
         }
         if thread::panicking() {
-            print_log(&self.log_lines(), &self.stderr_lines());
+            print_log(&self.log_texts(), &self.stderr_lines());
         }
     }
 }
 
 /// A failed test leaves its log.
 #[expect(clippy::print_stderr, reason = "the test runner shows a failed test's stderr")]
-fn print_log(log: &[Value], stderr: &[String]) {
+fn print_log(log: &[String], stderr: &[String]) {
     eprintln!("--- stalls: log ({} lines)", log.len());
     for line in log {
         eprintln!("{line}");
@@ -181,6 +193,7 @@ fn print_log(log: &[Value], stderr: &[String]) {
     }
 }
 
-fn parse(line: &str) -> Value {
-    serde_json::from_str(line).unwrap_or_else(|_| Value::from(line))
+fn parse(line: &str) -> Line {
+    let json = serde_json::from_str(line).unwrap_or_else(|_| Value::from(line));
+    Line { text: line.to_owned(), json }
 }

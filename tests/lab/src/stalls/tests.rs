@@ -48,6 +48,14 @@ async fn the_environment_is_what_the_launch_says() {
 }
 
 #[tokio::test]
+async fn another_program_may_start_it() {
+    let launch = script(r#"echo "$RUN_DIR $MORE""#).through(&["env", "MORE=more"]);
+    let mut stalls = launch.start();
+    stalls.wait(SOON).await;
+    assert_eq!(stalls.log_texts(), [format!("{} more", launch.run_dir().display())]);
+}
+
+#[tokio::test]
 async fn what_is_left_of_haproxy_is_ended_with_the_launch_and_not_before() {
     let launch = script(
         r#"touch "$RUN_DIR/cfg"; tail -f "$RUN_DIR/cfg" </dev/null >/dev/null 2>&1 & echo '{"msg":"up"}'; wait"#,

@@ -1,0 +1,92 @@
+//! HAProxy dies, or does not get to serve at all.
+
+use std::fs;
+
+use stalls_lab::stalls::Signal;
+
+use crate::harness::{BASE, Script, Stage};
+
+/// Lets HAProxy check a configuration, but serve only if the file `ok` is there.
+const SERVES_IF_OK: &str = r#"case " $* " in
+*" -c "*) exec "$HAPROXY" "$@" ;;
+esac
+[ -e "$(dirname "$0")/ok" ] || { echo 'no luck today' >&2; exit 1; }
+exec "$HAPROXY" "$@""#;
+
+#[tokio::test]
+async fn a_killed_haproxy_is_replaced_and_the_mapping_is_the_same() {
+    let stage = Stage::with_scale(3).await;
+    let killed = stage.haproxy().await;
+    stage.stalls().signal_haproxy(Signal::KILL);
+    stage.settled().await;
+    assert_ne!(stage.haproxy().await, killed);
+    assert_eq!(stage.line("haproxy died").await["haproxy_pid"], killed);
+}
+
+#[tokio::test]
+async fn a_haproxy_that_is_killed_again_and_again_comes_back() {
+    let mut stage = Stage::with_scale(3).await;
+    for _ in 0..4 {
+        stage.haproxy().await;
+        stage.stalls().signal_haproxy(Signal::KILL);
+        stage.settled().await;
+    }
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.settled().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_dies_while_a_change_is_applied_serves_that_change() {
+    let mut stage = Stage::with_scale(3).await;
+    for scale in [4, 3, 5] {
+        stage.change(|world| world.web().scale_to(scale)).await;
+        stage.stalls().signal_haproxy(Signal::KILL);
+        stage.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn a_haproxy_that_ends_at_once_is_tried_again_at_growing_pauses() {
+    let haproxy = Script::new(SERVES_IF_OK);
+    let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
+    stage.start();
+    let mut mark = 0;
+    let mut pauses = Vec::new();
+    for _ in 0..4 {
+        let failed = stage.line_after(mark, "haproxy did not get to serve").await;
+        pauses.push(failed["retry_ms"].as_u64().expect("a number of milliseconds"));
+        mark = stage.stalls().log_mark();
+    }
+    assert!(pauses.is_sorted() && pauses[1] < pauses[3], "{pauses:?}");
+    let words = stage.lines("haproxy says");
+    assert!(words.iter().any(|line| line["line"] == "no luck today"), "{words:?}");
+
+    stage.change(|world| world.web().scale_to(5)).await;
+    let written = stage.line_after(mark, "configuration written").await;
+    assert_eq!(written["used"], 5);
+    fs::write(haproxy.beside("ok"), "").unwrap();
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
+    let haproxy = Script::new(SERVES_IF_OK);
+    fs::write(haproxy.beside("ok"), "").unwrap();
+    let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display()).started().await;
+    let pid = stage.haproxy().await;
+    let mut held = stage.hold(BASE).await;
+
+    fs::remove_file(haproxy.beside("ok")).unwrap();
+    let old = stage.uuid(1);
+    stage.server.change(|world| world.web().scale_to(4));
+    assert_eq!(stage.line("haproxy did not get to serve").await["old_one_serves"], true);
+    assert_eq!(stage.haproxy().await, pid);
+    stage.expect_port(BASE, &old).await;
+    stage.expect_refused(BASE + 3).await;
+
+    fs::write(haproxy.beside("ok"), "").unwrap();
+    stage.change(|_| {}).await;
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+}

@@ -1,0 +1,67 @@
+//! What clients notice of a handover: nothing.
+
+use std::collections::VecDeque;
+
+use stalls_lab::load::{Expect, Load, Targets};
+
+use crate::harness::{BASE, Stage, until};
+
+const HANDOVERS: u16 = 20;
+const BYSTANDERS: u16 = 4;
+
+/// How many of the connections that are opened on the way stay open. HAProxy 2.6 keeps the listening
+/// sockets of a process that drains in its epoll set, so each process that is kept is woken by each
+/// new connection; with many of them the load would starve the handovers.
+const KEPT: usize = 1;
+
+#[tokio::test]
+async fn twenty_handovers_under_load_break_and_refuse_nothing() {
+    let mut stage = Stage::with_scale(BYSTANDERS.into()).await;
+    let first = stage.haproxy().await;
+    let targets = Targets::new();
+    let mut held = Vec::new();
+    for port in BASE..BASE + BYSTANDERS {
+        let connection = stage.hold(port).await;
+        targets.set(stage.address(port), Expect::Container(connection.landing().uuid.clone()));
+        held.push(connection);
+    }
+    let load = Load::start(2, &targets);
+    let mut on_the_way = VecDeque::new();
+    for handover in 0..HANDOVERS {
+        let scale = BYSTANDERS + 1 - handover % 2;
+        stage.change(|world| world.web().scale_to(scale.into())).await;
+        stage.settled().await;
+        on_the_way.push_back(stage.hold(BASE + handover % BYSTANDERS).await);
+        if on_the_way.len() > KEPT {
+            on_the_way.pop_front();
+        }
+    }
+    let report = load.stop().await;
+    assert_eq!(report.failures(), 0, "{report:?}");
+    assert!(report.ok > 200, "{report:?}");
+    held.extend(on_the_way);
+    for connection in &mut held {
+        assert_eq!(connection.check().await, Ok(()));
+    }
+    // The first one and the last few wait for their connections, and one serves.
+    until("no more processes than are needed", || stage.launch().haproxy_pids().len() <= KEPT + 2).await;
+    assert!(stage.launch().haproxy_pids().contains(&first));
+    assert_eq!(stage.lines("plan applied").len(), usize::from(HANDOVERS) + 1);
+    drop(held);
+    assert_ne!(stage.haproxy().await, first);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn an_old_process_ends_with_its_last_connection() {
+    let mut stage = Stage::with_scale(3).await;
+    let old = stage.haproxy().await;
+    let (one, mut other) = (stage.hold(BASE).await, stage.hold(BASE + 1).await);
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.settled().await;
+    drop(one);
+    assert_eq!(other.check().await, Ok(()));
+    assert!(stage.launch().haproxy_pids().contains(&old));
+    drop(other);
+    assert_ne!(stage.haproxy().await, old);
+}

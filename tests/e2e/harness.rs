@@ -1,0 +1,414 @@
+//! What every test stands on.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use stalls_lab::{
+    backend::Fleet,
+    block::Block,
+    client::{Held, await_landing, await_refused},
+    metadata::{MetadataOptions, MetadataServer, World},
+    stalls::{Launch, Signal, Stalls},
+};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+/// The program under test.
+pub(crate) const STALLS: &str = env!("CARGO_BIN_EXE_stalls");
+
+/// How long anything may take. It only bounds a failure: what is awaited comes in milliseconds.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// The first port of the pool, unless a test says otherwise.
+pub(crate) const BASE: u16 = 5000;
+
+/// How many ports the pool has, unless a test says otherwise.
+pub(crate) const POOL: u16 = 16;
+
+/// The port that the containers listen on.
+const BACKEND_PORT: u16 = 8080;
+
+/// The pause between two looks at something that cannot be awaited.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A metadata server that tells of the service `app/web`, its containers, and stalls between them.
+///
+/// At its end every line that stalls has logged is checked for its form.
+pub(crate) struct Stage {
+    runs: Runs,
+    launch: Launch,
+    base: u16,
+    fleet: Fleet,
+    pub(crate) server: MetadataServer,
+    pub(crate) block: Block,
+}
+
+/// Each start of stalls; the last one is the current one.
+struct Runs(Vec<Stalls>);
+
+// === Setting up ===
+
+impl Stage {
+    /// Everything runs, and every port is as it should be.
+    pub(crate) async fn with_scale(scale: usize) -> Self {
+        Self::prepared(scale).await.started().await
+    }
+
+    /// Everything runs but stalls.
+    pub(crate) async fn prepared(scale: usize) -> Self {
+        Self::prepared_with(scale, |_| {}).await
+    }
+
+    /// Everything runs but stalls; the metadata server is adjusted before it starts.
+    pub(crate) async fn prepared_with(scale: usize, adjust: impl FnOnce(&mut MetadataOptions)) -> Self {
+        let block = Block::reserve();
+        let mut options = MetadataOptions::new(World::new(block.container_addresses(), scale));
+        options.listen = (block.metadata_ip(), 0).into();
+        adjust(&mut options);
+        let server = MetadataServer::start(options).await;
+        let mut fleet = Fleet::new("app", "web", BACKEND_PORT);
+        fleet.sync(&server).await;
+        let launch = launch(block.listen_ip(), &server.base_url());
+        Self { runs: Runs(Vec::new()), launch, base: BASE, fleet, server, block }
+    }
+
+    /// Sets a variable for the next start of stalls.
+    pub(crate) fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.launch = self.launch.env(name, value);
+        self
+    }
+
+    /// Leaves a variable out at the next start of stalls.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.launch = self.launch.without(name);
+        self
+    }
+
+    /// Has stalls started by another program, whose last arguments are stalls and its own.
+    pub(crate) fn through(mut self, program: &[&str]) -> Self {
+        self.launch = self.launch.through(program);
+        self
+    }
+
+    /// Has the pool begin at another port.
+    pub(crate) fn on_base(mut self, base: u16) -> Self {
+        self.base = base;
+        self.env("BASE_PORT", base)
+    }
+
+    /// Starts stalls, and returns when every port is as it should be.
+    pub(crate) async fn started(mut self) -> Self {
+        self.start();
+        self.settled().await;
+        // A port may lead to its container a moment before all of it is done and said.
+        self.line("plan applied").await;
+        self
+    }
+
+    /// Starts stalls, again if it has been started and has ended since.
+    pub(crate) fn start(&mut self) {
+        self.runs.0.push(self.launch.start());
+    }
+}
+
+// === The world ===
+
+impl Stage {
+    /// Changes the world, and lets the containers follow.
+    pub(crate) async fn change<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
+        let result = self.server.change(change);
+        self.fleet.sync(&self.server).await;
+        result
+    }
+
+    /// The uuid of the container that has this index; of two the newer one's.
+    pub(crate) fn uuid(&self, index: u32) -> String {
+        self.server.read(|world| world.service("app", "web").container(index).uuid.clone())
+    }
+
+    /// Waits until stalls has seen the last change and taken from it what it wanted.
+    pub(crate) async fn caught_up(&self) {
+        self.server.await_caught_up(SOON).await;
+    }
+
+    /// Which container should be reached on which port: container `k` on the `k`th, of two the newer.
+    fn tenants(&self) -> BTreeMap<u16, String> {
+        self.server.read(|world| {
+            let mut running: Vec<_> =
+                world.service("app", "web").containers.iter().filter(|c| c.is_up()).collect();
+            running.sort_by_key(|container| container.create_index);
+            let port = |index: u32| self.base + u16::try_from(index).expect("an index within the pool") - 1;
+            running.into_iter().map(|c| (port(c.index()), c.uuid.clone())).collect()
+        })
+    }
+}
+
+// === The ports ===
+
+impl Stage {
+    /// Where a port of the pool listens.
+    pub(crate) fn address(&self, port: u16) -> SocketAddr {
+        self.block.listen(port)
+    }
+
+    /// Waits until the port leads to this container.
+    pub(crate) async fn expect_port(&self, port: u16, uuid: &str) {
+        let landed = await_landing(self.address(port), uuid, SOON).await;
+        landed.unwrap_or_else(|not_yet| panic!("{not_yet}"));
+    }
+
+    /// Waits until the port refuses.
+    pub(crate) async fn expect_refused(&self, port: u16) {
+        let refused = await_refused(self.address(port), SOON).await;
+        refused.unwrap_or_else(|not_yet| panic!("{not_yet}"));
+    }
+
+    /// Waits until every port leads to the container with its index, and the others refuse.
+    pub(crate) async fn settled(&self) {
+        let tenants = self.tenants();
+        for port in self.base..self.base + POOL {
+            match tenants.get(&port) {
+                Some(uuid) => self.expect_port(port, uuid).await,
+                None => self.expect_refused(port).await,
+            }
+        }
+    }
+
+    /// Opens a connection that stays.
+    pub(crate) async fn hold(&self, port: u16) -> Held {
+        Held::connect(self.address(port)).await.unwrap_or_else(|error| panic!("port {port}: {error}"))
+    }
+}
+
+// === stalls ===
+
+impl Stage {
+    /// The stalls that was started last.
+    pub(crate) fn stalls(&self) -> &Stalls {
+        self.runs.0.last().expect("stalls has been started")
+    }
+
+    /// Sends stalls a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.stalls().signal(signal);
+    }
+
+    /// Waits until stalls has ended.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        self.runs.0.last_mut().expect("stalls has been started").wait(SOON).await
+    }
+
+    /// Whether stalls has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.runs.0.last_mut().expect("stalls has been started").exit_status().is_none()
+    }
+
+    /// Asks stalls to end, and makes sure that it does so well and leaves nothing behind.
+    pub(crate) async fn end(&mut self) {
+        self.signal(Signal::TERM);
+        self.ended_well().await;
+    }
+
+    /// Waits until stalls has ended, well and without leaving anything behind.
+    pub(crate) async fn ended_well(&mut self) {
+        assert_eq!(self.ended().await.code(), Some(0));
+        self.nothing_is_left().await;
+    }
+
+    /// No HAProxy, no folder of a generation, nobody who listens.
+    pub(crate) async fn nothing_is_left(&self) {
+        assert_eq!(self.launch.haproxy_pids(), [] as [u32; 0], "stalls has left HAProxy running");
+        let entries = fs::read_dir(self.launch.run_dir()).expect("RUN_DIR can be read");
+        let folders: Vec<_> = entries.map(|e| e.unwrap().path()).filter(|path| path.is_dir()).collect();
+        assert_eq!(folders, [] as [PathBuf; 0], "folders of generations are left");
+        for port in self.base..self.base + POOL {
+            await_refused(self.address(port), Duration::ZERO).await.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    /// Kills stalls (SIGKILL); its HAProxy serves on.
+    pub(crate) async fn kill(&mut self) {
+        self.runs.0.last_mut().expect("stalls has been started").kill().await;
+    }
+
+    /// What `stalls render` prints with the settings of this stage.
+    pub(crate) async fn render(&self) -> String {
+        let ended = run(&self.launch.clone().arg("render")).await;
+        assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
+        ended.stdout.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.launch.state_dir()
+    }
+
+    pub(crate) fn launch(&self) -> &Launch {
+        &self.launch
+    }
+}
+
+// === HAProxy ===
+
+impl Stage {
+    /// The process id of HAProxy, once there is no other one (any more).
+    pub(crate) async fn haproxy(&self) -> u32 {
+        until("a single HAProxy", || self.launch.haproxy_pids().len() == 1).await;
+        self.launch.haproxy_pids()[0]
+    }
+
+    /// HAProxy's configuration as it is on disk.
+    pub(crate) fn haproxy_cfg(&self) -> String {
+        fs::read_to_string(self.launch.run_dir().join("haproxy.cfg")).expect("there is a configuration")
+    }
+}
+
+// === The log ===
+
+impl Stage {
+    /// The lines so far of the current run whose message begins like this.
+    pub(crate) fn lines(&self, message: &str) -> Vec<Value> {
+        self.stalls().log_lines().into_iter().filter(|line| says(line, message)).collect()
+    }
+
+    /// Waits for a line of the current run whose message begins like this.
+    #[track_caller]
+    pub(crate) fn line(&self, message: &str) -> impl Future<Output = Value> {
+        self.line_after(0, message)
+    }
+
+    /// Waits for a line after this mark (`stalls().log_mark()`).
+    #[track_caller]
+    pub(crate) fn line_after(&self, mark: usize, message: &str) -> impl Future<Output = Value> {
+        self.stalls().await_log_from(mark, move |line| says(line, message), SOON)
+    }
+}
+
+fn says(line: &Value, message: &str) -> bool {
+    line["msg"].as_str().is_some_and(|said| said.starts_with(message))
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        // The backends have no turn while this waits, so connections would never drain.
+        self.0.iter().for_each(|stalls| stalls.signal(Signal::KILL));
+        if !thread::panicking() {
+            self.0.iter().flat_map(Stalls::log_texts).for_each(|line| check_form(&line));
+            let stderr: Vec<_> = self.0.iter().flat_map(Stalls::stderr_lines).collect();
+            assert_eq!(stderr, [] as [String; 0], "a running stalls writes nothing to stderr");
+        }
+    }
+}
+
+/// One JSON object a line, with what a person reads first in front.
+#[track_caller]
+fn check_form(line: &str) {
+    let object: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(line);
+    assert!(object.is_ok(), "not a JSON object: {line}");
+    let fields: Vec<_> = line.split("\",\"").take(4).collect();
+    for (field, start) in fields.iter().zip(["{\"ts\":\"", "level\":\"", "msg\":\"", "actor\":\""]) {
+        assert!(field.starts_with(start), "no {start:?} where it belongs: {line}");
+    }
+}
+
+// === Without a stage ===
+
+/// How to start stalls on its own.
+pub(crate) fn launch(listen_ip: Ipv4Addr, metadata_url: &str) -> Launch {
+    let launch = Launch::new(STALLS, listen_ip, metadata_url);
+    match env::var("HAPROXY_BIN") {
+        Ok(haproxy) => launch.env("HAPROXY_BIN", haproxy),
+        Err(_) => launch,
+    }
+}
+
+/// What a stalls that ends by itself has left.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<String>,
+    pub(crate) stderr: Vec<String>,
+}
+
+/// Runs stalls to its end.
+pub(crate) async fn run(launch: &Launch) -> Ended {
+    let mut stalls = launch.start();
+    let code = stalls.wait(SOON).await.code();
+    Ended { code, stdout: stalls.log_texts(), stderr: stalls.stderr_lines() }
+}
+
+/// Waits until this is so.
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < SOON, "not so after {SOON:?}: {what}");
+        sleep(LOOK).await;
+    }
+}
+
+/// A script in the place of HAProxy; `$HAPROXY` is the real one.
+pub(crate) struct Script {
+    folder: TempDir,
+}
+
+impl Script {
+    /// Writes the script.
+    pub(crate) fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory can be made");
+        let script = Self { folder };
+        let text = format!("#!/bin/sh\nHAPROXY={}\n{text}\n", real_haproxy().display());
+        fs::write(script.path(), text).expect("a script can be written");
+        fs::set_permissions(script.path(), fs::Permissions::from_mode(0o755)).expect("and made executable");
+        script
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("haproxy")
+    }
+
+    /// A file beside the script, `$(dirname "$0")/name` to it.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+fn real_haproxy() -> PathBuf {
+    let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
+    let given = env::var_os("HAPROXY_BIN").map(PathBuf::from);
+    given.into_iter().chain(usual).find(|path| path.is_file()).unwrap_or_else(|| "haproxy".into())
+}
+
+/// The first port of a run of free ones on every address, below those that the system gives away.
+pub(crate) fn free_run(count: u16) -> u16 {
+    let is_free = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
+    let mut bases = std::iter::repeat_with(|| fastrand::u16(10_000..30_000));
+    bases.find(|base| (*base..base + count).all(is_free)).expect("there are many")
+}
+
+/// What a configuration of HAProxy says of each port: where it leads, or nothing for one that refuses.
+pub(crate) fn routes(configuration: &str) -> BTreeMap<u16, Option<String>> {
+    let mut routes = BTreeMap::new();
+    let mut port = None;
+    for line in configuration.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix("listen p") {
+            port = Some(section.parse().expect("a port"));
+        } else if let Some(server) = line.strip_prefix("server c ") {
+            let backend = Some(server.to_owned()).filter(|server| !server.ends_with("disabled"));
+            routes.insert(port.expect("a server belongs to a section"), backend);
+        }
+    }
+    routes
+}
+
+/// The text of a sample of the real metadata server.
+pub(crate) fn sample(name: &str) -> String {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/testdata/rancher-metadata");
+    fs::read_to_string(samples.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}

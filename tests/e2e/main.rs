@@ -1,0 +1,26 @@
+//! stalls as a user meets it: the real program, the real HAProxy, and around them the lab.
+//!
+//! Every test has a [`harness::Stage`] of its own, on loopback addresses that no other test uses, so
+//! all of them can run at once. `HAPROXY_BIN` chooses the HAProxy that they run against.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends at once and says why"
+)]
+
+mod crashes;
+mod documents;
+mod foreign;
+mod handovers;
+mod harness;
+mod hostile;
+mod init;
+mod metadata;
+mod restart;
+mod routing;
+mod scaling;
+mod settings;
+mod shutdown;
+mod taken_ports;

@@ -1,0 +1,145 @@
+//! stalls ends, whichever way, and is started again.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use stalls_lab::stalls::Signal;
+
+use crate::harness::{BASE, SOON, Stage, run, until};
+
+#[tokio::test]
+async fn with_the_metadata_away_the_last_mapping_serves() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.change(|world| world.web().remove(2)).await;
+    stage.settled().await;
+    stage.end().await;
+    stage.server.stop().await;
+    stage.start();
+    stage.settled().await;
+    assert_eq!(stage.line("metadata is away, the remembered").await["level"], "warning");
+    stage.server.restart().await;
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_is_left_behind_is_adopted_as_it_is() {
+    let mut stage = Stage::with_scale(3).await;
+    let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
+    stage.kill().await;
+    assert_eq!(held.check().await, Ok(()));
+    stage.settled().await;
+    stage.start();
+    assert_eq!(stage.line("plan applied").await["step"], "nothing");
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+    assert_eq!(stage.haproxy().await, haproxy);
+
+    // It is in the new one's hands.
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+    drop(held);
+    assert_ne!(stage.haproxy().await, haproxy);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_is_left_behind_hands_over_to_a_plan_that_has_changed() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut held = stage.hold(BASE).await;
+    stage.kill().await;
+    stage.change(|world| world.web().scale_to(5)).await;
+    stage.change(|world| world.web().replace(2)).await;
+    stage.start();
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+    drop(held);
+    stage.haproxy().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_is_left_behind_and_dies_is_replaced() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.kill().await;
+    stage.start();
+    stage.line("haproxy adopted").await;
+    stage.stalls().signal_haproxy(Signal::KILL);
+    stage.line("haproxy died").await;
+    stage.settled().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn stalls_may_be_killed_at_any_moment() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut held = stage.hold(BASE).await;
+    for turn in 0..6 {
+        stage.change(|world| world.web().scale_to(4 + turn % 2)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(fastrand::u64(..60))).await;
+        stage.kill().await;
+        stage.start();
+        stage.settled().await;
+        assert_eq!(held.check().await, Ok(()));
+    }
+    drop(held);
+    stage.haproxy().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_corrupt_memory_is_set_aside() {
+    let stage = Stage::prepared(3).await;
+    let (memory, aside) =
+        (stage.state_dir().join("state.json"), stage.state_dir().join("state.json.unreadable"));
+    fs::write(&memory, r#"{"version": 1, "state": {"rev"#).unwrap();
+    let mut stage = stage.started().await;
+    assert_eq!(stage.line("remembered assignments are lost").await["level"], "error");
+    assert!(fs::read_to_string(aside).unwrap().ends_with("rev"));
+    stage.end().await;
+    let saved: Value = serde_json::from_str(&fs::read_to_string(memory).unwrap()).unwrap();
+    assert_eq!(saved["version"], 1);
+}
+
+#[tokio::test]
+async fn a_second_stalls_in_the_same_folders_says_so_and_ends() {
+    let stage = Stage::with_scale(2).await;
+    let haproxy = stage.haproxy().await;
+    let second = run(stage.launch()).await;
+    assert_eq!(second.code, Some(64));
+    let lines: Vec<Value> = second.stdout.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines.iter().filter(|line| line["level"] != "info").collect();
+    assert_eq!(told.len(), 1, "{lines:?}");
+    assert!(told[0]["msg"].as_str().unwrap().contains("RUN_DIR"), "{}", told[0]);
+    stage.settled().await;
+    assert_eq!(stage.haproxy().await, haproxy);
+}
+
+#[tokio::test]
+async fn a_container_without_an_index_keeps_its_port() {
+    let mut stage = Stage::prepared(3).await;
+    stage.change(|world| world.web().containers.iter_mut().for_each(|c| c.service_index = json!(""))).await;
+    let mut stage = stage.started().await;
+    stage.change(|world| world.web().remove(1)).await;
+    stage.settled().await;
+    stage.end().await;
+    stage.start();
+    stage.settled().await;
+    stage.kill().await;
+    stage.start();
+    stage.line("plan applied").await;
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn revisions_grow_across_restarts() {
+    let mut stage = Stage::with_scale(3).await;
+    let first = stage.line("plan applied").await["revision"].as_u64().unwrap();
+    let saved = stage.state_dir().join("state.json");
+    until("the state is saved", || saved.exists()).await;
+    stage.end().await;
+    stage.start();
+    let second = stage.stalls().await_log(|line| line["msg"] == "plan applied", SOON).await;
+    assert!(second["revision"].as_u64().unwrap() > first);
+}

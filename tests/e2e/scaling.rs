@@ -1,0 +1,117 @@
+//! Containers that come, go, are replaced and upgraded.
+
+use crate::harness::{BASE, Stage};
+
+#[tokio::test]
+async fn a_new_container_gets_its_port_and_nobody_else_notices() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut held = stage.hold(BASE + 1).await;
+    stage.change(|world| world.web().scale_to(7)).await;
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+}
+
+#[tokio::test]
+async fn scaling_down_leaves_gaps_and_the_others_their_ports() {
+    let mut stage = Stage::with_scale(5).await;
+    // The newest container is the one with index 2: it is the first to go.
+    stage.change(|world| world.web().replace(2)).await;
+    stage.settled().await;
+    let mut held = stage.hold(BASE + 2).await;
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.expect_refused(BASE + 1).await;
+    stage.settled().await;
+    stage.change(|world| world.web().remove(1)).await;
+    stage.expect_refused(BASE).await;
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+    // A new container fills the lowest gap.
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.expect_port(BASE, &stage.uuid(1)).await;
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_replacement_keeps_the_port() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut held = stage.hold(BASE).await;
+    let (old, new) = (stage.uuid(2), stage.change(|world| world.web().replace(2)).await);
+    assert_ne!(old, new);
+    stage.expect_port(BASE + 1, &new).await;
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+}
+
+#[tokio::test]
+async fn of_two_containers_with_one_index_the_newer_one_has_the_port_and_nothing_is_blocked() {
+    let mut stage = Stage::with_scale(3).await;
+    let newer = stage.change(|world| world.web().begin_upgrade(1)).await;
+    stage.expect_port(BASE, &newer).await;
+    stage.settled().await;
+    stage.change(|world| world.web().scale_to(6)).await;
+    stage.settled().await;
+
+    let haproxy = stage.haproxy().await;
+    let mut held = stage.hold(BASE).await;
+    stage.change(|world| world.web().finish_upgrade(1)).await;
+    stage.caught_up().await;
+    stage.settled().await;
+    assert_eq!(stage.haproxy().await, haproxy);
+    assert_eq!(held.check().await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_upgrade_that_is_taken_back_gives_the_port_back() {
+    let mut stage = Stage::with_scale(2).await;
+    let (older, newer) = (stage.uuid(1), stage.change(|world| world.web().begin_upgrade(1)).await);
+    stage.expect_port(BASE, &newer).await;
+    stage.change(|world| world.web().remove(&newer)).await;
+    stage.expect_port(BASE, &older).await;
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn a_stopped_container_stays_listed_and_its_port_refuses() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.change(|world| world.web().set_state(2, "stopped")).await;
+    stage.expect_refused(BASE + 1).await;
+    stage.settled().await;
+    stage.change(|world| world.web().set_state(2, "running")).await;
+    stage.expect_port(BASE + 1, &stage.uuid(2)).await;
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn a_service_may_be_scaled_to_0_and_back() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.change(|world| world.web().scale_to(0)).await;
+    stage.settled().await;
+    stage.change(|world| world.web().scale_to(3)).await;
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn a_service_may_begin_at_scale_0() {
+    let mut stage = Stage::with_scale(0).await;
+    stage.change(|world| world.web().scale_to(2)).await;
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn a_container_beyond_the_pool_is_said_so_once_and_gets_no_port() {
+    let mut stage = Stage::prepared(17).await;
+    stage.start();
+    let unmapped = stage.line("container not mapped").await;
+    assert_eq!(
+        (unmapped["uuid"].as_str(), unmapped["level"].as_str()),
+        (Some(&*stage.uuid(17)), Some("warning"))
+    );
+    for index in 1..=16 {
+        stage.expect_port(BASE + index - 1, &stage.uuid(index.into())).await;
+    }
+    stage.change(|world| world.web().replace(1)).await;
+    stage.expect_port(BASE, &stage.uuid(1)).await;
+    stage.expect_refused(BASE + 16).await;
+    assert_eq!(stage.lines("container not mapped").len(), 1);
+}

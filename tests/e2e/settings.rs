@@ -1,0 +1,181 @@
+//! What a person sets, right or wrong.
+
+use std::{fs, net::Ipv4Addr};
+
+use stalls_lab::stalls::Launch;
+use tempfile::TempDir;
+
+use crate::harness::{BASE, Ended, POOL, Stage, free_run, launch, run};
+
+/// A start that nobody else is needed for.
+fn alone() -> Launch {
+    launch(Ipv4Addr::LOCALHOST, "http://127.0.0.1:1/2015-12-19")
+}
+
+fn template(text: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("template");
+    fs::write(&path, text).unwrap();
+    (folder, path.display().to_string())
+}
+
+#[tokio::test]
+async fn all_mistakes_are_told_at_once_a_line_each() {
+    let Ended { code, stdout, stderr } = run(&alone()
+        .without("SERVICE_NAME")
+        .env("BACKEND_PORT", 70_000)
+        .env("BASE_PORT", "5000x")
+        .env("PORT_COUNT", 0)
+        .env("BIND_ADDRESS", "localhost")
+        .env("POLL_SLEEP_TIME_MS", "fast")
+        .env("STATE_DIR", "/dev/null/stalls")
+        .env("HAPROXY_BIN", "/nonexistent/haproxy")
+        .env("LOG_LEVEL", "loud"))
+    .await;
+    assert_eq!((code, stdout.len()), (Some(64), 0));
+    let variables = [
+        "SERVICE_NAME is not set: ",
+        "BACKEND_PORT=\"70000\": ",
+        "BASE_PORT=\"5000x\": ",
+        "PORT_COUNT=\"0\": ",
+        "BIND_ADDRESS=\"localhost\": ",
+        "POLL_SLEEP_TIME_MS=\"fast\": ",
+        "STATE_DIR=\"/dev/null/stalls\": ",
+        "HAPROXY_BIN=\"/nonexistent/haproxy\": ",
+        "LOG_LEVEL=\"loud\": ",
+    ];
+    assert_eq!(stderr.len(), variables.len(), "{stderr:#?}");
+    for variable in variables {
+        assert_eq!(
+            stderr.iter().filter(|line| line.starts_with(variable)).count(),
+            1,
+            "{variable}: {stderr:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_runs_past_the_last_port_is_a_mistake() {
+    let ended = run(&alone().env("BASE_PORT", 65_530).env("PORT_COUNT", 7)).await;
+    assert_eq!(ended.code, Some(64));
+    assert_eq!(ended.stderr.len(), 1);
+    assert!(ended.stderr[0].starts_with("PORT_COUNT=\"7\": must be 6 at most"), "{:?}", ended.stderr);
+}
+
+#[tokio::test]
+async fn empty_required_variables_are_missing() {
+    let ended = run(&alone().env("SERVICE_NAME", "").env("BACKEND_PORT", "").env("BASE_PORT", "")).await;
+    assert_eq!((ended.code, ended.stderr.len()), (Some(64), 3));
+    assert!(ended.stderr.iter().all(|line| line.contains(" is not set: ")), "{:?}", ended.stderr);
+}
+
+#[tokio::test]
+async fn empty_optional_variables_are_as_good_as_none() {
+    let mut stage = Stage::prepared(3).await.on_base(free_run(64));
+    for variable in [
+        "BIND_ADDRESS",
+        "DRAIN_MS",
+        "GUARD_MS",
+        "HAPROXY_TEMPLATE",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+        "POLL_SLEEP_TIME_MS",
+        "PORT_COUNT",
+        "STACK_NAME",
+        "TOMBSTONE_MS",
+    ] {
+        stage = stage.env(variable, "");
+    }
+    let stage = stage.started().await;
+    assert_eq!(stage.line("plan applied").await["free"], 61);
+}
+
+#[tokio::test]
+async fn a_flag_wins_over_its_variable() {
+    let stage = Stage::prepared(3).await.env("BASE_PORT", 7000);
+    let ended = run(&stage.launch().clone().arg("render").arg("--base-port").arg("6000")).await;
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.contains(&"listen p6000".to_owned()), "{:#?}", ended.stdout);
+}
+
+#[tokio::test]
+async fn a_template_of_ones_own_is_used() {
+    let text = "global\n  stats socket \"${HAP_CLI}\" mode 600 level admin expose-fd listeners\n\
+                defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1h\n  timeout server 1h\n\
+                {{#each listeners}}\nlisten p{{port}}\n  bind {{bind}}\n\
+                  server c {{#if backend}}{{backend}}{{else}}127.0.0.1:1 disabled{{/if}}\n{{/each}}\n";
+    let (_folder, path) = template(text);
+    let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path).started().await;
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.settled().await;
+    assert!(stage.haproxy_cfg().contains("timeout connect 1s"));
+}
+
+#[tokio::test]
+async fn what_haproxy_rejects_is_told_in_its_own_words() {
+    let (_folder, path) = template("global\n  frobnicate {{maxconn}}\n");
+    let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path);
+    stage.start();
+    for scale in [4, 5] {
+        let rejected = stage.line("configuration not written").await;
+        assert_eq!(
+            (rejected["kind"].as_str(), rejected["level"].as_str()),
+            (Some("rejected"), Some("error"))
+        );
+        assert!(rejected["error"].as_str().unwrap().contains("unknown keyword 'frobnicate'"), "{rejected}");
+        let mark = stage.stalls().log_mark();
+        stage.change(|world| world.web().scale_to(scale)).await;
+        stage.line_after(mark, "configuration not written").await;
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_template_that_cannot_be_rendered_is_a_mistake() {
+    for text in ["{{#each listeners}}", "maxconn {{maxcon}}"] {
+        let (_folder, path) = template(text);
+        let ended = run(&alone().env("HAPROXY_TEMPLATE", path)).await;
+        assert_eq!((ended.code, ended.stderr.len()), (Some(64), 1), "{:?}", ended.stderr);
+        assert!(ended.stderr[0].starts_with("HAPROXY_TEMPLATE="), "{:?}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn render_prints_the_configuration_and_touches_nothing() {
+    let stage = Stage::prepared(2).await;
+    let text = stage.render().await;
+    assert!(text.contains(&format!("listen p{BASE}\n")) && text.ends_with('\n'), "{text}");
+    assert_eq!(text.matches("listen p").count(), usize::from(POOL));
+    for folder in [stage.launch().state_dir(), stage.launch().run_dir()] {
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn render_says_when_the_metadata_is_away() {
+    let stage = Stage::prepared(2).await;
+    stage.server.stop().await;
+    let ended = run(&stage.launch().clone().arg("render")).await;
+    assert_eq!((ended.code, ended.stdout.len(), ended.stderr.len()), (Some(69), 0, 1), "{:?}", ended.stderr);
+    assert!(ended.stderr[0].contains(&stage.server.base_url()), "{:?}", ended.stderr);
+}
+
+#[tokio::test]
+async fn help_names_every_setting_and_the_version_is_told() {
+    let help = run(&alone().arg("--help")).await;
+    assert_eq!((help.code, help.stderr.len()), (Some(0), 0));
+    let text = help.stdout.join("\n");
+    for setting in ["SERVICE_NAME", "BACKEND_PORT", "BASE_PORT", "PORT_COUNT", "DRAIN_MS", "Exit codes"] {
+        assert!(text.contains(setting), "{setting}: {text}");
+    }
+    let version = run(&alone().arg("--version")).await;
+    assert_eq!(version.code, Some(0));
+    assert_eq!(version.stdout, [concat!("stalls ", env!("CARGO_PKG_VERSION"))]);
+}
+
+#[tokio::test]
+async fn an_unknown_flag_is_a_mistake() {
+    let ended = run(&alone().arg("--frobnicate")).await;
+    assert_eq!((ended.code, ended.stdout.len()), (Some(64), 0));
+    assert!(ended.stderr.join("\n").contains("--frobnicate"), "{:?}", ended.stderr);
+}

@@ -1,0 +1,116 @@
+//! stalls is asked to end.
+
+use stalls_lab::{metadata::Fault, stalls::Signal};
+
+use crate::harness::{BASE, POOL, Script, Stage};
+
+#[tokio::test]
+async fn sigterm_with_nothing_open_ends_promptly() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.end().await;
+    let end = stage.line("stalls ends").await;
+    assert_eq!(end["exit_code"], 0);
+    assert_eq!(stage.lines("drain time is over").len(), 0);
+}
+
+#[tokio::test]
+async fn after_sigterm_new_connections_are_refused_and_open_ones_go_on() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut stage = Stage::with_scale(3).await;
+        let mut held = stage.hold(BASE).await;
+        stage.signal(signal);
+        for port in BASE..BASE + POOL {
+            stage.expect_refused(port).await;
+        }
+        assert_eq!(held.check().await, Ok(()));
+        assert!(stage.is_running());
+        drop(held);
+        stage.ended_well().await;
+    }
+}
+
+#[tokio::test]
+async fn connections_that_outlast_the_drain_time_are_cut() {
+    let mut stage = Stage::prepared(3).await.env("DRAIN_MS", 300).started().await;
+    let mut held = stage.hold(BASE).await;
+    stage.signal(Signal::TERM);
+    stage.ended_well().await;
+    assert!(held.check().await.is_err());
+    assert_eq!(stage.line("drain time is over").await["level"], "warning");
+}
+
+#[tokio::test]
+async fn the_connections_of_a_process_that_drains_already_are_waited_for_too() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut held = stage.hold(BASE).await;
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.settled().await;
+    stage.signal(Signal::TERM);
+    stage.expect_refused(BASE).await;
+    assert_eq!(held.check().await, Ok(()));
+    assert!(stage.is_running());
+    drop(held);
+    stage.ended_well().await;
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    for (second, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let mut stage = Stage::with_scale(3).await;
+        let mut held = stage.hold(BASE).await;
+        stage.signal(Signal::TERM);
+        stage.expect_refused(BASE).await;
+        stage.signal(second);
+        assert_eq!(stage.ended().await.code(), Some(code));
+        assert!(held.check().await.is_err());
+        stage.nothing_is_left().await;
+    }
+}
+
+#[tokio::test]
+async fn sigterm_is_heard_before_there_is_any_metadata() {
+    let mut stage = Stage::prepared(3).await;
+    stage.server.fault(Fault::Hang).await;
+    stage.start();
+    stage.line("stalls starts").await;
+    stage.server.await_requests(|requests| requests.version > 0, crate::harness::SOON).await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn sigterm_is_heard_while_the_metadata_hangs() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.server.fault(Fault::Hang).await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn sigterm_is_heard_while_haproxy_keeps_dying() {
+    let haproxy = Script::new(r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac; exit 1"#);
+    let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
+    stage.start();
+    stage.line("haproxy did not get to serve").await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn sigterm_is_heard_while_a_haproxy_does_not_answer() {
+    let haproxy =
+        Script::new(r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac; exec sleep 1000 "$@""#);
+    let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
+    stage.start();
+    stage.line("configuration written").await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn sigterm_is_heard_amid_handovers() {
+    for changes in [1, 3, 7, 12] {
+        let mut stage = Stage::with_scale(3).await;
+        for change in 0..changes {
+            stage.change(|world| world.web().scale_to(4 + change % 2)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(fastrand::u64(..20))).await;
+        }
+        stage.end().await;
+    }
+}

@@ -1,0 +1,86 @@
+//! Ports of the pool that another program holds.
+
+use std::net::TcpListener;
+
+use serde_json::json;
+
+use crate::harness::{BASE, Stage};
+
+const TAKEN: &str = "port cannot be bound";
+
+fn take(stage: &Stage, port: u16) -> TcpListener {
+    TcpListener::bind(stage.address(port)).expect("the port is free")
+}
+
+/// The ports that were said to be taken, in order.
+fn said(stage: &Stage) -> Vec<u64> {
+    stage.lines(TAKEN).iter().filter_map(|line| line["port"].as_u64()).collect()
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_at_the_start_is_served_once_it_is_free() {
+    let mut stage = Stage::prepared(3).await;
+    let taken = take(&stage, BASE + 1);
+    stage.start();
+    let line = stage.line(TAKEN).await;
+    assert_eq!((&line["port"], &line["level"]), (&json!(BASE + 1), &json!("error")));
+    stage.expect_port(BASE, &stage.uuid(1)).await;
+    stage.expect_port(BASE + 2, &stage.uuid(3)).await;
+
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.expect_port(BASE + 3, &stage.uuid(4)).await;
+    drop(taken);
+    stage.settled().await;
+    assert_eq!(said(&stage), [u64::from(BASE) + 1]);
+}
+
+#[tokio::test]
+async fn of_several_taken_ports_each_is_served_once_it_is_free() {
+    let mut stage = Stage::prepared(4).await;
+    let (first, second) = (take(&stage, BASE), take(&stage, BASE + 2));
+    stage.start();
+    stage.expect_port(BASE + 1, &stage.uuid(2)).await;
+    stage.expect_port(BASE + 3, &stage.uuid(4)).await;
+    drop(first);
+    stage.expect_port(BASE, &stage.uuid(1)).await;
+    drop(second);
+    stage.settled().await;
+    assert_eq!(said(&stage), [u64::from(BASE), u64::from(BASE) + 2]);
+}
+
+#[tokio::test]
+async fn a_free_port_that_is_taken_meanwhile_costs_only_its_container() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut held = stage.hold(BASE).await;
+    let taken = take(&stage, BASE + 3);
+    stage.change(|world| world.web().scale_to(5)).await;
+    stage.expect_port(BASE + 4, &stage.uuid(5)).await;
+    assert_eq!(stage.line(TAKEN).await["port"], BASE + 3);
+    stage.expect_port(BASE, &stage.uuid(1)).await;
+    drop(taken);
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_after_its_container_has_left_is_served_again_when_both_are_back() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.change(|world| world.web().scale_to(2)).await;
+    stage.expect_refused(BASE + 2).await;
+    stage.haproxy().await;
+    let taken = take(&stage, BASE + 2);
+    stage.change(|world| world.web().scale_to(3)).await;
+    stage.line(TAKEN).await;
+    drop(taken);
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn a_pool_that_is_taken_as_a_whole_is_served_once_it_is_free() {
+    let mut stage = Stage::prepared(3).await;
+    let taken: Vec<_> = (0..16).map(|slot| take(&stage, BASE + slot)).collect();
+    stage.start();
+    stage.line(TAKEN).await;
+    drop(taken);
+    stage.settled().await;
+}
