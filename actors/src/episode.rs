@@ -27,6 +27,11 @@ pub(crate) struct Ended {
 }
 
 impl Episode {
+    /// Whether the last attempt failed.
+    pub(crate) fn lasts(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Notes a failure; true when it is worth a line: the first one, or the first of its kind.
     pub(crate) fn failed(&mut self, kind: &'static str, now: Instant) -> bool {
         let current =
@@ -54,9 +59,11 @@ mod tests {
         assert!(episode.failed("unreachable", start));
         assert!(!episode.failed("unreachable", start));
         assert!(episode.failed("not_found", start));
+        assert!(episode.lasts());
         assert!(!episode.failed("unreachable", start));
         let lasted = Duration::from_secs(3);
         assert_eq!(episode.succeeded(start + lasted), Some(Ended { lasted, failures: 4 }));
         assert_eq!(episode.succeeded(start + lasted), None);
+        assert!(!episode.lasts());
     }
 }

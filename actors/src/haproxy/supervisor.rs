@@ -51,6 +51,8 @@ pub struct HaproxySupervisor<H, A> {
     /// Revision of the newest plan.
     planned: u64,
     on_disk: Option<ConfigWritten>,
+    /// Whether what is on disk is passed over for a newer plan, as long as something serves.
+    put_off: bool,
     /// Revision of the newest configuration that is live.
     applied: u64,
     generations: Generations,
@@ -101,6 +103,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             writer: Outbox::new(writer),
             planned: 0,
             on_disk: None,
+            put_off: false,
             applied: 0,
             generations: Generations::default(),
             activity: Activity::Idle,
@@ -116,10 +119,10 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         if !matches!(self.activity, Activity::Idle) {
             return;
         }
-        // A newer plan is on its way to the disk: a step for this one would be made in vain.
-        let Some(on_disk) = self.on_disk.clone().filter(|on_disk| on_disk.covers >= self.planned) else {
+        let Some(on_disk) = self.on_disk.clone() else { return };
+        if self.put_off && self.generations.live().is_some() {
             return;
-        };
+        }
         let step = next_step(self.generations.live_config(), &on_disk.config);
         if step == Step::Nothing {
             self.note_applied(&on_disk.config, step, Duration::ZERO);
@@ -195,6 +198,9 @@ impl<H: HaproxyHost, A: RuntimeApi> Handler<ConfigWritten> for HaproxySupervisor
     type Result = ();
 
     fn handle(&mut self, written: ConfigWritten, ctx: &mut Context<Self>) {
+        // When a newer plan is on its way to the disk, a step for this one would be made in vain. But only every
+        // other one is put off, or plans that keep coming would keep all of them from being applied.
+        self.put_off = written.covers < self.planned && !self.put_off;
         self.on_disk = Some(written);
         self.advance(ctx);
     }

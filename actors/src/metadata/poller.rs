@@ -68,6 +68,13 @@ struct Followed {
     sent: BTreeMap<ServiceRef, Arc<Snapshot>>,
 }
 
+/// Whether to wait for a change. While a fault lasts, its end is of more interest.
+#[derive(Clone, Copy, PartialEq)]
+enum Patience {
+    LongPoll,
+    None,
+}
+
 /// What one round of asking brought.
 enum Round {
     Unchanged,
@@ -105,16 +112,18 @@ impl<S: MetadataSource> MetadataPoller<S> {
 
     fn ask(&mut self, ctx: &mut Context<Self>) {
         let asked = Instant::now();
+        let patience = if self.fault.lasts() { Patience::None } else { Patience::LongPoll };
         let round = ask(
             Rc::clone(&self.source),
             self.settings.clone(),
             self.followed.version.clone(),
+            patience,
             self.followed.published.clone(),
         );
         ctx.spawn(round.into_actor(self).map(move |round, poller, ctx| {
-            let pause = match round.and_then(|round| poller.take_over(round, asked)) {
+            let pause = match round.and_then(|round| poller.take_over(round, asked, patience)) {
                 Ok(pause) => {
-                    poller.note_success();
+                    poller.note_success(patience);
                     pause
                 }
                 Err(fault) => poller.note_fault(&fault),
@@ -129,9 +138,17 @@ impl<S: MetadataSource> MetadataPoller<S> {
 
     /// Takes over what a round brought; tells how long to wait before the next. After a fault the version
     /// stays as it was, so that the next round asks for the documents again.
-    fn take_over(&mut self, round: Round, asked: Instant) -> Result<Duration, MetadataFault> {
+    fn take_over(
+        &mut self,
+        round: Round,
+        asked: Instant,
+        patience: Patience,
+    ) -> Result<Duration, MetadataFault> {
         let Round::Changed { version, published, bodies } = round else {
-            return Ok(Pace::after_no_change(asked.elapsed(), self.settings.poll_sleep));
+            return Ok(match patience {
+                Patience::LongPoll => Pace::after_no_change(asked.elapsed(), self.settings.poll_sleep),
+                Patience::None => Duration::ZERO,
+            });
         };
         self.followed.published = published.or(self.followed.published.take());
         let mut fault = None;
@@ -165,8 +182,11 @@ impl<S: MetadataSource> MetadataPoller<S> {
         Ok(())
     }
 
-    fn note_success(&mut self) {
-        self.backoff.reset();
+    fn note_success(&mut self, patience: Patience) {
+        // A server that answers all but the long poll must not be asked again and again without a pause.
+        if patience == Patience::LongPoll {
+            self.backoff.reset();
+        }
         if let Some(ended) = self.fault.succeeded(Instant::now()) {
             info!(self.log, "metadata fault ended";
                 "lasted_ms" => ended.lasted.as_millis() as u64, "failures" => ended.failures);
@@ -188,9 +208,11 @@ async fn ask<S: MetadataSource>(
     source: Rc<S>,
     settings: PollerSettings,
     known: Option<String>,
+    patience: Patience,
     published: Option<PublishedPorts>,
 ) -> Result<Round, MetadataFault> {
-    let version = source.version(known.clone(), settings.poll_sleep).await?;
+    let wait_from = known.clone().filter(|_| patience == Patience::LongPoll);
+    let version = source.version(wait_from, settings.poll_sleep).await?;
     if known.as_ref() == Some(&version) {
         return Ok(Round::Unchanged);
     }

@@ -51,24 +51,54 @@ async fn of_a_burst_during_a_handover_only_the_newest_follows() {
     assert_eq!(texts, ["a", "text 2", "text 20"]);
 }
 
+fn plan(revision: u64) -> PlanChanged {
+    PlanChanged(Arc::new(Plan { revision, mappings: vec![] }))
+}
+
 #[actix_rt::test]
 async fn what_a_newer_plan_is_about_to_replace_is_not_applied() {
     let scene = Scene::new(|_| {});
-    let plan = |revision| PlanChanged(Arc::new(Plan { revision, mappings: vec![] }));
-    scene.supervisor.do_send(plan(2));
     scene.write(config(1, "a")).await;
-    assert!(scene.host.generations().is_empty());
+    scene.supervisor.do_send(plan(3));
     scene.write(config(2, "b")).await;
     assert_eq!(scene.host.generations(), [1]);
+    scene.write(config(3, "c")).await;
+    assert_eq!(scene.host.generations(), [1, 2]);
+}
+
+#[actix_rt::test]
+async fn when_nothing_serves_no_newer_plan_is_waited_for() {
+    let scene = Scene::new(|_| {});
+    scene.supervisor.do_send(plan(2));
+    scene.write(config(1, "a")).await;
+    assert_eq!(scene.host.running(), [1]);
+    scene.supervisor.do_send(plan(3));
+    scene.write(config(2, "b")).await;
+    scene.host.end(1, "signal 9");
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [2]);
+}
+
+#[actix_rt::test]
+async fn plans_that_come_faster_than_they_are_written_do_not_keep_all_of_them_from_being_applied() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "text 1")).await;
+    for revision in 2..=6 {
+        scene.supervisor.do_send(plan(revision + 1));
+        scene.write(config(revision, &format!("text {revision}"))).await;
+    }
+    let texts: Vec<_> = scene.host.0.borrow().launches.iter().map(|(_, l)| l.config.text.clone()).collect();
+    assert_eq!(texts, ["text 1", "text 3", "text 5"]);
 }
 
 #[actix_rt::test]
 async fn the_last_good_configuration_is_applied_when_the_newer_plan_cannot_be_written() {
     let scene = Scene::new(|_| {});
-    scene.supervisor.do_send(PlanChanged(Arc::new(Plan { revision: 2, mappings: vec![] })));
-    scene.supervisor.do_send(ConfigWritten { config: Arc::new(config(1, "a")), covers: 2 });
+    scene.write(config(1, "a")).await;
+    scene.supervisor.do_send(plan(3));
+    scene.supervisor.do_send(ConfigWritten { config: Arc::new(config(2, "b")), covers: 3 });
     scene.settle().await;
-    assert_eq!(scene.host.generations(), [1]);
+    assert_eq!(scene.host.generations(), [1, 2]);
 }
 
 #[actix_rt::test]

@@ -77,11 +77,36 @@ async fn a_fault_of_a_document_makes_the_next_round_fetch_again() {
         .document(WEB, [nonsense, document("web", &["b"])]);
     let web = Running::web(&server);
     pass(ms(4_000)).await;
-    assert_eq!(server.known(), [None, some("v1"), some("v1"), some("v1"), some("v2")]);
+    assert_eq!(server.known(), [None, some("v1"), None, None, some("v2")], "a fault's end is not waited for");
     assert_eq!(web.told(), [told("web", &["a"]), told("web", &["b"])]);
     let kinds: Vec<_> = web.log.saying(FAULT).iter().map(|line| line.field("kind").to_owned()).collect();
     assert_eq!(kinds, ["not_found", "wrong_shape"]);
     assert_eq!(web.log.saying(ENDED).len(), 1);
+}
+
+#[actix_rt::test]
+async fn the_end_of_a_fault_is_noticed_without_waiting_for_a_change() {
+    let server = FakeServer::default()
+        .versions(&[(0, "v1")])
+        .version_fault(unreachable())
+        .version_fault(unreachable())
+        .versions(&[(0, "v1")])
+        .document(WEB, [document("web", &["a"])]);
+    let web = Running::web(&server);
+    pass(ms(1_000)).await;
+    assert_eq!(server.known(), [None, some("v1"), None, None, some("v1")]);
+    assert_eq!(web.log.saying(ENDED).len(), 1);
+}
+
+#[actix_rt::test]
+async fn a_server_that_fails_in_long_polls_alone_is_not_asked_in_a_busy_loop() {
+    let server = (0..100).fold(FakeServer::default().versions(&[(0, "v1")]), |server, _| {
+        server.version_fault(unreachable()).versions(&[(0, "v1")])
+    });
+    let _web = Running::web(&server.clone().document(WEB, [document("web", &["a"])]));
+    pass(ms(60_000)).await;
+    let asked = server.known().len();
+    assert!((30..=60).contains(&asked), "{asked}");
 }
 
 #[actix_rt::test]
