@@ -126,8 +126,13 @@ impl Stage {
     /// Changes the world, and lets the containers follow.
     pub(crate) async fn change<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
         let result = self.server.change(change);
-        self.fleet.sync(&self.server).await;
+        self.containers_follow().await;
         result
+    }
+
+    /// Starts and ends containers until they are those that the world has.
+    pub(crate) async fn containers_follow(&mut self) {
+        self.fleet.sync(&self.server).await;
     }
 
     /// The uuid of the container that has this index; of two the newer one's.

@@ -42,7 +42,6 @@ async fn a_server_that_loses_its_data_for_a_while_takes_no_port_away() {
     stage.line(BEGIN).await;
     stage.settled().await;
     stage.server.clear_fault().await;
-    stage.server.change_foreign();
     stage.line(END).await;
     assert_eq!(stage.haproxy().await, haproxy);
     stage.change(|world| world.web().scale_to(4)).await;
@@ -75,7 +74,7 @@ async fn survives(scope: Scope, fault: Fault, kind: &str) {
     assert_eq!(stage.haproxy().await, haproxy);
 
     stage.server.clear_fault().await;
-    stage.change(|_| {}).await;
+    stage.containers_follow().await;
     stage.settled().await;
     assert!(stage.line(END).await["lasted_ms"].is_u64());
     assert_eq!((stage.lines(BEGIN).len(), stage.lines(END).len()), (1, 1));
@@ -150,7 +149,7 @@ async fn an_answer_that_comes_in_drops_takes_no_port_away() {
     stage.server.stop().await;
     assert_eq!(stage.line(BEGIN).await["kind"], "unreachable");
     stage.server.clear_fault().await;
-    stage.change(|_| {}).await;
+    stage.containers_follow().await;
     stage.settled().await;
     stage.line(END).await;
 }
@@ -168,7 +167,6 @@ async fn a_fault_that_changes_its_kind_says_each_kind_once_and_ends_once() {
         stage.server.await_requests(|now| now.version >= before + 2, SOON).await;
     }
     stage.server.clear_fault().await;
-    stage.server.change_foreign();
     stage.line(END).await;
     assert_eq!((stage.lines(BEGIN).len(), stage.lines(END).len()), (2, 1));
 }
@@ -227,7 +225,6 @@ async fn a_server_that_is_away_is_not_asked_in_a_busy_loop() {
     stage.line(BEGIN).await;
     sleep(WATCH).await;
     stage.server.restart().await;
-    stage.server.change_foreign();
     // Pauses of 50 ms at least that double up to a second.
     let failures = stage.line(END).await["failures"].as_u64().expect("a number");
     assert!((2..=15).contains(&failures), "{failures} in {WATCH:?}");
