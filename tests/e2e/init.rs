@@ -2,13 +2,20 @@
 
 use std::fs;
 
-use rustix::process::{Pid, Signal as RawSignal, kill_process};
+use rustix::process::{Pid, Signal as RawSignal, geteuid, kill_process};
 use stalls_lab::stalls::Signal;
 
 use crate::harness::{Script, Stage, until};
 
-/// A new PID namespace, whose first process is stalls; that takes root.
-const NAMESPACE: [&str; 5] = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+/// A new PID namespace, whose first process is stalls. Who is not root makes it in a user namespace, where
+/// the kernel allows that.
+fn namespace() -> Vec<&'static str> {
+    let mut unshare = vec!["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+    if !geteuid().is_root() {
+        unshare.push("--map-root-user");
+    }
+    unshare
+}
 
 /// A HAProxy that leaves an orphan behind, which ends soon.
 const LEAVES_AN_ORPHAN: &str = r#"(sleep 0.05 </dev/null >/dev/null 2>&1 &)
@@ -41,7 +48,7 @@ fn zombies(parent: i32) -> usize {
 async fn orphans_are_reaped_and_haproxys_end_is_noticed_all_the_same() {
     let haproxy = Script::new(LEAVES_AN_ORPHAN);
     let stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
-    let mut stage = stage.through(&NAMESPACE).started().await;
+    let mut stage = stage.through(&namespace()).started().await;
     let unshare = i32::try_from(stage.stalls().pid()).unwrap();
     let stalls = children(unshare)[0].pid;
     assert!(stage.line("orphans reaped").await["count"].as_u64() > Some(0));
