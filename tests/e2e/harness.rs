@@ -1,17 +1,18 @@
 //! What every test stands on.
 
+mod haproxy;
+mod log;
+
 use std::{
     collections::BTreeMap,
     env, fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::ExitStatus,
     thread,
     time::Duration,
 };
 
-use serde_json::Value;
 use stalls_lab::{
     backend::Fleet,
     block::Block,
@@ -19,8 +20,10 @@ use stalls_lab::{
     metadata::{MetadataOptions, MetadataServer, World},
     stalls::{Launch, Signal, Stalls},
 };
-use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
+
+pub(crate) use self::haproxy::{Script, routes};
+use self::log::check_form;
 
 /// The program under test.
 pub(crate) const STALLS: &str = env!("CARGO_BIN_EXE_stalls");
@@ -276,31 +279,6 @@ impl Stage {
     }
 }
 
-// === The log ===
-
-impl Stage {
-    /// The lines so far of the current run whose message begins like this.
-    pub(crate) fn lines(&self, message: &str) -> Vec<Value> {
-        self.stalls().log_lines().into_iter().filter(|line| says(line, message)).collect()
-    }
-
-    /// Waits for a line of the current run whose message begins like this.
-    #[track_caller]
-    pub(crate) fn line(&self, message: &str) -> impl Future<Output = Value> {
-        self.line_after(0, message)
-    }
-
-    /// Waits for a line after this mark (`stalls().log_mark()`).
-    #[track_caller]
-    pub(crate) fn line_after(&self, mark: usize, message: &str) -> impl Future<Output = Value> {
-        self.stalls().await_log_from(mark, move |line| says(line, message), SOON)
-    }
-}
-
-fn says(line: &Value, message: &str) -> bool {
-    line["msg"].as_str().is_some_and(|said| said.starts_with(message))
-}
-
 impl Drop for Runs {
     fn drop(&mut self) {
         // The backends have no turn while this waits, so connections would never drain.
@@ -310,17 +288,6 @@ impl Drop for Runs {
             let stderr: Vec<_> = self.0.iter().flat_map(Stalls::stderr_lines).collect();
             assert_eq!(stderr, [] as [String; 0], "a running stalls writes nothing to stderr");
         }
-    }
-}
-
-/// One JSON object a line, with what a person reads first in front.
-#[track_caller]
-fn check_form(line: &str) {
-    let object: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(line);
-    assert!(object.is_ok(), "not a JSON object: {line}");
-    let fields: Vec<_> = line.split("\",\"").take(4).collect();
-    for (field, start) in fields.iter().zip(["{\"ts\":\"", "level\":\"", "msg\":\"", "actor\":\""]) {
-        assert!(field.starts_with(start), "no {start:?} where it belongs: {line}");
     }
 }
 
@@ -358,58 +325,11 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A script in the place of HAProxy; `$HAPROXY` is the real one.
-pub(crate) struct Script {
-    folder: TempDir,
-}
-
-impl Script {
-    /// Writes the script.
-    pub(crate) fn new(text: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary directory can be made");
-        let script = Self { folder };
-        let text = format!("#!/bin/sh\nHAPROXY={}\n{text}\n", real_haproxy().display());
-        fs::write(script.path(), text).expect("a script can be written");
-        fs::set_permissions(script.path(), fs::Permissions::from_mode(0o755)).expect("and made executable");
-        script
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("haproxy")
-    }
-
-    /// A file beside the script, `$(dirname "$0")/name` to it.
-    pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-}
-
-fn real_haproxy() -> PathBuf {
-    let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
-    let given = env::var_os("HAPROXY_BIN").map(PathBuf::from);
-    given.into_iter().chain(usual).find(|path| path.is_file()).unwrap_or_else(|| "haproxy".into())
-}
-
 /// The first port of a run of free ones on every address, below those that the system gives away.
 pub(crate) fn free_run(count: u16) -> u16 {
     let is_free = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
     let mut bases = std::iter::repeat_with(|| fastrand::u16(10_000..30_000));
     bases.find(|base| (*base..base + count).all(is_free)).expect("there are many")
-}
-
-/// What a configuration of HAProxy says of each port: where it leads, or nothing for one that refuses.
-pub(crate) fn routes(configuration: &str) -> BTreeMap<u16, Option<String>> {
-    let mut routes = BTreeMap::new();
-    let mut port = None;
-    for line in configuration.lines().map(str::trim) {
-        if let Some(section) = line.strip_prefix("listen p") {
-            port = Some(section.parse().expect("a port"));
-        } else if let Some(server) = line.strip_prefix("server c ") {
-            let backend = Some(server.to_owned()).filter(|server| !server.ends_with("disabled"));
-            routes.insert(port.expect("a server belongs to a section"), backend);
-        }
-    }
-    routes
 }
 
 /// The text of a sample of the real metadata server.

@@ -1,0 +1,52 @@
+//! HAProxy as the tests replace it, and its configuration as they read it.
+
+use std::{collections::BTreeMap, env, fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+use tempfile::TempDir;
+
+/// A script in the place of HAProxy; `$HAPROXY` is the real one.
+pub(crate) struct Script {
+    folder: TempDir,
+}
+
+impl Script {
+    /// Writes the script.
+    pub(crate) fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory can be made");
+        let script = Self { folder };
+        let text = format!("#!/bin/sh\nHAPROXY={}\n{text}\n", real_haproxy().display());
+        fs::write(script.path(), text).expect("a script can be written");
+        fs::set_permissions(script.path(), fs::Permissions::from_mode(0o755)).expect("and made executable");
+        script
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("haproxy")
+    }
+
+    /// A file beside the script, `$(dirname "$0")/name` to it.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+fn real_haproxy() -> PathBuf {
+    let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
+    let given = env::var_os("HAPROXY_BIN").map(PathBuf::from);
+    given.into_iter().chain(usual).find(|path| path.is_file()).unwrap_or_else(|| "haproxy".into())
+}
+
+/// What a configuration of HAProxy says of each port: where it leads, or nothing for one that refuses.
+pub(crate) fn routes(configuration: &str) -> BTreeMap<u16, Option<String>> {
+    let mut routes = BTreeMap::new();
+    let mut port = None;
+    for line in configuration.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix("listen p") {
+            port = Some(section.parse().expect("a port"));
+        } else if let Some(server) = line.strip_prefix("server c ") {
+            let backend = Some(server.to_owned()).filter(|server| !server.ends_with("disabled"));
+            routes.insert(port.expect("a server belongs to a section"), backend);
+        }
+    }
+    routes
+}
