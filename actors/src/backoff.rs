@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The first span.
+pub(crate) const INITIAL: Duration = Duration::from_millis(100);
+
 /// Exponential backoff with jitter: each pause is drawn from the upper half of a span that doubles with
 /// every failure, up to a ceiling.
 ///
@@ -9,7 +12,6 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     first: FirstRetry,
-    initial: Duration,
     ceiling: Duration,
     failures: u32,
 }
@@ -19,14 +21,14 @@ pub(crate) struct Backoff {
 pub(crate) enum FirstRetry {
     /// At once: for what rarely fails twice in a row.
     Immediate,
-    /// After the initial span.
+    /// Like all others.
     Delayed,
 }
 
 impl Backoff {
-    /// Spans from `initial` to `ceiling`; an `initial` above the ceiling is cut to it.
-    pub(crate) fn new(first: FirstRetry, initial: Duration, ceiling: Duration) -> Self {
-        Self { first, initial: initial.min(ceiling), ceiling, failures: 0 }
+    /// Spans from [`INITIAL`] to `ceiling`, or always `INITIAL` if that is more.
+    pub(crate) fn new(first: FirstRetry, ceiling: Duration) -> Self {
+        Self { first, ceiling: ceiling.max(INITIAL), failures: 0 }
     }
 
     /// The pause after one more failure.
@@ -37,7 +39,7 @@ impl Backoff {
         };
         self.failures = self.failures.saturating_add(1);
         let Some(doublings) = doublings else { return Duration::ZERO };
-        let span = self.initial.saturating_mul(2_u32.saturating_pow(doublings)).min(self.ceiling);
+        let span = INITIAL.saturating_mul(2_u32.saturating_pow(doublings)).min(self.ceiling);
         span.mul_f64(0.5 + rng.f64() / 2.0)
     }
 
@@ -52,15 +54,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn ms(n: u64) -> Duration {
-        Duration::from_millis(n)
-    }
+    use crate::testing::ms;
 
     #[test]
     fn the_first_retry_can_be_immediate_and_the_next_takes_the_initial_span() {
         let mut rng = fastrand::Rng::with_seed(1);
-        let mut backoff = Backoff::new(FirstRetry::Immediate, ms(100), ms(30_000));
+        let mut backoff = Backoff::new(FirstRetry::Immediate, ms(30_000));
         assert_eq!(backoff.next_pause(&mut rng), Duration::ZERO);
         let second = backoff.next_pause(&mut rng);
         assert!(ms(50) <= second && second <= ms(100), "{second:?}");
@@ -69,7 +68,7 @@ mod tests {
     #[test]
     fn a_reset_starts_over() {
         let mut rng = fastrand::Rng::with_seed(1);
-        let mut backoff = Backoff::new(FirstRetry::Delayed, ms(100), ms(30_000));
+        let mut backoff = Backoff::new(FirstRetry::Delayed, ms(30_000));
         for _ in 0..10 {
             backoff.next_pause(&mut rng);
         }
@@ -80,11 +79,11 @@ mod tests {
     proptest! {
         #[test]
         fn pauses_stay_in_the_upper_half_of_a_span_that_doubles_to_the_ceiling(
-            initial in 1..10_000_u64, ceiling in 1..100_000_u64, failures in 1..100_usize, seed: u64,
+            ceiling in 1..100_000_u64, failures in 1..100_usize, seed: u64,
         ) {
             let mut rng = fastrand::Rng::with_seed(seed);
-            let mut backoff = Backoff::new(FirstRetry::Delayed, ms(initial), ms(ceiling));
-            let mut span = initial.min(ceiling);
+            let mut backoff = Backoff::new(FirstRetry::Delayed, ms(ceiling));
+            let (mut span, ceiling) = (100, ceiling.max(100));
             for _ in 0..failures {
                 let pause = backoff.next_pause(&mut rng);
                 prop_assert!(pause >= ms(span) / 2 && pause <= ms(span), "{pause:?} of {span} ms");

@@ -64,7 +64,7 @@ async fn a_haproxy_that_ends_at_once_is_tried_again_at_growing_pauses() {
 
     stage.change(|world| world.web().scale_to(5)).await;
     let written = stage.line_after(mark, "configuration written").await;
-    assert_eq!(written["used"], 5);
+    assert_eq!(written["mapped"], 5);
     fs::write(haproxy.beside("ok"), "").unwrap();
     stage.settled().await;
 }

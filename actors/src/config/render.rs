@@ -30,7 +30,7 @@ pub struct HaproxyConfig {
     /// HAProxy's global connection limit.
     pub maxconn: u64,
     /// The ports that lead to a container, and where.
-    pub backends: BTreeMap<u16, SocketAddr>,
+    pub servers: BTreeMap<u16, SocketAddr>,
     /// The ports that are to refuse.
     pub free: BTreeSet<u16>,
     /// The plan's ports that are left out since they cannot be bound at present.
@@ -40,7 +40,7 @@ pub struct HaproxyConfig {
 impl HaproxyConfig {
     /// Every port that HAProxy binds, ascending within used and free.
     pub fn ports(&self) -> impl Iterator<Item = u16> + '_ {
-        self.backends.keys().chain(&self.free).copied()
+        self.servers.keys().chain(&self.free).copied()
     }
 }
 
@@ -87,18 +87,18 @@ pub fn render(
     let (withheld, bound): (BTreeMap<_, _>, BTreeMap<_, _>) =
         routes.into_iter().partition(|(port, _)| withheld.contains(port));
     let maxconn = maxconn(settings.descriptor_limit, bound.len() as u64)?;
-    let listeners = bound.iter().map(|(port, backend)| Listener {
+    let listeners = bound.iter().map(|(port, server)| Listener {
         port: *port,
         bind: bind(settings.bind_address, *port),
-        backend: backend.map(|backend| backend.to_string()),
+        server: server.map(|server| server.to_string()),
     });
     let text = template.render(&Values { maxconn, listeners: listeners.collect() })?;
     Ok(HaproxyConfig {
         revision: plan.revision,
         text,
         maxconn,
-        backends: bound.iter().filter_map(|(port, backend)| Some((*port, (*backend)?))).collect(),
-        free: bound.iter().filter(|(_, backend)| backend.is_none()).map(|(port, _)| *port).collect(),
+        servers: bound.iter().filter_map(|(port, server)| Some((*port, (*server)?))).collect(),
+        free: bound.iter().filter(|(_, server)| server.is_none()).map(|(port, _)| *port).collect(),
         withheld: withheld.into_keys().collect(),
     })
 }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn every_port_is_used_free_or_withheld() {
         let config = rendered(&plan(&[(0, "10.42.0.7"), (1, "10.42.0.8")]), &[5001, 22], None);
-        assert_eq!(config.backends, [(5000, "10.42.0.7:8080".parse().unwrap())].into());
+        assert_eq!(config.servers, [(5000, "10.42.0.7:8080".parse().unwrap())].into());
         assert_eq!(config.free, [5002].into());
         assert_eq!(config.withheld, [5001].into());
         assert!(!config.text.contains("5001"));

@@ -30,7 +30,7 @@ pub(super) struct Listener {
     /// What follows the keyword `bind`.
     pub(super) bind: String,
     /// `address:port` of the container; absent when the port is to refuse.
-    pub(super) backend: Option<String>,
+    pub(super) server: Option<String>,
 }
 
 /// Why a template is no use.
@@ -40,7 +40,7 @@ pub enum TemplateError {
     #[error("it cannot be parsed: {0}")]
     Parse(String),
     /// It asks for values that there are not.
-    #[error("it cannot be rendered: {0}; it may use maxconn, and listeners with port, bind and backend")]
+    #[error("it cannot be rendered: {0}; it may use maxconn, and listeners with port, bind and server")]
     Render(String),
 }
 
@@ -65,7 +65,7 @@ impl Template {
             .register_template_string(NAME, text)
             .map_err(|error| TemplateError::Parse(error.to_string()))?;
         let template = Self { registry };
-        let listener = |port, backend| Listener { port, bind: format!("*:{port}"), backend };
+        let listener = |port, server| Listener { port, bind: format!("*:{port}"), server };
         let listeners = vec![listener(5000, Some("10.0.0.7:8080".into())), listener(5001, None)];
         template.render(&Values { maxconn: 1000, listeners })?;
         Ok(template)

@@ -20,7 +20,7 @@ use crate::{
     outbox::Outbox,
 };
 
-const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// A disk may be full for long, and a person who has made room should not have to wait.
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 /// What the writer renders with.
@@ -81,7 +81,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
             stopping: false,
             last_good: None,
             file_is_uncertain: false,
-            backoff: Backoff::new(FirstRetry::Delayed, FIRST_RETRY, LONGEST_RETRY),
+            backoff: Backoff::new(FirstRetry::Delayed, LONGEST_RETRY),
             trouble: Episode::default(),
             log,
         }
@@ -139,7 +139,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
                 "descriptor_limit" => self.settings.listen.descriptor_limit);
         }
         info!(self.log, "configuration written"; "revision" => config.revision,
-            "used" => config.backends.len(), "free" => config.free.len(), "withheld" => config.withheld.len(),
+            "mapped" => config.servers.len(), "free" => config.free.len(), "withheld" => config.withheld.len(),
             "took_ms" => asked.elapsed().as_millis() as u64);
         self.accept(config);
     }

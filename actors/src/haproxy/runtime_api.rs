@@ -26,7 +26,8 @@ const ALREADY: &str = "All sockets are already";
 pub enum Command {
     /// General facts; of interest here is the pid of the process that answers.
     ShowInfo,
-    /// Release the frontend's port: connections to it are refused, established ones live on.
+    /// Stop listening: connections are refused, established ones live on. The socket stays bound, but a
+    /// program that sets SO_REUSEADDR, as most do, can take the port meanwhile.
     DisableFrontend(u16),
     /// Listen on the frontend's port again.
     EnableFrontend(u16),

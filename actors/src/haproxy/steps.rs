@@ -5,8 +5,10 @@ use crate::config::HaproxyConfig;
 /// The next thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// What is live is what is wanted, or there is nothing to serve.
+    /// What is live is what is wanted.
     Nothing,
+    /// No port of the pool can be bound; what is live, if anything is, stays.
+    Wait,
     /// Start HAProxy: none is live.
     Start,
     /// Start a new generation that takes over from the live one.
@@ -17,6 +19,7 @@ impl Step {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
+            Self::Wait => "wait",
             Self::Start => "start",
             Self::Handover => "handover",
         }
@@ -36,7 +39,7 @@ pub(super) enum Live<'a> {
 pub(super) fn next_step(live: Live<'_>, wanted: &HaproxyConfig) -> Step {
     match live {
         // HAProxy refuses to start without any listener, and a handover would end the one that serves.
-        _ if wanted.ports().next().is_none() => Step::Nothing,
+        _ if wanted.ports().next().is_none() => Step::Wait,
         Live::None => Step::Start,
         Live::Running(Some(config)) if config.text == wanted.text => Step::Nothing,
         Live::Running(_) => Step::Handover,
@@ -52,7 +55,7 @@ mod tests {
             revision,
             text: text.into(),
             maxconn: 100,
-            backends: [].into(),
+            servers: [].into(),
             free: free.iter().copied().collect(),
             withheld: [].into(),
         }
@@ -74,7 +77,7 @@ mod tests {
 
     #[test]
     fn nothing_is_started_when_no_port_can_be_bound() {
-        assert_eq!(next_step(Live::None, &config(1, "a", &[])), Step::Nothing);
-        assert_eq!(next_step(Live::Running(None), &config(1, "a", &[])), Step::Nothing);
+        assert_eq!(next_step(Live::None, &config(1, "a", &[])), Step::Wait);
+        assert_eq!(next_step(Live::Running(None), &config(1, "a", &[])), Step::Wait);
     }
 }

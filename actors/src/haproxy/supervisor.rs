@@ -26,7 +26,7 @@ use crate::{
     outbox::Outbox,
 };
 
-const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// A HAProxy that keeps failing needs a person; retries must not bury what it says.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// How HAProxy is supervised.
@@ -109,7 +109,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             activity: Activity::Idle,
             withheld: BTreeSet::new(),
             port_timer: None,
-            backoff: Backoff::new(FirstRetry::Immediate, FIRST_RETRY, LONGEST_RETRY),
+            backoff: Backoff::new(FirstRetry::Immediate, LONGEST_RETRY),
             log,
         }
     }
@@ -124,10 +124,15 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             return;
         }
         let step = next_step(self.generations.live_config(), &on_disk.config);
-        if step == Step::Nothing {
-            self.note_applied(&on_disk.config, step, Duration::ZERO);
-        } else if self.can_bind_ports(&on_disk.config, ctx) {
-            self.take_step(on_disk.config, step, ctx);
+        match step {
+            Step::Nothing => self.note_applied(&on_disk.config, step, Duration::ZERO),
+            Step::Wait => error!(self.log, "no port of the pool can be bound, the plan is not applied";
+                "revision" => on_disk.config.revision),
+            Step::Start | Step::Handover => {
+                if self.can_bind_ports(&on_disk.config, ctx) {
+                    self.take_step(on_disk.config, step, ctx);
+                }
+            }
         }
     }
 
@@ -148,9 +153,9 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     fn note_ended(&mut self, number: u64, how: &str, ctx: &mut Context<Self>) {
         let Some(ended) = self.generations.remove(number) else { return };
         self.host.forget(number);
-        let log = self
-            .log
-            .new(slog::o!("generation" => number, "haproxy_pid" => ended.pid, "how" => how.to_owned()));
+        let revision = ended.config.as_ref().map(|config| config.revision);
+        let log = self.log.new(slog::o!("generation" => number, "haproxy_pid" => ended.pid,
+            "revision" => revision, "how" => how.to_owned()));
         match (&self.activity, ended.role) {
             (Activity::Stopping, _) => {
                 debug!(log, "haproxy ended");

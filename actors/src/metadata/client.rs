@@ -19,11 +19,17 @@ use serde::Deserialize;
 use super::{MetadataFault, document::parse_version};
 use crate::mapping::ServiceRef;
 
-/// What may stand in a path segment or query value as it is (RFC 3986, section 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What is percent-encoded in a path segment or query value: all but the unreserved characters (RFC 3986,
+/// section 2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The server looks at the end of a long poll only on a grid of 5 s (rancher-metadata, `versionHandler`).
 const LONG_POLL_GRID: Duration = Duration::from_secs(5);
+
+/// The server takes whole seconds.
+const SHORTEST_LONG_POLL: Duration = Duration::from_secs(1);
+/// The server's own limit.
+pub const LONGEST_LONG_POLL: Duration = Duration::from_secs(120);
 
 /// Where metadata comes from. All answers are owned, so that a caller keeps nothing borrowed while it waits.
 pub trait MetadataSource: 'static {
@@ -41,7 +47,7 @@ pub trait MetadataSource: 'static {
 
 /// The path of a service's document.
 pub(super) fn service_path(service: &ServiceRef) -> String {
-    let encode = |segment| utf8_percent_encode(segment, RESERVED);
+    let encode = |segment| utf8_percent_encode(segment, ENCODED);
     match &service.stack {
         Some(stack) => format!("/stacks/{}/services/{}", encode(stack), encode(&service.service)),
         None => format!("/self/stack/services/{}", encode(&service.service)),
@@ -122,10 +128,10 @@ impl MetadataSource for HttpMetadata {
         let answer = match known {
             None => self.get(path.clone(), String::new(), self.limits.head),
             Some(known) => {
-                let known = utf8_percent_encode(&known, RESERVED);
-                let seconds = wait.as_millis().div_ceil(1000).clamp(1, 120);
-                let query = format!("?wait=true&value={known}&maxWait={seconds}");
-                let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or(120));
+                let known = utf8_percent_encode(&known, ENCODED);
+                let wait = Duration::from_secs(wait.as_millis().div_ceil(1000) as u64)
+                    .clamp(SHORTEST_LONG_POLL, LONGEST_LONG_POLL);
+                let query = format!("?wait=true&value={known}&maxWait={}", wait.as_secs());
                 self.get(path.clone(), query, wait + LONG_POLL_GRID + self.limits.head)
             }
         };

@@ -34,7 +34,7 @@ pub enum MetadataFault {
         /// The server's words.
         message: String,
     },
-    /// Any other status than 200.
+    /// Any other status than 200 and 404.
     #[error("{path}: answered with status {status}")]
     Status {
         /// The requested path.
@@ -43,7 +43,7 @@ pub enum MetadataFault {
         status: u16,
     },
     /// The body is larger than anything sensible.
-    #[error("{path}: the answer exceeds {limit_bytes} bytes")]
+    #[error("{path}: the answer exceeds {limit_bytes} bytes; is METADATA_URL a metadata service?")]
     TooLarge {
         /// The requested path.
         path: String,
@@ -69,6 +69,19 @@ pub enum MetadataFault {
 }
 
 impl MetadataFault {
+    /// The path that was asked for.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Unreachable { path, .. }
+            | Self::TimedOut { path, .. }
+            | Self::NotFound { path, .. }
+            | Self::Status { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::NotJson { path, .. }
+            | Self::WrongShape { path, .. } => path,
+        }
+    }
+
     /// The bounded label for logs and metrics.
     pub fn kind(&self) -> &'static str {
         match self {

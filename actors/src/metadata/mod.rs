@@ -7,7 +7,7 @@ mod pace;
 mod poller;
 mod snapshot;
 
-pub use client::{HttpMetadata, MetadataLimits, MetadataSource};
+pub use client::{HttpMetadata, LONGEST_LONG_POLL, MetadataLimits, MetadataSource};
 pub use document::{parse_published_ports, parse_service};
 pub use fault::MetadataFault;
 pub use poller::{MetadataPoller, PollerSettings, fetch_once};

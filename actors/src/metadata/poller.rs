@@ -28,8 +28,8 @@ use crate::{
     outbox::Outbox,
 };
 
-/// The shortest pause before a retry.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// What the server answers for every path before it has its first data.
+const NO_DATA_YET: &str = "Invalid version";
 
 /// What the poller is to follow, and how.
 #[derive(Clone, Debug)]
@@ -63,6 +63,7 @@ pub struct MetadataPoller<S> {
 #[derive(Default)]
 struct Followed {
     version: Option<String>,
+    /// Asked for once: Rancher replaces stalls' own container when its ports change.
     published: Option<PublishedPorts>,
     bodies: BTreeMap<ServiceRef, Vec<u8>>,
     sent: BTreeMap<ServiceRef, Arc<Snapshot>>,
@@ -97,7 +98,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
             ..Followed::default()
         };
         Self {
-            backoff: Backoff::new(FirstRetry::Delayed, FIRST_RETRY, settings.poll_sleep.max(FIRST_RETRY)),
+            backoff: Backoff::new(FirstRetry::Delayed, settings.poll_sleep),
             rng: fastrand::Rng::with_seed(settings.seed),
             source: Rc::new(source),
             outbox,
@@ -151,6 +152,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
             });
         };
         self.followed.published = published.or(self.followed.published.take());
+        // The round is repeated as a whole, so one of its faults speaks for all.
         let mut fault = None;
         for (service, body) in bodies {
             if let Err(failed) = body.and_then(|body| self.take_over_body(service, body)) {
@@ -197,7 +199,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
         let pause = self.backoff.next_pause(&mut self.rng);
         if self.fault.failed(fault.kind(), Instant::now()) {
             warn!(self.log, "metadata fault, the last good mapping stays";
-                "kind" => fault.kind(), "error" => %fault, "retry_ms" => pause.as_millis() as u64);
+                "kind" => fault.kind(), "path" => fault.path(), "error" => %fault, "retry_ms" => pause.as_millis() as u64);
         }
         pause
     }
@@ -260,9 +262,6 @@ async fn own_published_ports<S: MetadataSource>(source: &S) -> Result<PublishedP
         Err(fault) => Err(fault),
     }
 }
-
-/// What the server answers for every path before it has its first data.
-const NO_DATA_YET: &str = "Invalid version";
 
 impl<S: MetadataSource> Actor for MetadataPoller<S> {
     type Context = Context<Self>;

@@ -153,7 +153,7 @@ async fn each_plan_is_written_and_told() {
     assert_eq!(writer.told(), [told(1, 1, &["1"]), told(2, 2, &["1", "2"])]);
     let written = writer.log.saying("configuration written");
     assert_eq!(written.len(), 2);
-    assert_eq!((written[0].field("used"), written[0].field("free")), ("1", "1"));
+    assert_eq!((written[0].field("mapped"), written[0].field("free")), ("1", "1"));
     assert_eq!(writer.log.saying("connection limit follows the descriptor limit").len(), 1);
 }
 

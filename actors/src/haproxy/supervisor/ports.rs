@@ -20,14 +20,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     pub(super) fn can_bind_ports(&mut self, config: &HaproxyConfig, ctx: &mut Context<Self>) -> bool {
         let held: BTreeSet<u16> = match self.generations.live_config() {
             // Its free ports are closed: somebody else may have taken them meanwhile.
-            Live::Running(Some(config)) => config.backends.keys().copied().collect(),
+            Live::Running(Some(live)) => live.servers.keys().copied().collect(),
             // It holds nobody knows which ports, most likely all; a probe would find them taken.
             Live::Running(None) => return true,
             Live::None => BTreeSet::new(),
         };
         let unbindable = self.host.unbindable(&mut config.ports().filter(|port| !held.contains(port)));
         for taken in &unbindable {
-            error!(self.log, "port cannot be bound, the others are served";
+            error!(self.log, "port cannot be bound, it is left out";
                 "port" => taken.port, "error" => %taken.reason, "retry_ms" => PORT_RETRY.as_millis() as u64);
         }
         if unbindable.is_empty() {

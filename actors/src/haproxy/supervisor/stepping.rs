@@ -74,7 +74,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }
         self.applied = config.revision;
         info!(self.log, "plan applied"; "revision" => config.revision, "step" => step.name(),
-            "mapped" => config.backends.len(), "free" => config.free.len(), "withheld" => config.withheld.len(),
+            "mapped" => config.servers.len(), "free" => config.free.len(), "withheld" => config.withheld.len(),
             "took_ms" => took.as_millis() as u64);
     }
 

@@ -1,3 +1,5 @@
+//! HAProxies that an earlier stalls left behind.
+
 use std::sync::Arc;
 
 use super::{

@@ -291,7 +291,7 @@ pub(super) fn config(revision: u64, text: &str) -> HaproxyConfig {
         revision,
         text: text.into(),
         maxconn: 100,
-        backends: [(5000, "10.42.0.7:8080".parse().unwrap())].into(),
+        servers: [(5000, "10.42.0.7:8080".parse().unwrap())].into(),
         free: [5001].into(),
         withheld: [].into(),
     }

@@ -1,3 +1,5 @@
+//! Ports of the pool that another program holds.
+
 use std::time::Duration;
 
 use super::fake::{Scene, config};
@@ -49,7 +51,7 @@ async fn nothing_is_started_while_every_port_is_taken() {
     scene.write(config(1, "a")).await;
     assert_eq!(*scene.withheld.lock().unwrap(), [[5000, 5001].into()]);
     let none = HaproxyConfig {
-        backends: [].into(),
+        servers: [].into(),
         free: [].into(),
         withheld: [5000, 5001].into(),
         ..config(1, "none")

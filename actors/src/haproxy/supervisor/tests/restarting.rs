@@ -1,10 +1,9 @@
+//! HAProxies that die, and the pauses before the next.
+
 use std::time::Duration;
 
 use super::fake::{Fate, Scene, config};
-
-fn ms(n: u64) -> Duration {
-    Duration::from_millis(n)
-}
+use crate::testing::ms;
 
 #[actix_rt::test]
 async fn a_killed_haproxy_is_started_again_at_once() {

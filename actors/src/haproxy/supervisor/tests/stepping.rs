@@ -1,3 +1,5 @@
+//! Handovers, and what becomes of those that fail.
+
 use std::{sync::Arc, time::Duration};
 
 use super::fake::{Fate, Scene, config};

@@ -1,3 +1,5 @@
+//! Ending them, at once or when their connections have.
+
 use std::time::Duration;
 
 use super::fake::{DRAIN, Fate, Scene, config};
