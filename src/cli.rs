@@ -16,7 +16,8 @@ const OPERATION: &str = "Operation";
 const AFTER_HELP: &str = "\
 Exit codes:
     0  asked to end, and ended
-   64  a setting is wrong: one line for each mistake on stderr
+   64  a setting is wrong: one line for each mistake on stderr; or another stalls uses its
+       directories, as the log says
    69  render: the metadata service gave no usable answer
    70  a fault inside stalls, logged as critical
   130  a second SIGINT ended it before its connections had drained
@@ -88,7 +89,7 @@ pub(crate) struct Cli {
     #[arg(long, env = names::HAPROXY_TEMPLATE, value_name = "FILE", help_heading = HAPROXY)]
     pub(crate) haproxy_template: Option<OsString>,
 
-    /// The length of a long poll, and the longest pause between retries: 1 to 600000
+    /// The length of a long poll, and the longest pause between retries: 1 to 120000
     /// [default: 5000]
     #[arg(long, env = names::POLL_SLEEP_TIME_MS, value_name = "MS", help_heading = TIMES)]
     pub(crate) poll_sleep_time_ms: Option<OsString>,

@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
+use thiserror::Error;
 
 /// A folder that nobody else uses as long as this lives. The kernel unlocks it whatever way stalls ends.
 #[derive(Debug)]
@@ -14,13 +18,23 @@ pub(crate) struct FolderLock {
     _file: File,
 }
 
-/// A folder that could not be locked.
-#[derive(Debug)]
-pub(crate) struct Occupied {
-    /// The lock file.
-    pub(crate) lock: PathBuf,
-    /// The system's words.
-    pub(crate) error: io::Error,
+/// Why a folder could not be locked.
+#[derive(Debug, Error)]
+pub(crate) enum LockError {
+    /// Another process has it.
+    #[error("{}: another stalls uses this directory; give each its own STATE_DIR and RUN_DIR", .lock.display())]
+    InUse {
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The lock file cannot be made, or not be locked.
+    #[error("{}: {source}", .lock.display())]
+    Io {
+        /// The lock file.
+        lock: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
 }
 
 impl FolderLock {
@@ -28,13 +42,14 @@ impl FolderLock {
     ///
     /// # Errors
     /// When another process has it, or the lock file cannot be made.
-    pub(crate) fn take(folder: &Path) -> Result<Self, Occupied> {
+    pub(crate) fn take(folder: &Path) -> Result<Self, LockError> {
         let lock = folder.join("lock");
-        let locked = File::create(&lock).and_then(|file| {
-            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-            Ok(Self { _file: file })
-        });
-        locked.map_err(|error| Occupied { lock, error })
+        let file = File::create(&lock).map_err(|source| LockError::Io { lock: lock.clone(), source })?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(Errno::WOULDBLOCK) => Err(LockError::InUse { lock }),
+            Err(error) => Err(LockError::Io { lock, source: error.into() }),
+        }
     }
 }
 
@@ -46,8 +61,13 @@ mod tests {
     fn a_folder_has_one_user_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let first = FolderLock::take(folder.path()).unwrap();
-        assert_eq!(FolderLock::take(folder.path()).unwrap_err().lock, folder.path().join("lock"));
+        assert!(matches!(FolderLock::take(folder.path()), Err(LockError::InUse { .. })));
         drop(first);
         FolderLock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_none_is_not_said_to_be_in_use() {
+        assert!(matches!(FolderLock::take(Path::new("/nonexistent")), Err(LockError::Io { .. })));
     }
 }

@@ -7,42 +7,46 @@ use std::{
 
 use anyhow::Context;
 use stalls_actors::{
-    allocation::{AllocatorSettings, StateFile, plan_once},
+    allocation::{StateFile, plan_once},
     config::render,
     metadata::{HttpMetadata, MetadataLimits, fetch_once},
 };
 
-use crate::{exit::Exit, settings::Settings, system::listen_settings};
+use crate::{exit::Exit, settings::Settings};
 
 /// Prints what a running stalls with these settings would write. Changes nothing.
 pub(crate) fn run(settings: Settings) -> Exit {
-    let rendered = actix_rt::System::new().block_on(rendered(settings));
-    let printed = rendered.and_then(|text| Ok(io::stdout().write_all(text.as_bytes())?));
+    let rendered = actix_rt::System::new().block_on(rendered(&settings));
+    let printed = rendered.and_then(|text| {
+        io::stdout().write_all(text.as_bytes()).map_err(|error| (Exit::Internal, error.into()))
+    });
     match printed {
         Ok(()) => Exit::Ok,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "stalls render: {error:#}");
-            Exit::Unavailable
+        Err((exit, error)) => {
+            say(format_args!("{error:#}"));
+            exit
         }
     }
 }
 
-async fn rendered(settings: Settings) -> anyhow::Result<String> {
-    let services: BTreeSet<_> = settings.mappings.iter().map(|m| m.service.clone()).collect();
-    let needs_published_ports = settings.mappings.iter().any(|m| m.port_count.is_none());
+async fn rendered(settings: &Settings) -> Result<String, (Exit, anyhow::Error)> {
     let source = HttpMetadata::new(settings.metadata_url.clone(), MetadataLimits::default());
-    let snapshots = fetch_once(&source, &services, needs_published_ports)
+    let snapshots = fetch_once(&source, &settings.services(), settings.needs_published_ports())
         .await
-        .with_context(|| format!("no usable answer from {}", settings.metadata_url))?;
-    // A container without an index keeps the slot that a running stalls remembers; without a readable memory
-    // the plan is that of a first start.
-    let state = StateFile::in_folder(&settings.state_dir).peek().ok().flatten().unwrap_or_default();
-    let listen = listen_settings(settings.bind_address);
-    let allocation = AllocatorSettings {
-        mappings: settings.mappings,
-        allow_loopback: settings.allow_loopback,
-        tombstone: settings.tombstone,
-    };
-    let plan = plan_once(&allocation, &state, &snapshots);
-    Ok(render(&plan, &BTreeSet::new(), &settings.template, listen)?.text)
+        .with_context(|| format!("no usable answer from {}", settings.metadata_url))
+        .map_err(|error| (Exit::Unavailable, error))?;
+    // A container without an index keeps the slot that a running stalls remembers.
+    let state = StateFile::in_folder(&settings.state_dir).peek().unwrap_or_else(|reason| {
+        say(format_args!(
+            "what a running stalls remembers cannot be read, so this is for a first start: {reason}"
+        ));
+        None
+    });
+    let plan = plan_once(&settings.allocation(), &state.unwrap_or_default(), &snapshots);
+    let config = render(&plan, &BTreeSet::new(), &settings.template, settings.listen());
+    config.map(|config| config.text).map_err(|error| (Exit::Usage, error.into()))
+}
+
+fn say(what: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "stalls render: {what}");
 }

@@ -12,14 +12,18 @@ mod reading;
 mod shown;
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 
+use rustix::process::{Resource, getrlimit};
 use stalls_actors::{
-    config::Template,
+    allocation::AllocatorSettings,
+    config::{ListenSettings, Template},
     mapping::{Mapping, ServiceRef},
+    metadata::LONGEST_LONG_POLL,
 };
 
 pub(crate) use self::machine::{Machine, ThisMachine};
@@ -44,8 +48,8 @@ const DEFAULT_GUARD: Duration = Duration::from_millis(15_000);
 const DEFAULT_LOG_LEVEL: slog::Level = slog::Level::Info;
 const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8405);
 
-/// Ten minutes: a longer pause would hide that the metadata service is back.
-const MAX_POLL_SLEEP_MS: u64 = 600_000;
+/// The metadata service ends a long poll then, whatever it is asked for.
+const MAX_POLL_SLEEP_MS: u64 = LONGEST_LONG_POLL.as_millis() as u64;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
@@ -65,7 +69,7 @@ pub(crate) struct Settings {
     pub(crate) mappings: Vec<Mapping>,
     /// `http://host[:port]/version`, without a slash at its end.
     pub(crate) metadata_url: String,
-    /// The long poll's length and the ceiling of the pause between retries; 1 ms to 600 s.
+    /// The long poll's length and the ceiling of the pause between retries; 1 ms to 120 s.
     pub(crate) poll_sleep: Duration,
     /// Where the pool listens; `None` is every IPv4 address.
     pub(crate) bind_address: Option<IpAddr>,
@@ -81,7 +85,7 @@ pub(crate) struct Settings {
     pub(crate) template: Template,
     /// How long connections may go on after the first signal; up to a day.
     pub(crate) drain: Duration,
-    /// How long a freed slot is kept from other containers; up to a day.
+    /// How long a freed slot is kept from other containers without an index; up to a day.
     pub(crate) tombstone: Duration,
     /// How long an answer that would free most slots is held back; up to an hour.
     pub(crate) guard: Duration,
@@ -89,6 +93,33 @@ pub(crate) struct Settings {
     pub(crate) admin_listen: Option<SocketAddr>,
     /// What is logged, and how.
     pub(crate) log: logging::Options,
+}
+
+/// What the stages need, the same for a stalls that runs and for one that renders.
+impl Settings {
+    /// The services to follow.
+    pub(crate) fn services(&self) -> BTreeSet<ServiceRef> {
+        self.mappings.iter().map(|mapping| mapping.service.clone()).collect()
+    }
+
+    /// Whether a pool's size is to be read from what stalls' own service publishes.
+    pub(crate) fn needs_published_ports(&self) -> bool {
+        self.mappings.iter().any(|mapping| mapping.port_count.is_none())
+    }
+
+    pub(crate) fn allocation(&self) -> AllocatorSettings {
+        AllocatorSettings {
+            mappings: self.mappings.clone(),
+            allow_loopback: self.allow_loopback,
+            tombstone: self.tombstone,
+        }
+    }
+
+    pub(crate) fn listen(&self) -> ListenSettings {
+        // HAProxy raises its own soft limit up to the hard one.
+        let descriptor_limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        ListenSettings { bind_address: self.bind_address, descriptor_limit }
+    }
 }
 
 impl Settings {
@@ -132,6 +163,9 @@ impl Settings {
         });
         let state_dir = directories::state(&mut read, cli, purpose, machine);
         let run_dir = directories::run(&mut read, cli, purpose, machine);
+        if let Some(mistake) = directories::mistake(&state_dir, &run_dir) {
+            let _: Result<(), Noted> = read.note(Err(mistake));
+        }
         let admin_listen = admin_listen(&mut read, cli, bind_address, &mappings);
         let log = log_options(&mut read, cli, machine);
         let bind_address = bind_address.unwrap_or_default();

@@ -3,15 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, io, process, time::Duration};
+use std::{io, process, time::Duration};
 
 use actix::Addr;
-use rustix::process::{Resource, getrlimit};
 use slog::{Logger, crit, info, o, warn};
 use stalls_actors::{
     Children,
-    allocation::{AllocatorSettings, PortAllocator, StateFile},
-    config::{CheckedFile, ConfigWriter, ListenSettings, WriterSettings},
+    allocation::{PortAllocator, StateFile},
+    config::{CheckedFile, ConfigWriter, WriterSettings},
     haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi},
     link::{Crew, End, Prepared},
     messages::{Leave, Shutdown},
@@ -37,9 +36,8 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     let locks = folders.into_iter().map(|folder| FolderLock::take(folder)).collect::<Result<Vec<_>, _>>();
     let _locks = match locks {
         Ok(locks) => locks,
-        Err(occupied) => {
-            crit!(log, "another stalls uses this folder, give each its own RUN_DIR and STATE_DIR";
-                "lock" => %occupied.lock.display(), "error" => %occupied.error);
+        Err(error) => {
+            crit!(log, "directory cannot be locked"; "error" => %error);
             return Exit::Usage;
         }
     };
@@ -105,6 +103,14 @@ impl System {
             supervisor: supervisor.addr(),
         };
 
+        let listen = settings.listen();
+        let allocation = settings.allocation();
+        let followed = PollerSettings {
+            services: settings.services(),
+            poll_sleep: settings.poll_sleep,
+            needs_published_ports: settings.needs_published_ports(),
+            seed: fastrand::u64(..),
+        };
         let host = LocalHaproxy::new(
             settings.run_dir.clone(),
             settings.haproxy_bin.clone(),
@@ -120,34 +126,19 @@ impl System {
             log_of("HaproxySupervisor"),
         )));
         system.crew.add(writer.run(ConfigWriter::new(
-            WriterSettings {
-                template: settings.template,
-                listen: listen_settings(settings.bind_address),
-                seed: fastrand::u64(..),
-            },
+            WriterSettings { template: settings.template, listen, seed: fastrand::u64(..) },
             CheckedFile::in_folder(&settings.run_dir, settings.haproxy_bin, children),
             system.supervisor.clone().recipient(),
             log_of("ConfigWriter"),
         )));
-        let services: BTreeSet<_> = settings.mappings.iter().map(|m| m.service.clone()).collect();
-        let needs_published_ports = settings.mappings.iter().any(|m| m.port_count.is_none());
         system.crew.add(allocator.run(PortAllocator::new(
-            AllocatorSettings {
-                mappings: settings.mappings,
-                allow_loopback: settings.allow_loopback,
-                tombstone: settings.tombstone,
-            },
+            allocation,
             StateFile::in_folder(&settings.state_dir),
             vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
             log_of("PortAllocator"),
         )));
         system.crew.add(poller.run(MetadataPoller::new(
-            PollerSettings {
-                services,
-                poll_sleep: settings.poll_sleep,
-                needs_published_ports,
-                seed: fastrand::u64(..),
-            },
+            followed,
             HttpMetadata::new(settings.metadata_url, MetadataLimits::default()),
             &system.allocator.clone().recipient(),
             log_of("MetadataPoller"),
@@ -196,10 +187,4 @@ fn say_end(log: &Logger, actor: &'static str, end: &End) {
         End::Panicked(message) => message,
     };
     crit!(log, "actor ended, everything stops"; "ended" => actor, "how" => how);
-}
-
-/// HAProxy raises its own soft limit up to the hard one.
-pub(crate) fn listen_settings(bind_address: Option<std::net::IpAddr>) -> ListenSettings {
-    let descriptor_limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
-    ListenSettings { bind_address, descriptor_limit }
 }

@@ -43,6 +43,13 @@ impl Staged {
     }
 }
 
+/// Does file work on another thread: syncing may take long on a slow disk, and all actors share theirs.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or_else(|| Path::new("/"))
 }

@@ -7,6 +7,9 @@
 //!                                                               └──────> HaproxySupervisor <─┘──> HAProxy
 //! ```
 //!
+//! One message goes against the stream: `WithholdPorts`, from the supervisor back to the writer, names the
+//! ports that cannot be bound at present.
+//!
 //! Each folder holds one stage: the actor, the pure core that it calls and the adapter that it drives.
 //! Cores know no I/O, clock or randomness; adapters stand behind a trait, so that every actor also runs
 //! in virtual time against fakes.
@@ -24,6 +27,7 @@ mod atomic_file;
 mod backoff;
 mod children;
 mod episode;
+mod in_flight;
 mod outbox;
 #[cfg(test)]
 mod testing;

@@ -24,7 +24,7 @@ pub struct ServiceChanged {
 
 /// `PortAllocator` → `ConfigWriter` and `HaproxySupervisor`: who is to be on which port.
 ///
-/// Revisions only grow, also across restarts as long as the state file lives.
+/// Revisions only grow, also across restarts as long as the newest one was saved.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct PlanChanged(pub Arc<Plan>);
@@ -43,7 +43,7 @@ pub struct ConfigWritten {
 /// `HaproxySupervisor` → `ConfigWriter`: leave these ports out of the file, since they cannot be bound.
 ///
 /// The full set each time; an empty one withholds nothing. Answered by a `ConfigWritten` whose
-/// configuration withholds those of them that the plan has.
+/// configuration withholds those of them that the plan has, or by the last good one if that cannot be written.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct WithholdPorts(pub BTreeSet<u16>);

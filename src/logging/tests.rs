@@ -237,6 +237,7 @@ fn a_record_is_stamped_when_it_is_logged() {
     }
     drop(open);
     assert!(pending.flush(SOON));
+    assert_eq!(memory.text().lines().count(), 2);
     for line in memory.text().lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(line["ts"].as_str().unwrap() <= logged_by.as_str());

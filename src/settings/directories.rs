@@ -1,6 +1,9 @@
 //! The two directories that stalls writes to.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use super::{Machine, Purpose, given::Given, names, reading::Reading};
 use crate::{cli::Cli, mistake::Mistake};
@@ -40,6 +43,15 @@ pub(super) fn run(read: &mut Reading, cli: &Cli, purpose: Purpose, machine: &imp
         usable(given, purpose, machine)
     };
     read.optional(names::RUN_DIR, &raw, parse).unwrap_or_default().unwrap_or_default()
+}
+
+/// What is wrong with the two together: each has a lock of its own.
+pub(super) fn mistake(state_dir: &Path, run_dir: &Path) -> Option<Mistake> {
+    let same = !run_dir.as_os_str().is_empty() && state_dir == run_dir;
+    same.then(|| {
+        let remedy = format_args!("must be another directory than {}", names::STATE_DIR).to_string();
+        Mistake::wrong(names::RUN_DIR, &run_dir.display().to_string(), remedy)
+    })
 }
 
 /// A default is checked like any value: it may be just what cannot be written.

@@ -30,7 +30,7 @@ pub(crate) const RUN_DIR: &str = "RUN_DIR";
 pub(crate) const POLL_SLEEP_TIME_MS: &str = "POLL_SLEEP_TIME_MS";
 /// How long connections may go on after a SIGTERM.
 pub(crate) const DRAIN_MS: &str = "DRAIN_MS";
-/// How long a freed port is kept from other containers.
+/// How long a freed port is kept from other containers that have no index.
 pub(crate) const TOMBSTONE_MS: &str = "TOMBSTONE_MS";
 /// How long an answer that removes most containers is held back.
 pub(crate) const GUARD_MS: &str = "GUARD_MS";

@@ -7,7 +7,8 @@ use stalls_actors::mapping::Mapping;
 
 use super::Settings;
 
-/// All that holds, defaults included, but for the template: it is a file of its own.
+/// All that holds, defaults included, but for the template, which is a file of its own, and for the log, which
+/// speaks for itself.
 impl KV for Settings {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
         let mappings: Vec<_> = self.mappings.iter().map(shown).collect();

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Every setting, and one that does not exist by mistake is missed by `every_variable_is_known`.
+/// Every setting; `every_variable_is_known` compares this list with the command line.
 const ALL: [&str; 19] = [
     names::SERVICE_NAME,
     names::BACKEND_PORT,
@@ -272,11 +272,19 @@ fn the_haproxy_that_is_set_must_be_executable() {
 fn a_template_is_read_and_tried_at_once() {
     let machine = |text| FakeMachine { files: [("/t.hbs", text)].into(), ..FakeMachine::with_haproxy() };
     let with = |text| settings(&[(names::HAPROXY_TEMPLATE, "/t.hbs")], Purpose::Run, &machine(text));
-    assert!(with("global\n").is_ok());
-    let told = with("{{#each").unwrap_err();
-    assert!(told.starts_with("HAPROXY_TEMPLATE=\"/t.hbs\": must be a template that works: "), "{told}");
-    assert_eq!(told.lines().count(), 1);
+    assert!(with(include_str!("../../actors/src/config/haproxy.cfg.hbs")).is_ok());
+    for text in ["{{#each", "global\n"] {
+        let told = with(text).unwrap_err();
+        assert!(told.starts_with("HAPROXY_TEMPLATE=\"/t.hbs\": must be a template that works: "), "{told}");
+        assert_eq!(told.lines().count(), 1);
+    }
     assert!(mistake(&[(names::HAPROXY_TEMPLATE, "/t.hbs")]).contains("must be a readable file"));
+}
+
+#[test]
+fn the_two_directories_must_not_be_one() {
+    let told = mistake(&[(names::STATE_DIR, "/d"), (names::RUN_DIR, "/d")]);
+    assert_eq!(told, "RUN_DIR=\"/d\": must be another directory than STATE_DIR\n");
 }
 
 #[test]

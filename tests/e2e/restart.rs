@@ -111,7 +111,7 @@ async fn a_second_stalls_in_the_same_folders_says_so_and_ends() {
     let lines: Vec<Value> = second.stdout.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told: Vec<_> = lines.iter().filter(|line| line["level"] != "info").collect();
     assert_eq!(told.len(), 1, "{lines:?}");
-    assert!(told[0]["msg"].as_str().unwrap().contains("RUN_DIR"), "{}", told[0]);
+    assert!(told[0]["error"].as_str().unwrap().contains("RUN_DIR"), "{}", told[0]);
     stage.settled().await;
     assert_eq!(stage.haproxy().await, haproxy);
 }

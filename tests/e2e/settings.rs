@@ -98,13 +98,15 @@ async fn a_flag_wins_over_its_variable() {
     assert!(ended.stdout.contains(&"listen p6000".to_owned()), "{:#?}", ended.stdout);
 }
 
+/// As little as a template may say.
+const TEMPLATE: &str = "global\n  stats socket \"${HAP_CLI}\" mode 600 level admin expose-fd listeners\n\
+    defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1h\n  timeout server 1h\n\
+    {{#each listeners}}\nlisten p{{port}}\n  bind {{bind}}\n\
+      server c {{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}\n{{/each}}\n";
+
 #[tokio::test]
 async fn a_template_of_ones_own_is_used() {
-    let text = "global\n  stats socket \"${HAP_CLI}\" mode 600 level admin expose-fd listeners\n\
-                defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1h\n  timeout server 1h\n\
-                {{#each listeners}}\nlisten p{{port}}\n  bind {{bind}}\n\
-                  server c {{#if backend}}{{backend}}{{else}}127.0.0.1:1 disabled{{/if}}\n{{/each}}\n";
-    let (_folder, path) = template(text);
+    let (_folder, path) = template(TEMPLATE);
     let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path).started().await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
@@ -113,7 +115,7 @@ async fn a_template_of_ones_own_is_used() {
 
 #[tokio::test]
 async fn what_haproxy_rejects_is_told_in_its_own_words() {
-    let (_folder, path) = template("global\n  frobnicate {{maxconn}}\n");
+    let (_folder, path) = template(&format!("{TEMPLATE}listen x\n  frobnicate {{{{maxconn}}}}\n"));
     let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path);
     stage.start();
     for scale in [4, 5] {
@@ -132,7 +134,7 @@ async fn what_haproxy_rejects_is_told_in_its_own_words() {
 
 #[tokio::test]
 async fn a_template_that_cannot_be_rendered_is_a_mistake() {
-    for text in ["{{#each listeners}}", "maxconn {{maxcon}}"] {
+    for text in ["{{#each listeners}}", "maxconn {{maxcon}}", "maxconn {{maxconn}}"] {
         let (_folder, path) = template(text);
         let ended = run(&alone().env("HAPROXY_TEMPLATE", path)).await;
         assert_eq!((ended.code, ended.stderr.len()), (Some(64), 1), "{:?}", ended.stderr);
@@ -165,8 +167,12 @@ async fn help_names_every_setting_and_the_version_is_told() {
     let help = run(&alone().arg("--help")).await;
     assert_eq!((help.code, help.stderr.len()), (Some(0), 0));
     let text = help.stdout.join("\n");
-    for setting in ["SERVICE_NAME", "BACKEND_PORT", "BASE_PORT", "PORT_COUNT", "DRAIN_MS", "Exit codes"] {
-        assert!(text.contains(setting), "{setting}: {text}");
+    let readme = include_str!("../../README.md");
+    let settings: Vec<_> =
+        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(settings.len(), 19, "a row for each in the README");
+    for setting in settings {
+        assert!(text.contains(&format!("[env: {setting}]")), "{setting}: {text}");
     }
     let version = run(&alone().arg("--version")).await;
     assert_eq!(version.code, Some(0));

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{Plan, SavedState, StateError, StateStore, pool::Pool};
 use crate::{
     episode::Episode,
+    in_flight::InFlight,
     mapping::Mapping,
     messages::{PlanChanged, ServiceChanged, Shutdown},
     outbox::Outbox,
@@ -45,18 +46,11 @@ pub struct PortAllocator<S> {
     revision: u64,
     plan: Option<Arc<Plan>>,
     tombstone_timer: Option<SpawnHandle>,
-    saving: Saving,
+    saving: InFlight,
     save_trouble: Episode,
     stopping: bool,
     started: Instant,
     log: Logger,
-}
-
-#[derive(PartialEq)]
-enum Saving {
-    Idle,
-    InFlight,
-    InFlightAndOutdated,
 }
 
 impl<S: StateStore> PortAllocator<S> {
@@ -86,7 +80,7 @@ impl<S: StateStore> PortAllocator<S> {
             revision: state.revision,
             plan: None,
             tombstone_timer: None,
-            saving: Saving::Idle,
+            saving: InFlight::default(),
             save_trouble: Episode::default(),
             stopping: false,
             started,
@@ -130,7 +124,7 @@ impl<S: StateStore> PortAllocator<S> {
         }
         self.revision = self.revision.saturating_add(1);
         let plan = Arc::new(Plan { revision: self.revision, mappings });
-        log_differences(&self.log, self.plan.as_deref(), &plan);
+        log_differences(&self.log, self.plan.as_deref(), &plan, &self.pools);
         self.plan = Some(Arc::clone(&plan));
         self.outboxes.iter().for_each(|outbox| outbox.post(PlanChanged(Arc::clone(&plan))));
         self.save(ctx);
@@ -139,15 +133,13 @@ impl<S: StateStore> PortAllocator<S> {
     /// Saves what is newest; while a save is in flight, only the newest waits. A disk that refuses never
     /// holds back a plan: what is lost is only the memory for the next start.
     fn save(&mut self, ctx: &mut Context<Self>) {
-        if self.saving != Saving::Idle {
-            self.saving = Saving::InFlightAndOutdated;
+        if !self.saving.begin() {
             return;
         }
-        self.saving = Saving::InFlight;
         let saved = self.store.save(self.to_save());
         ctx.spawn(saved.into_actor(self).map(|saved, allocator, ctx| {
             allocator.note_saved(saved);
-            if std::mem::replace(&mut allocator.saving, Saving::Idle) == Saving::InFlightAndOutdated {
+            if allocator.saving.end() {
                 allocator.save(ctx);
             } else if allocator.stopping {
                 ctx.stop();
@@ -180,8 +172,8 @@ impl<S: StateStore> PortAllocator<S> {
 }
 
 /// Says of each slot what became of it, and of each container that it is not mapped and why; once.
-fn log_differences(log: &Logger, old: Option<&Plan>, new: &Plan) {
-    for (position, plan) in new.mappings.iter().enumerate() {
+fn log_differences(log: &Logger, old: Option<&Plan>, new: &Plan, pools: &[Pool]) {
+    for (position, (plan, pool)) in new.mappings.iter().zip(pools).enumerate() {
         let service = plan.mapping.service.to_string();
         let log = log.new(slog::o!("service" => service, "revision" => new.revision));
         let none = (BTreeMap::new(), BTreeMap::new());
@@ -197,10 +189,12 @@ fn log_differences(log: &Logger, old: Option<&Plan>, new: &Plan) {
         }
         for (uuid, reason) in plan.unmapped.iter().filter(|(uuid, new)| old_unmapped.get(*uuid) != Some(new))
         {
+            let log = log.new(slog::o!("container" => pool.name_of(uuid).map(str::to_owned),
+                "uuid" => uuid.clone(), "kind" => reason.kind(), "reason" => reason.to_string()));
             if reason.needs_mending() {
-                warn!(log, "container not mapped"; "uuid" => uuid, "kind" => reason.kind(), "reason" => %reason);
+                warn!(log, "container not mapped");
             } else {
-                info!(log, "container not mapped"; "uuid" => uuid, "kind" => reason.kind(), "reason" => %reason);
+                info!(log, "container not mapped");
             }
         }
     }
@@ -231,7 +225,7 @@ impl<S: StateStore> Handler<Shutdown> for PortAllocator<S> {
     /// What is being saved is saved to its end.
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.stopping = true;
-        if self.saving == Saving::Idle {
+        if self.saving.is_idle() {
             ctx.stop();
         }
     }

@@ -15,64 +15,69 @@ use crate::metadata::{Container, ServiceIndex};
 
 /// What is remembered from one snapshot to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Assignments {
+pub(crate) struct Assignments {
     /// Who is on which slot.
-    pub slots: BTreeMap<u16, Occupant>,
+    pub(crate) slots: BTreeMap<u16, Occupant>,
     /// Who was on a slot that is free now, and how long it is kept for it.
-    pub tombstones: BTreeMap<u16, Tombstone>,
+    pub(crate) tombstones: BTreeMap<u16, Tombstone>,
     /// Who is on no slot, and why, by container uuid.
-    pub unmapped: BTreeMap<String, Unmapped>,
+    pub(crate) unmapped: BTreeMap<String, Unmapped>,
 }
 
 /// A slot that was freed a moment ago. Containers without an index stay away from it, so that a client of
 /// the old container does not land on another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tombstone {
+pub(crate) struct Tombstone {
     /// Who had the slot.
-    pub uuid: String,
+    pub(crate) uuid: String,
     /// When it ends, on the same clock as `now`.
-    pub until: Duration,
+    pub(crate) until: Duration,
 }
 
 /// What the operator decided.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// The number of slots.
-    pub pool_size: u16,
+    pub(crate) pool_size: u16,
     /// Whether loopback addresses are containers.
-    pub allow_loopback: bool,
+    pub(crate) allow_loopback: bool,
     /// How long a freed slot stays a tombstone.
-    pub tombstone: Duration,
+    pub(crate) tombstone: Duration,
 }
 
 /// Assigns slots to `containers` (oldest first), given who had which before. `now` is on any clock that only
 /// goes forward.
-pub fn assign(containers: &[Container], previous: &Assignments, rules: Rules, now: Duration) -> Assignments {
+pub(crate) fn assign(
+    containers: &[Container],
+    previous: &Assignments,
+    rules: Rules,
+    now: Duration,
+) -> Assignments {
     let (eligible, unmapped) = split(containers, rules.allow_loopback);
-    let mut pool = Pool { slots: BTreeMap::new(), unmapped, rules };
-    let unindexed = pool.place_by_index(&eligible);
-    let newcomers = pool.keep_places(unindexed, previous, now);
-    let tombstones = pool.tombstones(previous, now);
-    pool.place_newcomers(newcomers, &tombstones);
-    let slots = pool.slots.into_iter().map(|(slot, e)| (slot, occupant(e))).collect();
-    Assignments { slots, tombstones, unmapped: pool.unmapped }
+    let mut placement = Placement { slots: BTreeMap::new(), unmapped, rules };
+    let unindexed = placement.place_by_index(&eligible);
+    let newcomers = placement.keep_places(unindexed, previous, now);
+    let tombstones = placement.tombstones(previous, now);
+    placement.place_newcomers(newcomers, &tombstones);
+    let slots = placement.slots.into_iter().map(|(slot, e)| (slot, occupant(e))).collect();
+    Assignments { slots, tombstones, unmapped: placement.unmapped }
 }
 
 impl Assignments {
     /// When the passing of time alone may change the result: a container waits for a tombstone to end.
-    pub fn next_change(&self) -> Option<Duration> {
+    pub(crate) fn next_change(&self) -> Option<Duration> {
         let waits = self.unmapped.values().any(|reason| matches!(reason, Unmapped::NoFreeSlot { .. }));
         if waits { self.tombstones.values().map(|tombstone| tombstone.until).min() } else { None }
     }
 }
 
-struct Pool<'a> {
+struct Placement<'a> {
     slots: BTreeMap<u16, Eligible<'a>>,
     unmapped: BTreeMap<String, Unmapped>,
     rules: Rules,
 }
 
-impl<'a> Pool<'a> {
+impl<'a> Placement<'a> {
     /// Rules 2, 4 and 5. All hosts see the same index, so they agree without talking to each other; of two
     /// that have the same one, the newest wins. Gives back those without a usable index.
     fn place_by_index(&mut self, eligible: &[Eligible<'a>]) -> Vec<Eligible<'a>> {

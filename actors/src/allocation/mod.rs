@@ -8,7 +8,7 @@ mod pool;
 mod state_file;
 
 pub use allocator::{AllocatorSettings, PortAllocator};
-pub use assign::{Assignments, Rules, Tombstone, assign};
+pub(crate) use assign::{Assignments, Rules, Tombstone, assign};
 pub use plan::{MappingPlan, Occupant, Plan, Unmapped};
 pub use pool::plan_once;
 pub use state_file::{SavedMapping, SavedState, SavedTombstone, StateError, StateFile, StateStore};

@@ -67,6 +67,12 @@ impl Pool {
         self.assignments.slots.is_empty()
     }
 
+    /// The name of a container in the newest snapshot, for the log.
+    pub(super) fn name_of(&self, uuid: &str) -> Option<&str> {
+        let containers = &self.snapshot.as_ref()?.containers;
+        containers.iter().find(|container| container.uuid == uuid).map(|container| container.name.as_str())
+    }
+
     /// When the passing of time alone may change who has which slot.
     pub(super) fn next_change(&self) -> Option<Duration> {
         self.assignments.next_change()

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use thiserror::Error;
 
 use super::Occupant;
-use crate::{atomic_file, mapping::ServiceRef};
+use crate::{
+    atomic_file::{self, off_thread},
+    mapping::ServiceRef,
+};
 
 /// The layout below. Another number is another layout.
 const VERSION: u32 = 1;
@@ -157,13 +160,14 @@ impl StateStore for StateFile {
 
     fn save(&self, state: SavedState) -> impl Future<Output = Result<(), StateError>> + 'static {
         let this = self.clone();
-        // The sync may take long on a slow disk, and all actors share this thread.
-        let saved = tokio::task::spawn_blocking(move || {
-            let json = serde_json::to_vec_pretty(&Versioned { version: VERSION, state })?;
-            atomic_file::stage(&this.path, &json)?.commit()
-        });
-        let this = self.clone();
-        async move { saved.await.unwrap_or_else(|e| Err(io::Error::other(e))).map_err(|e| this.io_error(e)) }
+        async move {
+            let path = this.path.clone();
+            let saved = off_thread(move || {
+                let json = serde_json::to_vec_pretty(&Versioned { version: VERSION, state })?;
+                atomic_file::stage(&path, &json)?.commit()
+            });
+            saved.await.map_err(|error| this.io_error(error))
+        }
     }
 }
 

@@ -15,7 +15,11 @@ use std::{
 use thiserror::Error;
 use tokio::{io::AsyncReadExt, process::Command};
 
-use crate::{atomic_file, children::Children, haproxy::CLI_SOCKET_VARIABLE};
+use crate::{
+    atomic_file::{self, off_thread},
+    children::Children,
+    haproxy::CLI_SOCKET_VARIABLE,
+};
 
 /// HAProxy checks 10,000 ports in well under a second.
 const CHECK_LIMIT: Duration = Duration::from_secs(30);
@@ -38,6 +42,12 @@ pub enum WriteError {
         words: String,
         /// Where a person can look at it.
         kept_as: PathBuf,
+    },
+    /// HAProxy does not come to an end with it.
+    #[error("{} -c has not ended within {} ms; is the machine overloaded?", .haproxy.display(), CHECK_LIMIT.as_millis())]
+    CheckTimedOut {
+        /// The binary.
+        haproxy: PathBuf,
     },
     /// HAProxy could not be asked.
     #[error("{} -c cannot be run: {source}", .haproxy.display())]
@@ -63,6 +73,7 @@ impl WriteError {
         match self {
             Self::Rejected { .. } => "rejected",
             Self::Check { .. } => "check",
+            Self::CheckTimedOut { .. } => "check_timed_out",
             Self::Io { .. } => "io",
         }
     }
@@ -84,21 +95,22 @@ impl CheckedFile {
 
     async fn stage_check_commit(self, text: String) -> Result<(), WriteError> {
         let io_error = |source| WriteError::Io { path: self.path.clone(), source };
-        let staged = blocking({
+        let staged = off_thread({
             let path = self.path.clone();
             move || atomic_file::stage(&path, text.as_bytes())
         });
         let staged = staged.await.map_err(io_error)?;
+        let haproxy = || self.haproxy.clone();
         let output = tokio::time::timeout(CHECK_LIMIT, self.check(staged.path()))
             .await
-            .unwrap_or_else(|elapsed| Err(io::Error::new(io::ErrorKind::TimedOut, elapsed)))
-            .map_err(|source| WriteError::Check { haproxy: self.haproxy.clone(), source })?;
+            .map_err(|_| WriteError::CheckTimedOut { haproxy: haproxy() })?
+            .map_err(|source| WriteError::Check { haproxy: haproxy(), source })?;
         if !output.status.success() {
             let kept_as = self.path.with_extension("cfg.rejected");
             fs::rename(staged.path(), &kept_as).map_err(io_error)?;
             return Err(WriteError::Rejected { words: words(&output), kept_as });
         }
-        blocking(move || staged.commit()).await.map_err(io_error)
+        off_thread(move || staged.commit()).await.map_err(io_error)
     }
 
     /// The socket is only named: a check binds nothing.
@@ -124,11 +136,6 @@ impl ConfigStore for CheckedFile {
     fn replace(&self, text: String) -> impl Future<Output = Result<(), WriteError>> + 'static {
         self.clone().stage_check_commit(text)
     }
-}
-
-/// Syncing may take long on a slow disk, and all actors share this thread.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// What HAProxy said, on one line.

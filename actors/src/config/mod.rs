@@ -1,4 +1,4 @@
-//! The third stage: HAProxy's configuration on disk, always that of the newest plan.
+//! The third stage: HAProxy's configuration on disk, that of the newest plan which HAProxy accepts.
 
 mod checked_file;
 mod render;

@@ -42,7 +42,21 @@ pub enum TemplateError {
     /// It asks for values that there are not.
     #[error("it cannot be rendered: {0}; it may use maxconn, and listeners with port, bind and server")]
     Render(String),
+    /// stalls could not drive a HAProxy with such a configuration.
+    #[error("it must have `{0}`, which stalls needs to drive HAProxy")]
+    Lacks(&'static str),
 }
+
+/// What a template must have, and what becomes of it with the sample values: the socket of the runtime API with
+/// the right to hand the listening sockets on, and a section and a server for each port by the names that
+/// commands call them.
+const NEEDED: [(&str, &str); 5] = [
+    ("stats socket \"${HAP_CLI}\"", "stats socket \"${HAP_CLI}\""),
+    ("level admin", "level admin"),
+    ("expose-fd listeners", "expose-fd listeners"),
+    ("listen p{{port}}", "listen p5000"),
+    ("server c {{server}}", "server c 10.0.0.7:8080"),
+];
 
 impl Template {
     /// The template that stalls comes with.
@@ -56,7 +70,7 @@ impl Template {
     /// A user's template, tried on sample values.
     ///
     /// # Errors
-    /// When it cannot be parsed, or uses a value that there is not.
+    /// When it cannot be parsed, uses a value that there is not, or lacks what stalls needs.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut registry = Handlebars::new();
         registry.set_strict_mode(true);
@@ -67,8 +81,11 @@ impl Template {
         let template = Self { registry };
         let listener = |port, server| Listener { port, bind: format!("*:{port}"), server };
         let listeners = vec![listener(5000, Some("10.0.0.7:8080".into())), listener(5001, None)];
-        template.render(&Values { maxconn: 1000, listeners })?;
-        Ok(template)
+        let sample = template.render(&Values { maxconn: 1000, listeners })?;
+        match NEEDED.into_iter().find(|(_, rendered)| !sample.contains(rendered)) {
+            Some((needed, _)) => Err(TemplateError::Lacks(needed)),
+            None => Ok(template),
+        }
     }
 
     /// Ends with a newline, whatever the template does: HAProxy insists on it.
@@ -100,8 +117,25 @@ mod tests {
     }
 
     #[test]
+    fn a_template_that_haproxy_could_not_be_driven_with_says_what_it_lacks() {
+        let (all_but_server, _) = NEEDED.split_at(NEEDED.len() - 1);
+        for (needed, _) in all_but_server {
+            let lacking = BUILT_IN.replace(needed, "");
+            let error = Template::parse(&lacking).unwrap_err().to_string();
+            assert!(error.contains(needed), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_condition_is_found_too() {
+        // Handlebars takes what it does not know for false here, strict or not: every port would refuse.
+        let misspelt = BUILT_IN.replace("{{#if server}}", "{{#if sever}}");
+        assert!(matches!(Template::parse(&misspelt), Err(TemplateError::Lacks("server c {{server}}"))));
+    }
+
+    #[test]
     fn a_missing_last_newline_is_added() {
-        let template = Template::parse("maxconn {{maxconn}}").unwrap();
-        assert_eq!(template.render(&Values { maxconn: 7, listeners: vec![] }).unwrap(), "maxconn 7\n");
+        let template = Template::parse(&format!("{BUILT_IN}# end")).unwrap();
+        assert!(template.render(&Values { maxconn: 7, listeners: vec![] }).unwrap().ends_with("# end\n"));
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     allocation::Plan,
     backoff::{Backoff, FirstRetry},
     episode::Episode,
+    in_flight::InFlight,
     messages::{ConfigWritten, PlanChanged, Shutdown, WithholdPorts},
     outbox::Outbox,
 };
@@ -43,7 +44,7 @@ pub struct ConfigWriter<S> {
     outbox: Outbox<ConfigWritten>,
     plan: Option<Arc<Plan>>,
     withheld: BTreeSet<u16>,
-    writing: Writing,
+    writing: InFlight,
     retry: Option<SpawnHandle>,
     stopping: bool,
     last_good: Option<Arc<HaproxyConfig>>,
@@ -52,13 +53,6 @@ pub struct ConfigWriter<S> {
     trouble: Episode,
     rng: fastrand::Rng,
     log: Logger,
-}
-
-#[derive(PartialEq)]
-enum Writing {
-    Idle,
-    InFlight,
-    InFlightAndOutdated,
 }
 
 impl<S: ConfigStore> ConfigWriter<S> {
@@ -76,7 +70,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
             outbox: Outbox::new(supervisor),
             plan: None,
             withheld: BTreeSet::new(),
-            writing: Writing::Idle,
+            writing: InFlight::default(),
             retry: None,
             stopping: false,
             last_good: None,
@@ -93,8 +87,8 @@ impl<S: ConfigStore> ConfigWriter<S> {
         if let Some(retry) = self.retry.take() {
             ctx.cancel_future(retry);
         }
-        if self.writing != Writing::Idle {
-            self.writing = Writing::InFlightAndOutdated;
+        if !self.writing.is_idle() {
+            self.writing.begin();
             return;
         }
         let Some(plan) = self.plan.clone() else { return };
@@ -109,12 +103,11 @@ impl<S: ConfigStore> ConfigWriter<S> {
         if self.is_on_disk(&config) {
             return self.accept(config);
         }
-        self.writing = Writing::InFlight;
+        self.writing.begin();
         let asked = Instant::now();
         let written = self.store.replace(config.text.clone());
         ctx.spawn(written.into_actor(self).map(move |written, writer, ctx| {
-            let outdated =
-                std::mem::replace(&mut writer.writing, Writing::Idle) == Writing::InFlightAndOutdated;
+            let outdated = writer.writing.end();
             match written {
                 Ok(()) => writer.note_written(config, asked),
                 Err(trouble) => writer.note_trouble(&config, &trouble, ctx),
@@ -204,7 +197,7 @@ impl<S: ConfigStore> Handler<Shutdown> for ConfigWriter<S> {
     /// What is being written is written to its end.
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.stopping = true;
-        if self.writing == Writing::Idle {
+        if self.writing.is_idle() {
             ctx.stop();
         }
     }

@@ -18,7 +18,7 @@ const LONGEST_LOOK: Duration = Duration::from_millis(50);
 /// Why a started HAProxy did not get to serve.
 #[derive(Debug, Error)]
 pub(super) enum BringUpError {
-    #[error("it did not answer for itself within {} ms", LIMIT.as_millis())]
+    #[error("it did not answer on its stats socket within {} ms", LIMIT.as_millis())]
     Silent,
     #[error("its free ports could not be closed: {0}")]
     Cli(#[from] CliError),

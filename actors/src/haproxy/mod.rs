@@ -8,6 +8,17 @@
 //! until the new one answers for itself, and only then lets the old one drain (SIGUSR1). A new generation that
 //! fails is killed and the old one serves on.
 //!
+//! Ports that no container has are bound, so that they are ours, and closed, so that they refuse. The
+//! configuration has no word for that which could be taken back while HAProxy runs (`disabled` on a frontend
+//! cannot), so the runtime API closes them, before the old generation drains. A successor that fails may have
+//! opened them again, since both share the sockets: then they are closed once more.
+//!
+//! HAProxy does not start when a single port cannot be bound. So those that it does not hold yet are probed
+//! first, and the writer is asked to leave out what somebody else holds, until it can be bound.
+//!
+//! What dies or fails is tried again, at first at once and then after growing pauses. While a newer plan is on
+//! its way to the disk, what stands there is passed over, but only every other time.
+//!
 //! What a generation is can be read from the folder and from `/proc`, so a stalls that starts anew adopts
 //! the HAProxy that an earlier one left behind.
 
@@ -27,4 +38,4 @@ pub use runtime_api::{CliError, Command, RuntimeApi, UnixSocketApi};
 pub use supervisor::{HaproxySupervisor, SupervisorSettings};
 
 /// The environment variable through which a configuration learns where its runtime API's socket goes.
-pub const CLI_SOCKET_VARIABLE: &str = "HAP_CLI";
+pub(crate) const CLI_SOCKET_VARIABLE: &str = "HAP_CLI";

@@ -163,7 +163,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             }
             (Activity::BringingUp { future, .. }, Role::Starting) => {
                 ctx.cancel_future(*future);
-                self.note_failed_step(how, ctx);
+                self.note_failed_step(number, how, ctx);
             }
             (Activity::Idle, Role::Live) => {
                 let retry = self.back_off(ctx);

@@ -34,7 +34,7 @@ struct ServiceDocument {
 ///
 /// # Errors
 /// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
-pub fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Vec<Container>, MetadataFault> {
+pub(crate) fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Vec<Container>, MetadataFault> {
     let document = parse(path, body)?;
     let wrong = |reason: String| MetadataFault::WrongShape { path: path.to_owned(), reason };
     let is_asked_for =
@@ -73,7 +73,7 @@ pub fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Vec<Conta
 ///
 /// # Errors
 /// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
-pub fn parse_published_ports(path: &str, body: &[u8]) -> Result<PublishedPorts, MetadataFault> {
+pub(crate) fn parse_published_ports(path: &str, body: &[u8]) -> Result<PublishedPorts, MetadataFault> {
     let document = parse(path, body)?;
     let ports = document.ports.as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(PublishedPorts(ports.iter().filter_map(Value::as_str).filter_map(container_ports).flatten().collect()))

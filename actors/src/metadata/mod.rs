@@ -8,7 +8,8 @@ mod poller;
 mod snapshot;
 
 pub use client::{HttpMetadata, LONGEST_LONG_POLL, MetadataLimits, MetadataSource};
-pub use document::{parse_published_ports, parse_service};
+#[cfg(test)]
+pub(crate) use document::parse_service;
 pub use fault::MetadataFault;
 pub use poller::{MetadataPoller, PollerSettings, fetch_once};
 pub use snapshot::{Container, PublishedPorts, ServiceIndex, Snapshot};

@@ -31,7 +31,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             Ok(running) => running,
             Err(reason) => {
                 self.host.forget(number);
-                return self.note_failed_step(&reason.to_string(), ctx);
+                return self.note_failed_step(number, &reason.to_string(), ctx);
             }
         };
         let free = config.free.iter().copied().collect();
@@ -41,7 +41,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             Ok(()) => supervisor.promote(number, ctx),
             Err(reason) => {
                 supervisor.end(number, Signal::KILL);
-                supervisor.note_failed_step(&reason.to_string(), ctx);
+                supervisor.note_failed_step(number, &reason.to_string(), ctx);
             }
         }));
         self.activity = Activity::BringingUp { future, step, since: Instant::now() };
@@ -79,13 +79,15 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     }
 
     /// The new generation did not get to serve; the old one, if there is one, serves on.
-    pub(super) fn note_failed_step(&mut self, reason: &str, ctx: &mut Context<Self>) {
+    pub(super) fn note_failed_step(&mut self, number: u64, reason: &str, ctx: &mut Context<Self>) {
         let live = self.generations.live().map(|(live, generation)| (live, generation.config.clone()));
         if let Some((live, Some(config))) = &live {
             self.close_free_ports(*live, repair(config.free.iter().copied()), ctx);
         }
         let retry = self.back_off(ctx);
-        error!(self.log, "haproxy did not get to serve"; "error" => reason, "old_one_serves" => live.is_some(),
+        error!(self.log, "haproxy did not get to serve"; "generation" => number, "error" => reason,
+            "revision" => self.on_disk.as_ref().map(|on_disk| on_disk.config.revision),
+            "old_one_serves" => live.is_some(),
             "retry_ms" => retry.as_millis() as u64);
     }
 
