@@ -1,7 +1,7 @@
 //! The "containers": TCP servers that say who they are.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
@@ -86,19 +86,12 @@ pub struct Fleet {
     service: String,
     port: u16,
     backends: Backends,
-    muted: BTreeSet<String>,
 }
 
 impl Fleet {
     /// The fleet of a service whose containers listen on this port; none is running yet.
     pub fn new(stack: &str, service: &str, port: u16) -> Self {
-        Self {
-            stack: stack.to_owned(),
-            service: service.to_owned(),
-            port,
-            backends: Backends::new(),
-            muted: BTreeSet::new(),
-        }
+        Self { stack: stack.to_owned(), service: service.to_owned(), port, backends: Backends::new() }
     }
 
     /// Lets the backend of each container run that is up, and no other.
@@ -120,17 +113,6 @@ impl Fleet {
         }
     }
 
-    /// Has this container's backend not listen, whatever the world says, from the next
-    /// [`Fleet::sync`] on: a container that has started but is not ready.
-    pub fn mute(&mut self, uuid: &str) {
-        self.muted.insert(uuid.to_owned());
-    }
-
-    /// Takes [`Fleet::mute`] back, from the next [`Fleet::sync`] on.
-    pub fn unmute(&mut self, uuid: &str) {
-        self.muted.remove(uuid);
-    }
-
     /// Who is running, and where.
     pub fn running(&self) -> impl Iterator<Item = (SocketAddr, &Identity)> {
         self.backends.running()
@@ -143,12 +125,11 @@ impl Fleet {
     /// A container is found at the address that it was created with, even if the world tells another.
     fn wanted(&self, service: &Service) -> BTreeMap<SocketAddr, Identity> {
         let up = service.containers.iter().filter(|container| container.is_up());
-        up.filter(|container| !self.muted.contains(&container.uuid))
-            .map(|container| {
-                let identity = Identity { uuid: container.uuid.clone(), name: container.name.clone() };
-                ((container.address(), self.port).into(), identity)
-            })
-            .collect()
+        up.map(|container| {
+            let identity = Identity { uuid: container.uuid.clone(), name: container.name.clone() };
+            ((container.address(), self.port).into(), identity)
+        })
+        .collect()
     }
 }
 
@@ -181,9 +162,8 @@ mod tests {
         let uuid = server.change(|world| world.web().replace(2));
         let after = server.read(|world| world.service("app", "web").container(2).clone());
         server.change(|world| world.web().set_state(3, "stopped"));
-        fleet.mute(&server.read(|world| world.service("app", "web").container(1).uuid.clone()));
         fleet.sync(&server).await;
-        assert_eq!(fleet.running().count(), 1);
+        assert_eq!(fleet.running().count(), 2);
         let landed = landing((after.address(), 8080).into()).await.expect("a landing");
         assert_eq!(landed.uuid, uuid);
         assert_eq!(landing((before.address(), 8080).into()).await, Err(ConnectError::Refused));

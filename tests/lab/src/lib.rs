@@ -1,4 +1,4 @@
-//! What the tests, the demo and the benchmarks of stalls run against.
+//! What the tests and the demo of stalls run against.
 //!
 //! - [`metadata`]: a Rancher metadata server with the real one's quirks and with faults on demand
 //! - [`backend`]: the "containers", which say who they are to whoever connects

@@ -119,17 +119,6 @@ impl World {
         self.cattle(stack, service)
     }
 
-    /// Removes a service with all its containers.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such service.
-    pub fn remove_service(&mut self, stack: &str, service: &str) {
-        self.cattle(stack, service).scale_to(0);
-        let stack = self.stack_position(stack);
-        self.stacks[stack].services.retain(|existing| existing.name != service);
-    }
-
     /// The service, to look at.
     ///
     /// # Panics

@@ -18,6 +18,7 @@ async fn a_haproxy_left_behind_serves_on_when_nothing_differs() {
     scene.write(config(2, "a")).await;
     assert!(scene.host.generations().is_empty());
     assert_eq!(scene.host.deeds_to(4), ["disable frontend p5001"]);
+    assert_eq!(scene.log.saying("plan applied")[0].field("step"), "nothing");
 }
 
 #[actix_rt::test]

@@ -14,7 +14,6 @@ use std::{
 use actix::{Actor, Addr, Context, Handler};
 use futures_util::FutureExt;
 use rustix::process::Signal;
-use slog::{Discard, Logger, o};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::super::{
@@ -29,6 +28,7 @@ use crate::{
     config::HaproxyConfig,
     link::{Ended, Prepared},
     messages::{ConfigWritten, Leave, Shutdown, WithholdPorts},
+    testing::Lines,
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
@@ -238,6 +238,7 @@ pub(super) struct Scene {
     pub(super) withheld: Arc<Mutex<Vec<BTreeSet<u16>>>>,
     pub(super) supervisor: Addr<HaproxySupervisor<FakeHost, FakeApi>>,
     pub(super) ended: Ended,
+    pub(super) log: Lines,
 }
 
 impl Scene {
@@ -252,9 +253,10 @@ impl Scene {
         let supervisor = prepared.addr();
         let settings = SupervisorSettings { drain: DRAIN, seed: 7 };
         let api = FakeApi(host.clone());
-        let log = Logger::root(Discard, o!());
-        let actor = HaproxySupervisor::new(settings, host.clone(), api, writer.start().recipient(), log);
-        Self { host, withheld, supervisor, ended: prepared.run(actor) }
+        let log = Lines::default();
+        let writer = writer.start().recipient();
+        let actor = HaproxySupervisor::new(settings, host.clone(), api, writer, log.logger());
+        Self { host, withheld, supervisor, ended: prepared.run(actor), log }
     }
 
     /// The writer says that this is on disk now.

@@ -15,6 +15,7 @@ async fn a_taken_port_is_withheld_and_the_others_are_served() {
     scene.write(config(1, "a")).await;
     assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
     assert!(scene.host.generations().is_empty());
+    assert_eq!(scene.log.saying("port cannot be bound, it is left out")[0].field("port"), "5001");
     scene.write(without_5001(1)).await;
     assert_eq!(scene.host.running(), [1]);
 }
@@ -58,4 +59,6 @@ async fn nothing_is_started_while_every_port_is_taken() {
     };
     scene.write(none).await;
     assert!(scene.host.generations().is_empty());
+    let waits = scene.log.saying("no port of the pool can be bound, the plan is not applied");
+    assert_eq!((waits.len(), scene.log.saying("plan applied").len()), (1, 0));
 }

@@ -13,6 +13,9 @@ async fn a_killed_haproxy_is_started_again_at_once() {
     scene.settle().await;
     assert_eq!(scene.host.running(), [2]);
     assert_eq!(scene.host.0.borrow().launches[1].1.inherit, None);
+    let died = scene.log.saying("haproxy died");
+    let fields = ["generation", "revision", "how", "retry_ms"].map(|field| died[0].field(field));
+    assert_eq!((died.len(), fields), (1, ["1", "1", "signal 9", "0"]));
 }
 
 #[actix_rt::test]

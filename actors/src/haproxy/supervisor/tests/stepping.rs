@@ -16,6 +16,9 @@ async fn haproxy_starts_once_a_configuration_is_on_disk_and_its_free_ports_are_c
     scene.write(config(1, "a")).await;
     assert_eq!(scene.host.generations(), [1]);
     assert_eq!(scene.host.deeds_to(1), ["disable frontend p5001"]);
+    let applied = &scene.log.saying("plan applied")[0];
+    let fields = ["revision", "step", "mapped", "free", "withheld"].map(|field| applied.field(field));
+    assert_eq!(fields, ["1", "start", "1", "1", "0"]);
 }
 
 #[actix_rt::test]
@@ -125,4 +128,8 @@ async fn a_successor_that_dies_leaves_the_old_one_serving_and_is_tried_again() {
     assert!(scene.host.running().contains(&1));
     scene.wait(Duration::from_secs(1)).await;
     assert_eq!(scene.host.running(), [4]);
+    let failed = scene.log.saying("haproxy did not get to serve");
+    let told = |field| failed.iter().map(|line| line.field(field)).collect::<Vec<_>>();
+    assert_eq!((told("generation"), told("revision")), (vec!["2", "3"], vec!["2", "2"]));
+    assert_eq!((told("error"), told("old_one_serves")), (vec!["exit code 1"; 2], vec!["true"; 2]));
 }
