@@ -16,7 +16,10 @@ use crate::{exit::Exit, settings::Settings};
 
 /// Prints what a running stalls with these settings would write. Changes nothing.
 pub(crate) fn run(settings: Settings) -> Exit {
-    let rendered = actix_rt::System::new().block_on(rendered(&settings));
+    let runner = actix_rt::System::new();
+    let rendered = runner.block_on(rendered(&settings));
+    // Its end would wait for a name that is being looked up.
+    std::mem::forget(runner);
     let printed = rendered.and_then(|text| {
         io::stdout().write_all(text.as_bytes()).map_err(|error| (Exit::Internal, error.into()))
     });

@@ -13,6 +13,8 @@ pub(crate) enum Ending {
     Interrupt,
     /// SIGTERM, as from the container engine.
     Terminate,
+    /// SIGHUP, as from a terminal that is closed.
+    Hangup,
 }
 
 impl Ending {
@@ -20,6 +22,7 @@ impl Ending {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::Hangup => "SIGHUP",
         }
     }
 }
@@ -28,6 +31,7 @@ impl Ending {
 pub(crate) struct Endings {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Endings {
@@ -36,7 +40,11 @@ impl Endings {
     /// # Errors
     /// When the system refuses.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     /// The next one. May be dropped and called again.
@@ -44,6 +52,7 @@ impl Endings {
         tokio::select! {
             _ = self.interrupt.recv() => Ending::Interrupt,
             _ = self.terminate.recv() => Ending::Terminate,
+            _ = self.hangup.recv() => Ending::Hangup,
         }
     }
 }

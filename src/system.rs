@@ -41,7 +41,10 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
             return Exit::Usage;
         }
     };
-    let served = actix_rt::System::new().block_on(serve(settings, log));
+    let runner = actix_rt::System::new();
+    let served = runner.block_on(serve(settings, log));
+    // Its end would wait for work on other threads that may hang: a name that is being looked up, a disk.
+    std::mem::forget(runner);
     served.unwrap_or_else(|error| {
         crit!(log, "signals cannot be handled"; "error" => %error);
         Exit::Internal
@@ -74,7 +77,7 @@ async fn serve(settings: Settings, log: &Logger) -> io::Result<Exit> {
     system.shut_down(Leave::Cut);
     let exit = match ending {
         Ending::Interrupt => Exit::Interrupted,
-        Ending::Terminate => Exit::Terminated,
+        Ending::Terminate | Ending::Hangup => Exit::Terminated,
     };
     Ok(system.all_ended(END_MARGIN, exit, log).await)
 }

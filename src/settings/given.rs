@@ -74,7 +74,8 @@ impl<'a> Given<'a> {
     }
 
     pub(super) fn ip_address(&self) -> Result<IpAddr, Mistake> {
-        self.text.parse().map_err(|_| {
+        // An IPv4 address in the form of IPv6 cannot be bound as such.
+        self.text.parse().map(|address: IpAddr| address.to_canonical()).map_err(|_| {
             self.wrong("must be an IP address such as 10.0.0.1, 0.0.0.0 for all, or :: for both families")
         })
     }
@@ -162,6 +163,7 @@ mod tests {
     #[test]
     fn addresses_of_both_families() {
         assert_eq!(given("::").ip_address().unwrap(), IpAddr::from([0; 16]));
+        assert_eq!(given("::ffff:10.0.0.1").ip_address().unwrap(), IpAddr::from([10, 0, 0, 1]));
         assert!(given("localhost").ip_address().is_err());
         assert_eq!(given("off").socket_address_or_off().unwrap(), None);
         assert_eq!(given("[::1]:8405").socket_address_or_off().unwrap().unwrap().port(), 8405);

@@ -24,6 +24,9 @@ use crate::{
 /// could lead a port to an address that was given to another container meanwhile.
 const METADATA_GRACE: Duration = Duration::from_millis(500);
 
+/// How soon a failed save is tried again.
+const SAVE_RETRY: Duration = Duration::from_secs(5);
+
 /// What the allocator is to allocate.
 #[derive(Clone, Debug)]
 pub struct AllocatorSettings {
@@ -47,6 +50,7 @@ pub struct PortAllocator<S> {
     plan: Option<Arc<Plan>>,
     tombstone_timer: Option<SpawnHandle>,
     saving: InFlight,
+    save_retry: Option<SpawnHandle>,
     save_trouble: Episode,
     stopping: bool,
     started: Instant,
@@ -81,6 +85,7 @@ impl<S: StateStore> PortAllocator<S> {
             plan: None,
             tombstone_timer: None,
             saving: InFlight::default(),
+            save_retry: None,
             save_trouble: Episode::default(),
             stopping: false,
             started,
@@ -133,12 +138,15 @@ impl<S: StateStore> PortAllocator<S> {
     /// Saves what is newest; while a save is in flight, only the newest waits. A disk that refuses never
     /// holds back a plan: what is lost is only the memory for the next start.
     fn save(&mut self, ctx: &mut Context<Self>) {
+        if let Some(retry) = self.save_retry.take() {
+            ctx.cancel_future(retry);
+        }
         if !self.saving.begin() {
             return;
         }
         let saved = self.store.save(self.to_save());
         ctx.spawn(saved.into_actor(self).map(|saved, allocator, ctx| {
-            allocator.note_saved(saved);
+            allocator.note_saved(saved, ctx);
             if allocator.saving.end() {
                 allocator.save(ctx);
             } else if allocator.stopping {
@@ -147,7 +155,7 @@ impl<S: StateStore> PortAllocator<S> {
         }));
     }
 
-    fn note_saved(&mut self, saved: Result<(), StateError>) {
+    fn note_saved(&mut self, saved: Result<(), StateError>, ctx: &mut Context<Self>) {
         let now = Instant::now();
         match saved {
             Ok(()) => {
@@ -156,6 +164,7 @@ impl<S: StateStore> PortAllocator<S> {
                 }
             }
             Err(trouble) => {
+                self.save_retry = Some(ctx.run_later(SAVE_RETRY, Self::save));
                 if self.save_trouble.failed(trouble.kind(), now) {
                     error!(self.log, "assignments cannot be saved, a restart would not know them";
                         "kind" => trouble.kind(), "error" => %trouble);

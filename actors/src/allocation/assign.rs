@@ -79,27 +79,30 @@ struct Placement<'a> {
 
 impl<'a> Placement<'a> {
     /// Rules 2, 4 and 5. All hosts see the same index, so they agree without talking to each other; of two
-    /// that have the same one, the newest wins. Gives back those without a usable index.
+    /// that have the same one, the newest that runs wins. Gives back those without a usable index.
     fn place_by_index(&mut self, eligible: &[Eligible<'a>]) -> Vec<Eligible<'a>> {
         let mut unindexed = Vec::new();
+        let mut indexed = Vec::new();
         for candidate in eligible {
-            let uuid = &candidate.container.uuid;
-            let ServiceIndex::Numbered(index) = candidate.container.index else {
-                unindexed.push(*candidate);
-                continue;
-            };
-            match u16::try_from(index.get() - 1).ok().filter(|slot| *slot < self.rules.pool_size) {
-                // Oldest come first, so whoever is there already is older.
+            match candidate.container.index {
+                ServiceIndex::Numbered(index) => indexed.push((index.get(), *candidate)),
+                ServiceIndex::Unusable => unindexed.push(*candidate),
+            }
+        }
+        // Oldest come first; whoever only starts has to stand back behind whoever runs. So the last one wins.
+        indexed.sort_by_key(|(_, candidate)| candidate.is_running());
+        for (index, candidate) in indexed {
+            let uuid = candidate.container.uuid.clone();
+            match u16::try_from(index - 1).ok().filter(|slot| *slot < self.rules.pool_size) {
                 Some(slot) => {
-                    if let Some(older) = self.slots.insert(slot, *candidate) {
-                        let superseded = Unmapped::Superseded { newer: uuid.clone() };
-                        self.unmapped.insert(older.container.uuid.clone(), superseded);
+                    if let Some(loser) = self.slots.insert(slot, candidate) {
+                        let superseded = Unmapped::Superseded { by: uuid };
+                        self.unmapped.insert(loser.container.uuid.clone(), superseded);
                     }
                 }
                 None => {
-                    let outside =
-                        Unmapped::OutsidePool { index: index.get(), pool_size: self.rules.pool_size };
-                    self.unmapped.insert(uuid.clone(), outside);
+                    let outside = Unmapped::OutsidePool { index, pool_size: self.rules.pool_size };
+                    self.unmapped.insert(uuid, outside);
                 }
             }
         }

@@ -61,5 +61,16 @@ fn address_of(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unm
 }
 
 fn can_serve(state: &str) -> bool {
-    matches!(state, "running" | "starting" | "restarting") || state.starts_with("updating-")
+    is_running(state) || matches!(state, "starting" | "restarting")
+}
+
+fn is_running(state: &str) -> bool {
+    state == "running" || state.starts_with("updating-")
+}
+
+impl Eligible<'_> {
+    /// Whether it runs already; one whose state is missing is taken to.
+    pub(super) fn is_running(&self) -> bool {
+        self.container.state.as_deref().is_none_or(is_running)
+    }
 }

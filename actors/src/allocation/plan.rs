@@ -78,11 +78,11 @@ pub enum Unmapped {
         /// The uuid of the container that has it.
         newer: String,
     },
-    /// A newer container has the same index.
-    #[error("the newer container {newer:?} has the same index")]
+    /// A container with the same index has the slot: it is newer, or it runs and this one only starts.
+    #[error("the container {by:?} has the slot of the same index")]
     Superseded {
         /// The uuid of the container that has the slot.
-        newer: String,
+        by: String,
     },
     /// Its index leads past the end of the pool.
     #[error("its index {index} is outside of the pool of {pool_size}; a larger PORT_COUNT would map it")]

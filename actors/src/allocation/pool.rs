@@ -53,7 +53,9 @@ impl Pool {
 
     /// Takes what the metadata says now.
     pub(super) fn take(&mut self, snapshot: Arc<Snapshot>) {
-        self.size = clamped(&self.mapping, snapshot.published.run_from(self.mapping.base_port.get()));
+        // What is published may be unknown for a while: that takes no slot away.
+        let published = snapshot.published.run_from(self.mapping.base_port.get());
+        self.size = clamped(&self.mapping, published.or(Some(self.size)));
         self.snapshot = Some(snapshot);
     }
 

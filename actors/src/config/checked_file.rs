@@ -105,6 +105,11 @@ impl CheckedFile {
             .await
             .map_err(|_| WriteError::CheckTimedOut { haproxy: haproxy() })?
             .map_err(|source| WriteError::Check { haproxy: haproxy(), source })?;
+        if output.status.code().is_none() {
+            // Ended by a signal, as when memory is short: that says nothing of the configuration.
+            let source = io::Error::other(output.status.to_string());
+            return Err(WriteError::Check { haproxy: haproxy(), source });
+        }
         if !output.status.success() {
             let kept_as = self.path.with_extension("cfg.rejected");
             fs::rename(staged.path(), &kept_as).map_err(io_error)?;

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, rc::Rc};
 
+use futures_util::future::join_all;
+
 use super::{
     bring_up::is_answered_by,
     process::Survivor,
@@ -25,10 +27,14 @@ pub(super) async fn judge<A: RuntimeApi>(
     mut survivors: Vec<(Survivor, PathBuf)>,
 ) -> Vec<(Survivor, Verdict)> {
     survivors.sort_by_key(|(survivor, _)| std::cmp::Reverse(survivor.generation));
+    // All at once, since each that does not answer takes its time.
+    let answers =
+        survivors.iter().map(|(survivor, socket)| is_answered_by(api.as_ref(), socket, survivor.pid));
+    let answers = join_all(answers).await;
     let mut judged: Vec<(Survivor, Verdict)> = Vec::new();
-    for (survivor, socket) in survivors {
+    for ((survivor, _), answer) in survivors.into_iter().zip(answers) {
         let is_first = judged.iter().all(|(_, verdict)| *verdict != Verdict::Adopt);
-        let verdict = match is_answered_by(api.as_ref(), &socket, survivor.pid).await {
+        let verdict = match answer {
             Ok(true) if is_first => Verdict::Adopt,
             // A draining HAProxy has closed its socket, or it was removed.
             Ok(_) | Err(CliError::NotListening { .. }) => Verdict::Drain,

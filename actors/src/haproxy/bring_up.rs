@@ -58,9 +58,3 @@ pub(super) async fn is_answered_by<A: RuntimeApi>(
     let replies = api.run(socket.to_owned(), vec![Command::ShowInfo]).await?;
     Ok(replies.first().and_then(|reply| pid_in(reply)) == Some(pid))
 }
-
-/// The commands that close free ports which a failed successor has opened: it shares the sockets, so they
-/// look open to the process that had closed them, and only an enable makes it look again.
-pub(super) fn repair(free: impl Iterator<Item = u16>) -> Vec<Command> {
-    free.flat_map(|port| [Command::EnableFrontend(port), Command::DisableFrontend(port)]).collect()
-}

@@ -74,6 +74,11 @@ impl Generations {
         self.live().map_or(Live::None, |(_, generation)| Live::Running(generation.config.as_deref()))
     }
 
+    /// Whether any has this role.
+    pub(super) fn any(&self, role: Role) -> bool {
+        self.running.values().any(|generation| generation.role == role)
+    }
+
     /// The numbers of all that run.
     pub(super) fn numbers(&self) -> Vec<u64> {
         self.running.keys().copied().collect()

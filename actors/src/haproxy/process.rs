@@ -111,6 +111,8 @@ impl LocalHaproxy {
         children: Children,
         log: Logger,
     ) -> Self {
+        // A process is known by the path it was started with, whatever way RUN_DIR is spelt next time.
+        let run_dir = fs::canonicalize(&run_dir).unwrap_or(run_dir);
         Self { run_dir, haproxy, bind_address, children, log }
     }
 

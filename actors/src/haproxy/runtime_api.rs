@@ -82,7 +82,7 @@ pub enum CliError {
         /// How long was waited.
         limit: Duration,
     },
-    /// HAProxy refused a command; those after it in the same batch were carried out all the same.
+    /// HAProxy refused a command; the others were carried out all the same.
     #[error("{}: {command}: {reply}", .socket.display())]
     Refused {
         /// The socket.
@@ -99,7 +99,8 @@ pub trait RuntimeApi: 'static {
     /// Carries out `commands` in order on the HAProxy behind `socket`; gives one reply for each.
     ///
     /// # Errors
-    /// The first trouble. Commands before it, and after it in the same batch, may have been carried out.
+    /// The first trouble. A command that HAProxy refuses keeps none of the others from being carried out; when it
+    /// does not answer at all, those that follow are given up.
     fn run(
         &self,
         socket: PathBuf,
@@ -124,6 +125,7 @@ impl RuntimeApi for UnixSocketApi {
 
 async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, CliError> {
     let mut all = Vec::with_capacity(commands.len());
+    let mut refused = None;
     for batch in batches(&commands) {
         let answer = match tokio::time::timeout(ANSWER_LIMIT, ask(&socket, &batch.line)).await {
             Ok(Ok(answer)) => answer,
@@ -135,13 +137,15 @@ async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, Cli
             match replies.next() {
                 Some(reply) if command.succeeded(&reply) => all.push(reply),
                 reply => {
-                    let reply = reply.unwrap_or_default();
-                    return Err(CliError::Refused { socket, command: *command, reply });
+                    refused.get_or_insert((*command, reply.unwrap_or_default()));
                 }
             }
         }
     }
-    Ok(all)
+    match refused {
+        None => Ok(all),
+        Some((command, reply)) => Err(CliError::Refused { socket, command, reply }),
+    }
 }
 
 async fn ask(socket: &Path, line: &str) -> io::Result<String> {

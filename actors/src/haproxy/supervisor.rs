@@ -2,6 +2,7 @@
 
 mod adopting;
 mod ports;
+mod repairing;
 mod stepping;
 mod stopping;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Sp
 use slog::{Logger, debug, error};
 use tokio::time::Instant;
 
+use self::repairing::FailedStep;
 use super::{
     generations::{Generation, Generations, Role},
     process::{HaproxyHost, Running},
@@ -59,6 +61,7 @@ pub struct HaproxySupervisor<H, A> {
     activity: Activity,
     withheld: BTreeSet<u16>,
     port_timer: Option<SpawnHandle>,
+    health_timer: Option<SpawnHandle>,
     backoff: Backoff,
     rng: fastrand::Rng,
     log: Logger,
@@ -77,6 +80,12 @@ enum Activity {
         step: Step,
         since: Instant,
     },
+    /// A step failed; its process was killed and is not gone yet.
+    Failing {
+        reason: String,
+    },
+    /// The ports of the live HAProxy are set right.
+    Repairing,
     /// The last step failed, or HAProxy died; the next is due later.
     BackingOff {
         until: SpawnHandle,
@@ -109,6 +118,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             activity: Activity::Idle,
             withheld: BTreeSet::new(),
             port_timer: None,
+            health_timer: None,
             backoff: Backoff::new(FirstRetry::Immediate, LONGEST_RETRY),
             log,
         }
@@ -116,7 +126,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
 
     /// Takes the next step, if one is due and none is under way.
     fn advance(&mut self, ctx: &mut Context<Self>) {
-        if !matches!(self.activity, Activity::Idle) {
+        // What is being killed may still hold ports; its end leads back here.
+        if !matches!(self.activity, Activity::Idle) || self.generations.any(Role::Dying) {
             return;
         }
         let Some(on_disk) = self.on_disk.clone() else { return };
@@ -163,7 +174,15 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             }
             (Activity::BringingUp { future, .. }, Role::Starting) => {
                 ctx.cancel_future(*future);
-                self.note_failed_step(number, how, ctx);
+                self.repair(Some(FailedStep { generation: number, reason: how.to_owned() }), ctx);
+            }
+            (Activity::Failing { reason }, Role::Dying) => {
+                let reason = reason.clone();
+                self.repair(Some(FailedStep { generation: number, reason }), ctx);
+            }
+            (Activity::Idle, Role::Dying) => {
+                debug!(log, "haproxy ended");
+                self.advance(ctx);
             }
             (Activity::Idle, Role::Live) => {
                 let retry = self.back_off(ctx);

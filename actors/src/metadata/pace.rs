@@ -28,9 +28,9 @@ impl Pace {
     }
 
     /// The pause after a long poll that told of no change: a server that does not hold it for at least
-    /// `interval` is asked once per `interval` all the same.
+    /// `interval` is asked once per `interval` all the same, and never faster than a lasting change is followed.
     pub(crate) fn after_no_change(took: Duration, interval: Duration) -> Duration {
-        interval.saturating_sub(took)
+        interval.max(REFILL).saturating_sub(took)
     }
 }
 
@@ -59,5 +59,6 @@ mod tests {
         let interval = Duration::from_secs(5);
         assert_eq!(Pace::after_no_change(Duration::from_secs(1), interval), Duration::from_secs(4));
         assert_eq!(Pace::after_no_change(Duration::from_secs(10), interval), Duration::ZERO);
+        assert_eq!(Pace::after_no_change(Duration::ZERO, Duration::from_millis(1)), REFILL);
     }
 }

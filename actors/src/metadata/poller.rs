@@ -63,7 +63,7 @@ pub struct MetadataPoller<S> {
 #[derive(Default)]
 struct Followed {
     version: Option<String>,
-    /// Asked for once: Rancher replaces stalls' own container when its ports change.
+    /// Asked for until it is known: Rancher replaces stalls' own container when its ports change.
     published: Option<PublishedPorts>,
     bodies: BTreeMap<ServiceRef, Vec<u8>>,
     sent: BTreeMap<ServiceRef, Arc<Snapshot>>,
@@ -151,7 +151,11 @@ impl<S: MetadataSource> MetadataPoller<S> {
                 Patience::None => Duration::ZERO,
             });
         };
-        self.followed.published = published.or(self.followed.published.take());
+        if published.is_some() {
+            self.followed.published = published;
+            // Part of every snapshot: the documents are looked at again.
+            self.followed.bodies.clear();
+        }
         // The round is repeated as a whole, so one of its faults speaks for all.
         let mut fault = None;
         for (service, body) in bodies {
@@ -220,7 +224,7 @@ async fn ask<S: MetadataSource>(
     }
     let published = match published {
         Some(_) => None,
-        None => Some(own_published_ports(source.as_ref()).await?),
+        None => own_published_ports(source.as_ref()).await?,
     };
     let mut bodies = Vec::new();
     for service in settings.services {
@@ -239,8 +243,11 @@ pub async fn fetch_once<S: MetadataSource>(
     services: &BTreeSet<ServiceRef>,
     needs_published_ports: bool,
 ) -> Result<BTreeMap<ServiceRef, Arc<Snapshot>>, MetadataFault> {
-    let published =
-        if needs_published_ports { own_published_ports(source).await? } else { PublishedPorts::default() };
+    let published = if needs_published_ports {
+        own_published_ports(source).await?.unwrap_or_default()
+    } else {
+        PublishedPorts::default()
+    };
     let mut snapshots = BTreeMap::new();
     for service in services {
         let path = service_path(service);
@@ -251,14 +258,12 @@ pub async fn fetch_once<S: MetadataSource>(
     Ok(snapshots)
 }
 
-/// A client that the server does not know, as with host networking, has no `self`: then nothing is known to
-/// be published.
-async fn own_published_ports<S: MetadataSource>(source: &S) -> Result<PublishedPorts, MetadataFault> {
+/// A client that the server does not know has no `self`: for ever with host networking, for a moment when its
+/// container is new.
+async fn own_published_ports<S: MetadataSource>(source: &S) -> Result<Option<PublishedPorts>, MetadataFault> {
     match source.document(OWN_SERVICE_PATH.into()).await {
-        Ok(body) => parse_published_ports(OWN_SERVICE_PATH, &body),
-        Err(MetadataFault::NotFound { message, .. }) if message != NO_DATA_YET => {
-            Ok(PublishedPorts::default())
-        }
+        Ok(body) => parse_published_ports(OWN_SERVICE_PATH, &body).map(Some),
+        Err(MetadataFault::NotFound { message, .. }) if message != NO_DATA_YET => Ok(None),
         Err(fault) => Err(fault),
     }
 }

@@ -1,6 +1,6 @@
 //! HAProxy as the tests replace it, and its configuration as they read it.
 
-use std::{collections::BTreeMap, env, fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
@@ -15,8 +15,12 @@ impl Script {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let script = Self { folder };
         let text = format!("#!/bin/sh\nHAPROXY={}\n{text}\n", real_haproxy().display());
-        fs::write(script.path(), text).expect("a script can be written");
-        fs::set_permissions(script.path(), fs::Permissions::from_mode(0o755)).expect("and made executable");
+        fs::write(script.beside("text"), text).expect("a script can be written");
+        // Another process puts it in its place: as long as one that is just being started by another test holds
+        // the file open for writing, it cannot be executed (ETXTBSY).
+        let install =
+            Command::new("install").arg("--mode=755").args([script.beside("text"), script.path()]).status();
+        assert!(install.expect("install(1) is there").success());
         script
     }
 

@@ -180,7 +180,7 @@ fn rule_4_of_two_with_one_index_the_newest_wins() {
     web.sees(&[&old]);
     web.sees(&[&old, &new]);
     assert_eq!(web.slots(), [(1, "a-new")]);
-    assert_eq!(web.why_not("z-old"), Unmapped::Superseded { newer: "a-new".into() });
+    assert_eq!(web.why_not("z-old"), Unmapped::Superseded { by: "a-new".into() });
 }
 
 #[test]
@@ -188,7 +188,20 @@ fn rule_4_the_uuid_decides_between_two_of_one_age() {
     let mut web = Followed::with_pool(3);
     web.sees(&[&indexed("b", 1, 2), &at("10.42.0.9", &indexed("a", 1, 2))]);
     assert_eq!(web.slots(), [(1, "b")]);
-    assert_eq!(web.why_not("a"), Unmapped::Superseded { newer: "b".into() });
+    assert_eq!(web.why_not("a"), Unmapped::Superseded { by: "b".into() });
+}
+
+#[test]
+fn rule_4_a_newer_one_that_only_starts_stands_back_until_it_runs() {
+    let mut web = Followed::with_pool(3);
+    let (old, new) = (indexed("old", 1, 2), indexed("new", 9, 2));
+    web.sees(&[&old, &in_state("starting", &new)]);
+    assert_eq!(web.slots(), [(1, "old")]);
+    assert_eq!(web.why_not("new"), Unmapped::Superseded { by: "old".into() });
+    web.sees(&[&old, &new]);
+    assert_eq!(web.slots(), [(1, "new")]);
+    web.sees(&[&in_state("restarting", &new)]);
+    assert_eq!(web.slots(), [(1, "new")]);
 }
 
 #[test]

@@ -49,6 +49,12 @@ fn the_settings_size_the_pool_before_what_is_published_before_the_default() {
 }
 
 #[test]
+fn a_remembered_size_outlasts_a_moment_in_which_nothing_is_known_to_be_published() {
+    assert_eq!(planned(sized(5000, None), &saved(), &[], &[]).pool_size, 4);
+    assert_eq!(planned(sized(5000, None), &saved(), &[], &[5000, 5001]).pool_size, 2);
+}
+
+#[test]
 fn no_pool_runs_past_the_last_port() {
     let size = |base_port, port_count| {
         planned(sized(base_port, port_count), &SavedState::default(), &[], &[]).pool_size

@@ -1,6 +1,6 @@
 //! The file, checked by the real HAProxy.
 
-use std::{env, fs};
+use std::{env, fs, process};
 
 use super::*;
 
@@ -8,7 +8,7 @@ use super::*;
 fn haproxy() -> PathBuf {
     let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
     let found = env::var_os("HAPROXY_BIN").map(PathBuf::from);
-    found.or_else(|| usual.into_iter().find(|path| path.exists())).expect("haproxy is not installed")
+    found.or_else(|| usual.into_iter().find(|path| path.exists())).unwrap_or_else(|| "haproxy".into())
 }
 
 fn listening_on(port: u16) -> String {
@@ -83,4 +83,18 @@ async fn a_check_that_fails_without_a_word_is_told_by_its_status() {
     let file = CheckedFile::in_folder(dir.path(), "/bin/false".into(), Children::default());
     let error = file.replace(listening_on(5000)).await.unwrap_err().to_string();
     assert!(error.starts_with("HAProxy rejects it: nothing, and exit status: 1; "), "{error}");
+}
+
+#[tokio::test]
+async fn a_check_that_is_killed_says_nothing_of_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let haproxy = dir.path().join("haproxy");
+    // Written by another process: a file that a child of another test holds open for writing cannot be executed.
+    let script = format!("printf '#!/bin/sh\\nkill -9 $$\\n' > {0} && chmod 755 {0}", haproxy.display());
+    assert!(process::Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    let file = CheckedFile::in_folder(dir.path(), haproxy, Children::default());
+    let error = file.replace(listening_on(5000)).await.unwrap_err();
+    assert_eq!(error.kind(), "check");
+    assert!(error.to_string().ends_with("signal: 9 (SIGKILL)"), "{error}");
+    assert_eq!(names_in(dir.path()), ["haproxy"]);
 }

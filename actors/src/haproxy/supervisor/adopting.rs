@@ -11,7 +11,7 @@ use super::{
         adoption::{Verdict, judge},
         generations::Role,
         process::{HaproxyHost, Survivor},
-        runtime_api::{Command, RuntimeApi},
+        runtime_api::RuntimeApi,
     },
     Activity, HaproxySupervisor,
 };
@@ -32,7 +32,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             let adopting = std::mem::replace(&mut supervisor.activity, Activity::Idle);
             match adopting {
                 Activity::Adopting { then: Some(leave) } => supervisor.stop(leave, ctx),
-                _ => supervisor.advance(ctx),
+                // The stalls that started them may have ended amid a handover.
+                _ => supervisor.repair(None, ctx),
             }
         }));
     }
@@ -44,11 +45,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         match verdict {
             Verdict::Adopt => {
                 warn!(log, "haproxy adopted, its own lines are lost until the next handover");
-                // The stalls that started it may have ended before it had closed them.
-                let free = config.iter().flat_map(|config| config.free.iter().copied());
-                let closing = free.map(Command::DisableFrontend).collect();
                 self.watch(number, running, Role::Live, config, ctx);
-                self.close_free_ports(number, closing, ctx);
             }
             Verdict::Drain => {
                 self.watch(number, running, Role::Draining, config, ctx);

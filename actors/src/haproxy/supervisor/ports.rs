@@ -26,15 +26,19 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             Live::None => BTreeSet::new(),
         };
         let unbindable = self.host.unbindable(&mut config.ports().filter(|port| !held.contains(port)));
-        for taken in &unbindable {
+        let (known, fresh): (Vec<_>, Vec<_>) =
+            unbindable.iter().partition(|taken| self.withheld.contains(&taken.port));
+        for taken in &fresh {
             error!(self.log, "port cannot be bound, it is left out";
                 "port" => taken.port, "error" => %taken.reason, "retry_ms" => PORT_RETRY.as_millis() as u64);
         }
-        if unbindable.is_empty() {
+        if !fresh.is_empty() {
+            self.withheld.extend(fresh.iter().map(|taken| taken.port));
+            self.writer.post(WithholdPorts(self.withheld.clone()));
+        } else if known.is_empty() {
             return true;
         }
-        self.withheld.extend(unbindable.iter().map(|taken| taken.port));
-        self.writer.post(WithholdPorts(self.withheld.clone()));
+        // The writer knows already, and tells when it has managed to leave out those that are known.
         self.port_timer.get_or_insert_with(|| ctx.run_later(PORT_RETRY, Self::try_ports_again));
         false
     }

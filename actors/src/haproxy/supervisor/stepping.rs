@@ -4,22 +4,23 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use rustix::process::Signal;
-use slog::{error, info};
+use slog::info;
 use tokio::time::Instant;
 
 use super::{
     super::{
-        bring_up::{bring_up, repair},
+        bring_up::bring_up,
         generations::Role,
         process::{HaproxyHost, Launch},
-        runtime_api::{Command, RuntimeApi},
+        runtime_api::RuntimeApi,
         steps::Step,
     },
     Activity, HaproxySupervisor,
+    repairing::FailedStep,
 };
 use crate::config::HaproxyConfig;
 
-/// A HAProxy that has lived this long starts with a clean record.
+/// After this long without a death or a failed step, however many handovers there were, the record is clean.
 const HEALTHY: Duration = Duration::from_secs(30);
 
 impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
@@ -31,7 +32,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             Ok(running) => running,
             Err(reason) => {
                 self.host.forget(number);
-                return self.note_failed_step(number, &reason.to_string(), ctx);
+                return self.repair(Some(FailedStep { generation: number, reason: reason.to_string() }), ctx);
             }
         };
         let free = config.free.iter().copied().collect();
@@ -40,8 +41,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         let future = ctx.spawn(ready.into_actor(self).map(move |ready, supervisor, ctx| match ready {
             Ok(()) => supervisor.promote(number, ctx),
             Err(reason) => {
+                supervisor.activity = Activity::Failing { reason: reason.to_string() };
                 supervisor.end(number, Signal::KILL);
-                supervisor.note_failed_step(number, &reason.to_string(), ctx);
             }
         }));
         self.activity = Activity::BringingUp { future, step, since: Instant::now() };
@@ -60,10 +61,11 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         {
             config.iter().for_each(|config| self.note_applied(config, step, since.elapsed()));
         }
-        ctx.run_later(HEALTHY, move |supervisor, _| {
-            if supervisor.generations.live().is_some_and(|(live, _)| live == number) {
+        self.health_timer.get_or_insert_with(|| {
+            ctx.run_later(HEALTHY, |supervisor, _| {
+                supervisor.health_timer = None;
                 supervisor.backoff.reset();
-            }
+            })
         });
         self.advance(ctx);
     }
@@ -78,21 +80,11 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             "took_ms" => took.as_millis() as u64);
     }
 
-    /// The new generation did not get to serve; the old one, if there is one, serves on.
-    pub(super) fn note_failed_step(&mut self, number: u64, reason: &str, ctx: &mut Context<Self>) {
-        let live = self.generations.live().map(|(live, generation)| (live, generation.config.clone()));
-        if let Some((live, Some(config))) = &live {
-            self.close_free_ports(*live, repair(config.free.iter().copied()), ctx);
-        }
-        let retry = self.back_off(ctx);
-        error!(self.log, "haproxy did not get to serve"; "generation" => number, "error" => reason,
-            "revision" => self.on_disk.as_ref().map(|on_disk| on_disk.config.revision),
-            "old_one_serves" => live.is_some(),
-            "retry_ms" => retry.as_millis() as u64);
-    }
-
     /// Takes the next step later; tells when.
     pub(super) fn back_off(&mut self, ctx: &mut Context<Self>) -> Duration {
+        if let Some(timer) = self.health_timer.take() {
+            ctx.cancel_future(timer);
+        }
         let pause = self.backoff.next_pause(&mut self.rng);
         let until = ctx.run_later(pause, |supervisor, ctx| {
             supervisor.activity = Activity::Idle;
@@ -100,16 +92,5 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         });
         self.activity = Activity::BackingOff { until };
         pause
-    }
-
-    /// Commands whose failure is worth a line and changes nothing else.
-    pub(super) fn close_free_ports(&self, number: u64, commands: Vec<Command>, ctx: &mut Context<Self>) {
-        let replies = self.api.run(self.host.socket(number), commands);
-        ctx.spawn(replies.into_actor(self).map(move |replies, supervisor, _| {
-            if let Err(trouble) = replies {
-                error!(supervisor.log, "free ports may be open until the next handover";
-                    "generation" => number, "error" => %trouble);
-            }
-        }));
     }
 }

@@ -42,6 +42,11 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             _ => {}
         }
         self.activity = Activity::Stopping;
+        for number in self.generations.numbers() {
+            if self.generations.get(number).is_some_and(|generation| generation.role == Role::Starting) {
+                self.end(number, Signal::KILL);
+            }
+        }
         match leave {
             Leave::Serving => return ctx.stop(),
             Leave::Drained => self.stop_draining(ctx),
@@ -52,10 +57,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
 
     fn stop_draining(&mut self, ctx: &mut Context<Self>) {
         for number in self.generations.numbers() {
-            match self.generations.get(number).map(|generation| generation.role) {
-                Some(Role::Live) => self.drain(number),
-                Some(Role::Starting) => self.end(number, Signal::KILL),
-                Some(Role::Draining | Role::Dying) | None => {}
+            if self.generations.get(number).is_some_and(|generation| generation.role == Role::Live) {
+                self.drain(number);
             }
         }
         ctx.run_later(self.settings.drain, |supervisor, ctx| {

@@ -268,7 +268,7 @@ async fn what_is_published_is_asked_once_and_told_with_every_change() {
 }
 
 #[actix_rt::test]
-async fn a_client_that_the_server_does_not_know_publishes_nothing() {
+async fn a_client_that_the_server_does_not_know_publishes_nothing_and_is_asked_for_again() {
     let server = FakeServer::default()
         .versions(&[(0, "v1"), (1_000, "v2")])
         .document(WEB, [document("web", &["a"])])
@@ -276,8 +276,21 @@ async fn a_client_that_the_server_does_not_know_publishes_nothing() {
     let web = Running::following(&["web"], &server, true);
     pass(ms(5_000)).await;
     assert_eq!(web.published(), [PublishedPorts::default()]);
-    assert_eq!(server.fetched(), [OWN_SERVICE_PATH, WEB, WEB]);
+    assert_eq!(server.fetched(), [OWN_SERVICE_PATH, WEB, OWN_SERVICE_PATH, WEB]);
     assert_eq!(web.log.troubles(), [] as [&str; 0]);
+}
+
+#[actix_rt::test]
+async fn what_is_published_is_told_as_soon_as_the_server_knows_the_client() {
+    let server = FakeServer::default()
+        .versions(&[(0, "v1"), (1_000, "v2"), (1_000, "v3")])
+        .document(WEB, [document("web", &["a"])])
+        .document_fault(OWN_SERVICE_PATH, not_found(OWN_SERVICE_PATH, "Not found"))
+        .document(OWN_SERVICE_PATH, [json!({"ports": ["5000"]})]);
+    let web = Running::following(&["web"], &server, true);
+    pass(ms(5_000)).await;
+    assert_eq!(web.published(), [PublishedPorts::default(), PublishedPorts([5000].into())]);
+    assert_eq!(server.fetched(), [OWN_SERVICE_PATH, WEB, OWN_SERVICE_PATH, WEB, WEB]);
 }
 
 #[actix_rt::test]

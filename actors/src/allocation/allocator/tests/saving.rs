@@ -160,6 +160,20 @@ async fn a_disk_that_refuses_is_said_once_and_again_when_it_takes() {
     assert_eq!(web.store.saved_revisions(), [6, 7, 8]);
 }
 
+#[actix_rt::test]
+async fn a_failed_save_is_tried_again_without_another_change() {
+    let web = Running::fresh();
+    web.store.0.borrow_mut().is_full = true;
+    web.hears(&[a()]).await;
+    web.store.0.borrow_mut().is_full = false;
+    assert_eq!(web.store.saved_revisions(), [] as [u64; 0]);
+    pass(SAVE_RETRY + ms(10)).await;
+    assert_eq!(web.store.saved_revisions(), [1]);
+    assert_eq!(web.log.saying("assignments are saved again").len(), 1);
+    pass(SAVE_RETRY * 3).await;
+    assert_eq!(web.store.saved_revisions(), [1]);
+}
+
 // === the end ===
 
 #[actix_rt::test]

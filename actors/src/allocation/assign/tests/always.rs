@@ -23,12 +23,18 @@ fn eligible(containers: &[Container]) -> Vec<&Container> {
     able.iter().copied().filter(|c| is_newest_there(c)).collect()
 }
 
+/// Of two that claim one slot the higher one wins: the newest that runs.
+fn rank(container: &Container) -> (bool, u64, &str) {
+    let only_starts = matches!(container.state.as_deref(), Some("starting" | "restarting"));
+    (!only_starts, container.create_index, &container.uuid)
+}
+
 /// Rules 2, 4 and 5 once more, as obvious as can be: who is on which slot by index.
 fn by_index(containers: &[Container], pool_size: u16) -> BTreeMap<u16, String> {
     let eligible = eligible(containers);
     let newest_of = |slot: u16| {
         let claimants = eligible.iter().filter(|c| number(c) == Some(u64::from(slot) + 1));
-        claimants.max_by_key(|c| (c.create_index, &c.uuid)).map(|c| (slot, c.uuid.clone()))
+        claimants.max_by_key(|c| rank(c)).map(|c| (slot, c.uuid.clone()))
     };
     (0..pool_size).filter_map(newest_of).collect()
 }
@@ -97,8 +103,8 @@ proptest! {
                     Unmapped::BadAddress { primary_ip } => container.primary_ip.as_ref() == Some(primary_ip),
                     Unmapped::AddressTaken { newer, .. } => find(newer)
                         .is_some_and(|d| is_newer(d) && d.primary_ip == container.primary_ip),
-                    Unmapped::Superseded { newer } => find(newer)
-                        .is_some_and(|d| is_newer(d) && d.index == container.index),
+                    Unmapped::Superseded { by } => find(by)
+                        .is_some_and(|d| rank(d) > rank(container) && d.index == container.index),
                     Unmapped::OutsidePool { index, pool_size } => {
                         number(container) == Some(*index) && *index > u64::from(pool) && *pool_size == pool
                     }

@@ -17,7 +17,8 @@ async fn a_haproxy_left_behind_serves_on_when_nothing_differs() {
     let scene = Scene::new(|host| host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)]);
     scene.write(config(2, "a")).await;
     assert!(scene.host.generations().is_empty());
-    assert_eq!(scene.host.deeds_to(4), ["disable frontend p5001"]);
+    let repair = ["enable frontend p5000", "enable frontend p5001", "disable frontend p5001"];
+    assert_eq!(scene.host.deeds_to(4), repair);
     assert_eq!(scene.log.saying("plan applied")[0].field("step"), "nothing");
 }
 

@@ -95,6 +95,11 @@ impl FakeHost {
         }
     }
 
+    /// A running one behaves otherwise from now on: `Mute` hangs, `Die` listens no more.
+    pub(super) fn turns(&self, generation: u64, fate: Fate) {
+        self.0.borrow_mut().running.get_mut(&generation).unwrap().fate = fate;
+    }
+
     fn run(&self, generation: u64, pid: u32, fate: Fate, starting: bool) -> Running {
         let (end, ended) = oneshot::channel();
         self.0.borrow_mut().running.insert(generation, Process { pid, fate, starting, end: Some(end) });

@@ -47,6 +47,18 @@ async fn ports_that_the_live_haproxy_listens_on_are_not_probed() {
 }
 
 #[actix_rt::test]
+async fn an_answer_that_still_has_the_withheld_port_is_neither_probed_nor_said_again_and_again() {
+    let scene = Scene::new(|host| host.taken_ports = [5001].into());
+    for _ in 0..20 {
+        // As when the file without the port cannot be written.
+        scene.write(config(1, "a")).await;
+    }
+    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
+    assert_eq!(scene.log.saying("port cannot be bound, it is left out").len(), 1);
+    assert!(scene.host.generations().is_empty());
+}
+
+#[actix_rt::test]
 async fn nothing_is_started_while_every_port_is_taken() {
     let scene = Scene::new(|host| host.taken_ports = [5000, 5001].into());
     scene.write(config(1, "a")).await;

@@ -55,8 +55,8 @@ async fn dying_again_within_half_a_minute_keeps_the_record() {
     assert!(scene.host.running().is_empty());
 }
 
-#[actix_rt::test]
-async fn one_that_dies_while_a_handover_is_put_off_is_started_at_once_and_only_once() {
+/// Eight handovers fail; then, after another `moment`, the one that serves dies.
+async fn dies_after_failed_handovers(moment: Duration) -> Scene {
     let scene = Scene::new(|host| {
         host.fates.push_back(Fate::Serve);
         host.fates.extend([Fate::Die; 8]);
@@ -66,13 +66,41 @@ async fn one_that_dies_while_a_handover_is_put_off_is_started_at_once_and_only_o
     scene.write(config(2, "b")).await;
     // The eighth failure puts the next handover off for 3.2 s at least and 6.4 s at most.
     while scene.host.generations().len() < 9 {
-        scene.wait(ms(10)).await;
+        scene.wait(ms(1)).await;
     }
+    scene.wait(moment).await;
     scene.host.end(1, "signal 9");
     scene.settle().await;
+    scene
+}
+
+#[actix_rt::test]
+async fn one_that_dies_while_a_handover_is_put_off_is_started_at_once_and_only_once() {
+    let scene = dies_after_failed_handovers(ms(100)).await;
     assert_eq!(scene.host.running(), [10]);
     scene.wait(Duration::from_secs(10)).await;
     assert_eq!(scene.host.generations().len(), 10);
+}
+
+#[actix_rt::test]
+async fn one_that_dies_while_its_ports_are_set_right_is_started_at_once() {
+    let scene = dies_after_failed_handovers(Duration::ZERO).await;
+    assert_eq!(scene.host.running(), [10]);
+}
+
+#[actix_rt::test]
+async fn frequent_handovers_do_not_keep_the_record_from_being_cleared() {
+    let scene = Scene::new(|_| {});
+    for round in 0..6 {
+        for change in 0..4 {
+            scene.write(config(round * 4 + change, &format!("{round} {change}"))).await;
+            scene.wait(Duration::from_secs(20)).await;
+        }
+        let live = scene.host.running()[0];
+        scene.host.end(live, "signal 9");
+        scene.settle().await;
+        assert_eq!(scene.host.running().len(), 1, "round {round}");
+    }
 }
 
 #[actix_rt::test]

@@ -114,8 +114,8 @@ async fn a_successor_that_never_answers_is_killed_and_the_old_one_serves_on_with
     assert_eq!(scene.host.running(), [1, 2]);
     scene.wait(Duration::from_secs(21)).await;
     assert_eq!(scene.host.deeds_to(2), ["KILL", "forgotten"]);
-    let repair = ["disable frontend p5001", "enable frontend p5001", "disable frontend p5001"];
-    assert_eq!(scene.host.deeds_to(1)[..3], repair);
+    let repair = ["enable frontend p5000", "enable frontend p5001", "disable frontend p5001"];
+    assert_eq!(scene.host.deeds_to(1)[1..4], repair);
     assert_eq!(scene.host.generations(), [1, 2, 3]);
     assert_eq!(scene.host.running(), [3]);
 }
@@ -132,4 +132,42 @@ async fn a_successor_that_dies_leaves_the_old_one_serving_and_is_tried_again() {
     let told = |field| failed.iter().map(|line| line.field(field)).collect::<Vec<_>>();
     assert_eq!((told("generation"), told("revision")), (vec!["2", "3"], vec!["2", "2"]));
     assert_eq!((told("error"), told("old_one_serves")), (vec!["exit code 1"; 2], vec!["true"; 2]));
+}
+
+#[actix_rt::test]
+async fn a_live_one_that_does_not_answer_is_killed_since_nobody_could_take_over_from_it() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Die]));
+    scene.write(config(1, "a")).await;
+    scene.host.turns(1, Fate::Mute);
+    scene.write(config(2, "b")).await;
+    scene.settle().await;
+    assert_eq!(scene.host.deeds_to(1)[1..], ["KILL", "forgotten"]);
+    assert_eq!(scene.host.running(), [3]);
+    assert_eq!(scene.host.0.borrow().launches[2].1.inherit, None);
+}
+
+#[actix_rt::test]
+async fn a_live_one_that_somebody_else_told_to_drain_is_replaced() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Die]));
+    scene.write(config(1, "a")).await;
+    scene.host.turns(1, Fate::Die);
+    scene.write(config(2, "b")).await;
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [1, 3], "its connections go on");
+    assert_eq!(scene.host.0.borrow().launches[2].1.inherit, None);
+}
+
+#[actix_rt::test]
+async fn nothing_is_started_before_what_was_killed_has_ended() {
+    let scene = Scene::new(|host| {
+        host.fates.extend([Fate::Serve, Fate::Mute]);
+        host.ignores = [(2, "KILL")].into();
+    });
+    scene.write(config(1, "a")).await;
+    scene.write(config(2, "b")).await;
+    scene.wait(Duration::from_secs(60)).await;
+    assert_eq!(scene.host.generations(), [1, 2]);
+    scene.host.end(2, "signal 9");
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [3]);
 }
