@@ -90,3 +90,28 @@ async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
 }
+
+#[tokio::test]
+async fn a_haproxy_that_hangs_does_not_keep_a_change_from_being_applied() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.stalls().signal_haproxy(Signal::STOP);
+    stage.change(|world| world.web().scale_to(4)).await;
+    // It is given some seconds to answer, since it may be busy.
+    stage.line("haproxy does not answer, it is killed").await;
+    stage.settled().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_somebody_else_told_to_drain_is_replaced_with_the_next_change() {
+    let mut stage = Stage::with_scale(3).await;
+    let (old, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
+    stage.stalls().signal_haproxy(Signal::USR1);
+    stage.expect_refused(BASE).await;
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+    drop(held);
+    assert_ne!(stage.haproxy().await, old);
+    stage.end().await;
+}

@@ -22,7 +22,7 @@ use stalls_lab::{
 };
 use tokio::time::{Instant, sleep};
 
-pub(crate) use self::haproxy::{Script, routes};
+pub(crate) use self::haproxy::{Script, real_haproxy, routes};
 use self::log::check_form;
 
 /// The program under test.

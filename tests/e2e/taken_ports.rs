@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::harness::{BASE, Stage};
+use crate::harness::{BASE, Stage, real_haproxy};
 
 const TAKEN: &str = "port cannot be bound";
 
@@ -83,4 +83,23 @@ async fn a_pool_that_is_taken_as_a_whole_is_served_once_it_is_free() {
     stage.line(TAKEN).await;
     drop(taken);
     stage.settled().await;
+}
+
+#[tokio::test]
+async fn another_haproxy_cannot_share_a_port_with_ours() {
+    let mut stage = Stage::with_scale(3).await;
+    // Without it HAProxy binds with SO_REUSEPORT, and the kernel deals the connections out to both.
+    let bind = stage.address(BASE);
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = folder.path().join("haproxy.cfg");
+    let text = format!(
+        "defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n\
+         listen other\n  bind {bind}\n  server s 127.0.0.1:9\n"
+    );
+    std::fs::write(&configuration, text).unwrap();
+    let other =
+        std::process::Command::new(real_haproxy()).args(["-db", "-f"]).arg(&configuration).output().unwrap();
+    assert!(String::from_utf8_lossy(&other.stderr).to_lowercase().contains("cannot bind"), "{other:?}");
+    stage.settled().await;
+    stage.end().await;
 }

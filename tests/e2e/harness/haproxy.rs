@@ -34,7 +34,8 @@ impl Script {
     }
 }
 
-fn real_haproxy() -> PathBuf {
+/// The HAProxy that the tests run against.
+pub(crate) fn real_haproxy() -> PathBuf {
     let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
     let given = env::var_os("HAPROXY_BIN").map(PathBuf::from);
     given.into_iter().chain(usual).find(|path| path.is_file()).unwrap_or_else(|| "haproxy".into())

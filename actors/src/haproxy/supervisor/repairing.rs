@@ -1,5 +1,7 @@
 //! Setting the ports of the live HAProxy right, after somebody who shares its sockets has ended.
 
+use std::time::Duration;
+
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use rustix::process::Signal;
 use slog::{error, warn};
@@ -29,7 +31,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         self.activity = Activity::Repairing;
         let Some((live, generation)) = self.generations.live() else {
             return match failed {
-                Some(failed) => self.try_again_later(failed, ctx),
+                Some(failed) => self.try_again_later(&failed, ctx),
                 None => self.go_on(ctx),
             };
         };
@@ -42,10 +44,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 }
                 match failed {
                     Some(failed) if supervisor.generations.live().is_some() => {
-                        supervisor.try_again_later(failed, ctx);
+                        supervisor.try_again_later(&failed, ctx);
                     }
                     // Without one there is nothing that a pause would spare.
-                    _ => supervisor.go_on(ctx),
+                    Some(failed) => {
+                        supervisor.say_failed(&failed, Duration::ZERO);
+                        supervisor.go_on(ctx);
+                    }
+                    None => supervisor.go_on(ctx),
                 }
             }
         }));
@@ -74,10 +80,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         self.advance(ctx);
     }
 
-    fn try_again_later(&mut self, failed: FailedStep, ctx: &mut Context<Self>) {
-        let FailedStep { generation, reason } = failed;
+    fn try_again_later(&mut self, failed: &FailedStep, ctx: &mut Context<Self>) {
         let retry = self.back_off(ctx);
-        error!(self.log, "haproxy did not get to serve"; "generation" => generation, "error" => reason,
+        self.say_failed(failed, retry);
+    }
+
+    fn say_failed(&self, failed: &FailedStep, retry: Duration) {
+        error!(self.log, "haproxy did not get to serve";
+            "generation" => failed.generation, "error" => &failed.reason,
             "revision" => self.on_disk.as_ref().map(|on_disk| on_disk.config.revision),
             "old_one_serves" => self.generations.live().is_some(), "retry_ms" => retry.as_millis() as u64);
     }
