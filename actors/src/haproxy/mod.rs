@@ -11,7 +11,8 @@
 //! Ports that no container has are bound, so that they are ours, and closed, so that they refuse. The
 //! configuration has no word for that which could be taken back while HAProxy runs (`disabled` on a frontend
 //! cannot), so the runtime API closes them, before the old generation drains. A successor that fails may have
-//! opened them again, since both share the sockets: then they are closed once more.
+//! opened and closed ports of the old one too, since both share the sockets: once it has ended, all ports are set
+//! right, and the same after an adoption. A live HAProxy that cannot be talked to then is replaced.
 //!
 //! HAProxy does not start when a single port cannot be bound. So those that it does not hold yet are probed
 //! first, and the writer is asked to leave out what somebody else holds, until it can be bound.
