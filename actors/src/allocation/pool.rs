@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     AllocatorSettings, Assignments, MappingPlan, Plan, Rules, SavedMapping, SavedState, SavedTombstone,
@@ -24,8 +24,8 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A mapping as it was saved, on a clock that starts now. The pool may be smaller than it was: what
-    /// stands outside of it is forgotten.
+    /// A mapping as it was saved, on a clock that starts now. What the settings no longer have room for, or no
+    /// longer allow, is forgotten.
     pub(super) fn restore(mapping: &Mapping, state: &SavedState, settings: &AllocatorSettings) -> Self {
         let is_same = |saved: &&SavedMapping| {
             saved.service == mapping.service && saved.backend_port == mapping.backend_port.get()
@@ -35,7 +35,9 @@ impl Pool {
         let mut assignments = Assignments::default();
         if let Some(saved) = saved {
             let within = |slot: &u16| *slot < size;
-            assignments.slots = saved.slots.clone().into_iter().filter(|(slot, _)| within(slot)).collect();
+            let is_allowed = |address: IpAddr| settings.allow_loopback || !address.is_loopback();
+            let slots = saved.slots.iter().filter(|(slot, o)| within(slot) && is_allowed(o.address));
+            assignments.slots = slots.map(|(slot, occupant)| (*slot, occupant.clone())).collect();
             let tombstones = saved.tombstones.iter().filter(|(slot, _)| within(slot));
             assignments.tombstones = tombstones
                 .map(|(slot, tombstone)| {

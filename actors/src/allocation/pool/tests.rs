@@ -98,3 +98,15 @@ fn a_tombstone_lasts_no_longer_than_the_settings_now_say() {
     assert_eq!(restored.to_save(ms(0)).tombstones[&3].left_ms, 60_000);
     assert_eq!(restored.to_save(ms(20_000)).tombstones[&3].left_ms, 40_000);
 }
+
+#[test]
+fn a_loopback_address_that_is_no_longer_allowed_is_not_served_from_memory() {
+    let mut state = saved();
+    state.mappings[0].slots.get_mut(&2).unwrap().address = "127.0.0.9".parse().unwrap();
+    let mapping = sized(5000, None);
+    let served = |allow_loopback| {
+        let settings = AllocatorSettings { allow_loopback, ..settings(mapping.clone()) };
+        Pool::restore(&mapping, &state, &settings).plan().slots.len()
+    };
+    assert_eq!((served(true), served(false)), (1, 0));
+}
