@@ -64,10 +64,23 @@ async fn a_haproxy_that_is_left_behind_and_dies_is_replaced() {
     let mut stage = Stage::with_scale(3).await;
     stage.kill().await;
     stage.start();
-    stage.line("haproxy adopted").await;
+    stage.line("plan applied").await;
     stage.stalls().signal_haproxy(Signal::KILL);
     stage.line("haproxy died").await;
     stage.settled().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_dies_while_it_is_adopted_is_replaced() {
+    let mut stage = Stage::with_scale(3).await;
+    let dead = stage.haproxy().await;
+    stage.kill().await;
+    stage.start();
+    stage.line("haproxy adopted").await;
+    stage.stalls().signal_haproxy(Signal::KILL);
+    stage.settled().await;
+    assert_ne!(stage.haproxy().await, dead);
     stage.end().await;
 }
 

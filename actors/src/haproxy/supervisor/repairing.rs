@@ -62,7 +62,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         let log = self.log.new(slog::o!("generation" => number, "error" => trouble.to_string()));
         match trouble {
             CliError::NotListening { .. } => {
-                warn!(log, "haproxy was told by somebody else to stop listening, it is replaced");
+                // It is ending, or drains since somebody else has told it to: then its connections go on.
+                warn!(log, "haproxy listens no more, it is replaced");
                 self.generations.turn(number, Role::Draining);
             }
             CliError::Io { .. } | CliError::TimedOut { .. } => {
