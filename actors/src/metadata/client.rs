@@ -64,7 +64,7 @@ pub struct MetadataLimits {
     pub head: Duration,
     /// From the head to the end of the body.
     pub body: Duration,
-    /// The size of a body. A container takes about 1.6 kB, so 32 MiB hold 20,000 of them.
+    /// The size of a body. A real container takes about 1.9 kB, so 32 MiB hold 17,000 of them.
     pub body_bytes: usize,
 }
 

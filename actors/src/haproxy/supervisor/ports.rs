@@ -26,8 +26,11 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             Live::None => BTreeSet::new(),
         };
         let unbindable = self.host.unbindable(&mut config.ports().filter(|port| !held.contains(port)));
-        let (known, fresh): (Vec<_>, Vec<_>) =
-            unbindable.iter().partition(|taken| self.withheld.contains(&taken.port));
+        if unbindable.is_empty() {
+            return true;
+        }
+        // What is withheld already the writer knows: it tells when it has managed to leave that out.
+        let fresh: Vec<_> = unbindable.iter().filter(|taken| !self.withheld.contains(&taken.port)).collect();
         for taken in &fresh {
             error!(self.log, "port cannot be bound, it is left out";
                 "port" => taken.port, "error" => %taken.reason, "retry_ms" => PORT_RETRY.as_millis() as u64);
@@ -35,10 +38,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         if !fresh.is_empty() {
             self.withheld.extend(fresh.iter().map(|taken| taken.port));
             self.writer.post(WithholdPorts(self.withheld.clone()));
-        } else if known.is_empty() {
-            return true;
         }
-        // The writer knows already, and tells when it has managed to leave out those that are known.
         self.port_timer.get_or_insert_with(|| ctx.run_later(PORT_RETRY, Self::try_ports_again));
         false
     }

@@ -257,6 +257,24 @@ async fn a_body_above_the_limit_is_said_to_be() {
 }
 
 #[actix_rt::test]
+async fn ten_thousand_real_containers_fit() {
+    let sample = include_str!(
+        "../../../../tests/lab/testdata/rancher-metadata/2015-12-19--self_stack_services_web.json"
+    );
+    let mut document: serde_json::Value = serde_json::from_str(sample).unwrap();
+    let one = document["containers"][0].clone();
+    let numbered = |number: u32| {
+        let mut container = one.clone();
+        container["uuid"] = number.to_string().into();
+        container
+    };
+    document["containers"] = (0..10_000).map(numbered).collect();
+    let server = Server::with([Sends(ok(&serde_json::to_string_pretty(&document).unwrap()))]).await;
+    let body = server.client(MetadataLimits::default()).document("/p".into()).await.unwrap();
+    assert_eq!(parse_service("/p", "web", &body).unwrap().len(), 10_000);
+}
+
+#[actix_rt::test]
 async fn a_version_that_is_none_is_a_fault() {
     for (body, kind) in
         [("<html>", "not_json"), ("{}", "wrong_shape"), (r#""""#, "wrong_shape"), ("", "not_json")]
