@@ -5,7 +5,7 @@ mod log;
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::ExitStatus,
@@ -295,11 +295,7 @@ impl Drop for Runs {
 
 /// How to start stalls on its own.
 pub(crate) fn launch(listen_ip: Ipv4Addr, metadata_url: &str) -> Launch {
-    let launch = Launch::new(STALLS, listen_ip, metadata_url);
-    match env::var("HAPROXY_BIN") {
-        Ok(haproxy) => launch.env("HAPROXY_BIN", haproxy),
-        Err(_) => launch,
-    }
+    Launch::new(STALLS, listen_ip, metadata_url)
 }
 
 /// What a stalls that ends by itself has left.

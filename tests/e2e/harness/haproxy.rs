@@ -38,7 +38,7 @@ impl Script {
 pub(crate) fn real_haproxy() -> PathBuf {
     let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
     let given = env::var_os("HAPROXY_BIN").map(PathBuf::from);
-    given.into_iter().chain(usual).find(|path| path.is_file()).unwrap_or_else(|| "haproxy".into())
+    given.or_else(|| usual.into_iter().find(|path| path.is_file())).unwrap_or_else(|| "haproxy".into())
 }
 
 /// What a configuration of HAProxy says of each port: where it leads, or nothing for one that refuses.

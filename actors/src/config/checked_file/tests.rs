@@ -4,7 +4,7 @@ use std::{env, fs, process};
 
 use super::*;
 
-/// `HAPROXY_BIN`, else where Debian and the Docker image have it. `make test` installs it.
+/// `HAPROXY_BIN`, which `make test` sets, else where Debian and the Docker image have it.
 fn haproxy() -> PathBuf {
     let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
     let found = env::var_os("HAPROXY_BIN").map(PathBuf::from);

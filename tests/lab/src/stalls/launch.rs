@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use super::{home::Home, process::Stalls};
 
-/// How to start stalls: with nothing in its environment but `PATH` and what is set here.
+/// How to start stalls: with nothing in its environment but `PATH`, `HAPROXY_BIN` and what is set here.
 #[derive(Clone, Debug)]
 pub struct Launch {
     binary: PathBuf,
@@ -17,7 +17,8 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Maps `app/web`'s port 8080 to 16 ports from 5000 on this address, with a detailed log.
+    /// Maps `app/web`'s port 8080 to 16 ports from 5000 on this address, with a detailed log, through the HAProxy
+    /// that this process' own `HAPROXY_BIN` names, if it does.
     pub fn new(binary: impl Into<PathBuf>, listen_ip: Ipv4Addr, metadata_url: &str) -> Self {
         let home = Home::new();
         for directory in [home.state_dir(), home.run_dir()] {
@@ -38,9 +39,14 @@ impl Launch {
             ("SERVICE_NAME", "web".to_owned()),
             ("STATE_DIR", home.state_dir().display().to_string()),
         ];
+        let haproxy = env::var("HAPROXY_BIN").map(|path| ("HAPROXY_BIN", path));
         Self {
             binary: binary.into(),
-            environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
+            environment: environment
+                .into_iter()
+                .chain(haproxy)
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
             arguments: Vec::new(),
             own_process_group: false,
             home: Arc::new(home),

@@ -1,0 +1,116 @@
+#!/bin/sh
+# Prints the path of each HAProxy that the tests run against, the oldest first: those of the Debian suites that
+# are named, else of all three. What is missing is fetched from the machine's own Debian mirror and kept in the
+# cache folder, once and for all; that needs no root and installs nothing. To fetch one anew, delete its folder.
+#
+# If HAPROXY_BIN names an HAProxy, that is the only one, and nothing is fetched.
+set -eu
+
+say() { printf '%s\n' "haproxies: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+instead="HAPROXY_BIN=/path/to/haproxy in the environment would do instead"
+
+works() { "$1" -v >/dev/null 2>&1; }
+
+if [ -n "${HAPROXY_BIN:-}" ]; then
+    works "$HAPROXY_BIN" || fail "HAPROXY_BIN=$HAPROXY_BIN: there is no HAProxy that answers to -v"
+    printf '%s\n' "$HAPROXY_BIN"
+    exit
+fi
+
+[ $# -gt 0 ] || set -- bookworm trixie sid # 2.6, 3.0 and, when this was written, 3.2
+
+[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache; $instead"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/haproxy
+scratch=$cache/fetching
+
+# The mirror that the machine has its own packages from; nothing where it has none of Debian's.
+mirror() {
+    # shellcheck source=/dev/null
+    own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+    # shellcheck disable=SC2016 # apt-get expands that
+    apt-get indextargets --no-release-info --format '$(SITE) $(RELEASE)' 'Created-By: Packages' 'Component: main' |
+        sed -En "s/ ($own|oldstable|stable|testing|unstable|sid)\$//p" | head -n 1
+}
+
+apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
+
+# Always both: a package of sid may be gone a moment after the list that names it was fetched.
+download() { apt update && apt install --yes --download-only haproxy; }
+
+# A mirror may be out of order for a moment.
+patiently() {
+    for pause in 5 20; do
+        "$@" && return
+        say "trying again in $pause s"
+        sleep "$pause"
+    done
+    "$@"
+}
+
+fetch() {
+    suite=$1
+    mirror=$(mirror)
+    [ -n "$mirror" ] || fail "no package source of Debian is set up on this machine; $instead"
+    say "fetching that of Debian $suite into $cache/$suite"
+
+    rm -rf "$scratch"
+    mkdir -p "$scratch/state/lists/partial" "$scratch/cache/archives/partial" "$scratch/$suite/lib"
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    options="arch=$(dpkg --print-architecture) target=Packages signed-by=$keyring"
+    : >"$scratch/status"
+    printf '%s\n' "deb [$options] $mirror $suite main" >"$scratch/sources.list"
+    # With no package installed, all that HAProxy depends on is downloaded too. What else the machine's configuration
+    # says stands, since it is made for the mirror; its hooks and pins are for the machine's own packages.
+    cat >"$scratch/apt.conf" <<EOF
+#clear APT::Update;
+#clear APT::Default-Release;
+APT::Install-Recommends "false";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Dir::Cache "$scratch/cache";
+Dir::State "$scratch/state";
+Dir::State::status "$scratch/status";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::Etc::sourcelist "$scratch/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+EOF
+    patiently download || fail "Debian $suite's HAProxy cannot be fetched from $mirror; $instead"
+
+    for package in "$scratch"/cache/archives/haproxy_*.deb "$scratch"/cache/archives/lib*.deb; do
+        dpkg-deb --extract "$package" "$scratch/root"
+    done
+    find "$scratch/root" \( -path '*-linux-gnu*/*.so.*[0-9]' -o -path '*/sbin/haproxy' \) \
+        -exec mv -t "$scratch/$suite/lib" {} +
+    # HAProxy runs with the libraries of its release and the loader that these need, in the process that it was
+    # started as.
+    cat >"$scratch/$suite/haproxy" <<'EOF'
+#!/bin/sh
+lib=${0%/*}/lib
+exec "$lib"/ld*.so.* --argv0 haproxy --library-path "$lib" "$lib/haproxy" "$@"
+EOF
+    chmod +x "$scratch/$suite/haproxy"
+    works "$scratch/$suite/haproxy" || fail "Debian $suite's HAProxy does not run on this machine; $instead"
+    rm -rf "${cache:?}/$suite"
+    mv "$scratch/$suite" "$cache/$suite"
+}
+
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock --nonblock 9 || {
+    say "waiting for another run that holds $cache/lock"
+    flock 9
+}
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
+
+for suite in "$@"; do
+    works "$cache/$suite/haproxy" || fetch "$suite"
+    printf '%s\n' "$cache/$suite/haproxy"
+done

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs all tests against the oldest HAProxy, then the end-to-end tests against each newer one. The first run that
+# fails is the last.
+set -eu
+
+cargo=${CARGO:-cargo}
+haproxies=$(sh "${0%/*}/haproxies.sh")
+if "$cargo" nextest --version >/dev/null 2>&1; then has_nextest=yes; else has_nextest=; fi
+
+# "$@" says which tests.
+run() {
+    if [ -n "$has_nextest" ]; then
+        (set -x && "$cargo" nextest run --locked --workspace --no-fail-fast "$@")
+    else
+        (set -x && "$cargo" test --locked --workspace --no-fail-fast "$@")
+    fi
+}
+
+# nextest leaves the documentation's tests out. They go first, so that a summary of tests is the last thing to read.
+[ -z "$has_nextest" ] || (set -x && "$cargo" test --locked --workspace --doc --quiet)
+
+IFS='
+' # A path for each line.
+for HAPROXY_BIN in $haproxies; do
+    export HAPROXY_BIN
+    printf '\n=== %s\n    %s\n' "$("$HAPROXY_BIN" -v | head -n 1)" "$HAPROXY_BIN"
+    run "$@"
+    # The whole workspace all the same, lest cargo chooses other features and compiles everything again.
+    set -- --test e2e
+done
