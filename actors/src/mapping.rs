@@ -39,6 +39,12 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// How many port numbers there are from the base port on.
+    pub fn room(&self) -> u16 {
+        // From port 1 on there are 65535.
+        u16::MAX - self.base_port.get() + 1
+    }
+
     /// The ports of a pool of `count` slots, cut off at 65535.
     pub fn pool(&self, count: u16) -> RangeInclusive<u16> {
         let base = self.base_port.get();

@@ -47,7 +47,7 @@ fn pool(mapping: &Mapping) -> RangeInclusive<u16> {
 
 fn runs_past_the_last_port(mapping: &Mapping) -> Option<Mistake> {
     let count = mapping.port_count?.get();
-    let room = u16::MAX - mapping.base_port.get() + 1;
+    let room = mapping.room();
     (count > room).then(|| {
         Mistake::wrong(
             names::PORT_COUNT,

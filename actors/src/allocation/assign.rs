@@ -9,9 +9,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Occupant, Unmapped,
-    eligibility::{Eligible, split},
+    eligibility::{Candidates, Eligible},
 };
-use crate::metadata::{Container, ServiceIndex};
+use crate::metadata::ServiceIndex;
 
 /// What is remembered from one snapshot to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,26 +34,25 @@ pub(crate) struct Tombstone {
     pub(crate) until: Duration,
 }
 
-/// What the operator decided.
+/// What holds for all containers alike.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     /// The number of slots.
     pub(crate) pool_size: u16,
-    /// Whether loopback addresses are containers.
-    pub(crate) allow_loopback: bool,
+    /// The number of slots that there are port numbers for.
+    pub(crate) room: u16,
     /// How long a freed slot stays a tombstone.
     pub(crate) tombstone: Duration,
 }
 
-/// Assigns slots to `containers` (oldest first), given who had which before. `now` is on any clock that only
-/// goes forward.
+/// Assigns slots to `candidates`, given who had which before. `now` is on any clock that only goes forward.
 pub(crate) fn assign(
-    containers: &[Container],
+    candidates: Candidates<'_>,
     previous: &Assignments,
     rules: Rules,
     now: Duration,
 ) -> Assignments {
-    let (eligible, unmapped) = split(containers, rules.allow_loopback);
+    let Candidates { eligible, unmapped } = candidates;
     let mut placement = Placement { slots: BTreeMap::new(), unmapped, rules };
     let unindexed = placement.place_by_index(&eligible);
     let newcomers = placement.keep_places(unindexed, previous, now);
@@ -101,7 +100,8 @@ impl<'a> Placement<'a> {
                     }
                 }
                 None => {
-                    let outside = Unmapped::OutsidePool { index, pool_size: self.rules.pool_size };
+                    let Rules { pool_size, room, .. } = self.rules;
+                    let outside = Unmapped::OutsidePool { index, pool_size, room };
                     self.unmapped.insert(uuid, outside);
                 }
             }
@@ -159,7 +159,8 @@ impl<'a> Placement<'a> {
             if lowest < self.rules.pool_size {
                 self.slots.insert(lowest, newcomer);
             } else {
-                let none_free = Unmapped::NoFreeSlot { pool_size: self.rules.pool_size };
+                let Rules { pool_size, room, .. } = self.rules;
+                let none_free = Unmapped::NoFreeSlot { pool_size, room };
                 self.unmapped.insert(newcomer.container.uuid.clone(), none_free);
             }
         }

@@ -7,16 +7,22 @@ use crate::metadata::Container;
 
 /// A container that can be mapped, and where it is reached.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Eligible<'a> {
+pub(crate) struct Eligible<'a> {
     pub(super) container: &'a Container,
     pub(super) address: IpAddr,
 }
 
-/// Splits `containers`, which come oldest first, into those that can be mapped (same order) and the others.
-pub(super) fn split(
-    containers: &[Container],
-    allow_loopback: bool,
-) -> (Vec<Eligible<'_>>, BTreeMap<String, Unmapped>) {
+/// The containers of a snapshot.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidates<'a> {
+    /// Those that can be mapped, the oldest first.
+    pub(super) eligible: Vec<Eligible<'a>>,
+    /// The others, and why not, by uuid.
+    pub(super) unmapped: BTreeMap<String, Unmapped>,
+}
+
+/// Splits `containers`, which come oldest first, into those that can be mapped and the others.
+pub(crate) fn split(containers: &[Container], allow_loopback: bool) -> Candidates<'_> {
     let mut unmapped = BTreeMap::new();
     let mut by_address: BTreeMap<IpAddr, Eligible<'_>> = BTreeMap::new();
     for container in containers {
@@ -37,7 +43,7 @@ pub(super) fn split(
         by_address.into_values().map(|e| (e.container.uuid.as_str(), e)).collect();
     let eligible =
         containers.iter().filter(is_eligible).filter_map(|c| eligible.remove(c.uuid.as_str())).collect();
-    (eligible, unmapped)
+    Candidates { eligible, unmapped }
 }
 
 fn address_of(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unmapped> {

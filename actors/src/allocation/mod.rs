@@ -9,6 +9,7 @@ mod state_file;
 
 pub use allocator::{AllocatorSettings, PortAllocator};
 pub(crate) use assign::{Assignments, Rules, Tombstone, assign};
+pub(crate) use eligibility::split;
 pub use plan::{MappingPlan, Occupant, Plan, Unmapped};
 pub use pool::plan_once;
 pub use state_file::{SavedMapping, SavedState, SavedTombstone, StateError, StateFile, StateStore};

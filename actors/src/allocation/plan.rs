@@ -85,19 +85,37 @@ pub enum Unmapped {
         by: String,
     },
     /// Its index leads past the end of the pool.
-    #[error("its index {index} is outside of the pool of {pool_size}; a larger PORT_COUNT would map it")]
+    #[error("its index {index} is outside of the pool of {pool_size}; {}", reach(*index, *room))]
     OutsidePool {
         /// The index.
         index: u64,
         /// The pool's size.
         pool_size: u16,
+        /// How large it could be: there are no more port numbers.
+        room: u16,
     },
     /// It has no index, and every slot is taken or a tombstone.
-    #[error("no slot of the pool of {pool_size} is free; a larger PORT_COUNT would map it")]
+    #[error("no slot of the pool of {pool_size} is free; {}", more(*pool_size, *room))]
     NoFreeSlot {
         /// The pool's size.
         pool_size: u16,
+        /// How large it could be: there are no more port numbers.
+        room: u16,
     },
+}
+
+/// What an index outside of the pool needs.
+fn reach(index: u64, room: u16) -> String {
+    if index <= room.into() {
+        format!("it needs a PORT_COUNT of at least {index}")
+    } else {
+        format!("no PORT_COUNT reaches it, port 65535 is the last of {room}")
+    }
+}
+
+/// What gives a pool another slot.
+fn more(pool_size: u16, room: u16) -> &'static str {
+    if pool_size < room { "a larger PORT_COUNT would have one" } else { "port 65535 is its last" }
 }
 
 impl Unmapped {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     AllocatorSettings, Assignments, MappingPlan, Plan, Rules, SavedMapping, SavedState, SavedTombstone,
-    Tombstone, assign,
+    Tombstone, assign, split,
 };
 use crate::{
     mapping::{DEFAULT_PORT_COUNT, Mapping, ServiceRef},
@@ -85,12 +85,9 @@ impl Pool {
     /// Gives the containers of the newest snapshot their slots; without one, all stays as it was.
     pub(super) fn reassign(&mut self, settings: &AllocatorSettings, now: Duration) {
         let Some(snapshot) = &self.snapshot else { return };
-        let rules = Rules {
-            pool_size: self.size,
-            allow_loopback: settings.allow_loopback,
-            tombstone: settings.tombstone,
-        };
-        self.assignments = assign(&snapshot.containers, &self.assignments, rules, now);
+        let rules = Rules { pool_size: self.size, room: self.mapping.room(), tombstone: settings.tombstone };
+        let candidates = split(&snapshot.containers, settings.allow_loopback);
+        self.assignments = assign(candidates, &self.assignments, rules, now);
     }
 
     pub(super) fn plan(&self) -> MappingPlan {
@@ -121,7 +118,7 @@ impl Pool {
 /// end.
 fn clamped(mapping: &Mapping, known: Option<u16>) -> u16 {
     let wanted = mapping.port_count.map(u16::from).or(known).unwrap_or(DEFAULT_PORT_COUNT);
-    wanted.clamp(1, (u16::MAX - mapping.base_port.get()).saturating_add(1))
+    wanted.clamp(1, mapping.room())
 }
 
 /// The plan that an allocator with this memory would make of these snapshots.

@@ -5,28 +5,50 @@ mod history;
 mod without_index;
 
 use super::*;
-use crate::testing::{container, ms};
+use crate::{
+    allocation::split,
+    metadata::Container,
+    testing::{container, ms},
+};
 
 const TOMBSTONE: Duration = Duration::from_secs(60);
+
+/// As from base port 5000.
+const ROOM: u16 = 60_536;
+
+/// Assigns slots to `containers` (oldest first), on loopback addresses none.
+fn assigned(containers: &[Container], previous: &Assignments, rules: Rules, now: Duration) -> Assignments {
+    assign(split(containers, false), previous, rules, now)
+}
+
+fn outside_pool(index: u64, pool_size: u16) -> Unmapped {
+    Unmapped::OutsidePool { index, pool_size, room: ROOM }
+}
+
+fn no_free_slot(pool_size: u16) -> Unmapped {
+    Unmapped::NoFreeSlot { pool_size, room: ROOM }
+}
 
 /// A service as stalls follows it.
 struct Followed {
     rules: Rules,
+    allow_loopback: bool,
     now: Duration,
     assignments: Assignments,
 }
 
 impl Followed {
     fn with_pool(pool_size: u16) -> Self {
-        let rules = Rules { pool_size, allow_loopback: false, tombstone: TOMBSTONE };
-        Self { rules, now: ms(0), assignments: Assignments::default() }
+        let rules = Rules { pool_size, room: ROOM, tombstone: TOMBSTONE };
+        Self { rules, allow_loopback: false, now: ms(0), assignments: Assignments::default() }
     }
 
     /// Takes a snapshot with these containers, in any order.
     fn sees(&mut self, containers: &[&Container]) {
         let mut containers: Vec<_> = containers.iter().copied().cloned().collect();
         containers.sort_by_key(|c| (c.create_index, c.uuid.clone()));
-        self.assignments = assign(&containers, &self.assignments, self.rules, self.now);
+        let candidates = split(&containers, self.allow_loopback);
+        self.assignments = assign(candidates, &self.assignments, self.rules, self.now);
     }
 
     fn passes(&mut self, time: Duration) {
@@ -112,7 +134,7 @@ fn rule_1_loopback_is_mapped_only_where_it_is_allowed() {
         web.sees(&[&a]);
         assert_eq!(web.slots(), []);
         assert_eq!(web.why_not("a").kind(), "loopback");
-        web.rules.allow_loopback = true;
+        web.allow_loopback = true;
         web.sees(&[&a]);
         assert_eq!(web.slots(), [(0, "a")]);
     }
@@ -223,8 +245,24 @@ fn rule_5_an_index_past_the_pool_is_never_given_another_slot() {
         let mut web = Followed::with_pool(3);
         web.sees(&[&indexed("a", 1, index)]);
         assert_eq!(web.slots(), []);
-        assert_eq!(web.why_not("a"), Unmapped::OutsidePool { index, pool_size: 3 });
+        assert_eq!(web.why_not("a"), outside_pool(index, 3));
     }
+}
+
+#[test]
+fn rule_5_the_reason_names_what_would_do_and_only_if_something_would() {
+    let outside = |index| Unmapped::OutsidePool { index, pool_size: 30, room: 36 }.to_string();
+    assert_eq!(
+        outside(36),
+        "its index 36 is outside of the pool of 30; it needs a PORT_COUNT of at least 36"
+    );
+    assert_eq!(
+        outside(37),
+        "its index 37 is outside of the pool of 30; no PORT_COUNT reaches it, port 65535 is the last of 36"
+    );
+    let none_free = |pool_size| Unmapped::NoFreeSlot { pool_size, room: 36 }.to_string();
+    assert_eq!(none_free(35), "no slot of the pool of 35 is free; a larger PORT_COUNT would have one");
+    assert_eq!(none_free(36), "no slot of the pool of 36 is free; port 65535 is its last");
 }
 
 #[test]
@@ -246,8 +284,8 @@ fn rule_5_a_pool_that_shrinks_leaves_the_rest_where_it_is() {
     web.rules.pool_size = 2;
     web.sees(&[&a, &b, &c, &d]);
     assert_eq!(web.slots(), [(0, "a"), (1, "b")]);
-    assert_eq!(web.why_not("c"), Unmapped::OutsidePool { index: 3, pool_size: 2 });
-    assert_eq!(web.why_not("d"), Unmapped::NoFreeSlot { pool_size: 2 });
+    assert_eq!(web.why_not("c"), outside_pool(3, 2));
+    assert_eq!(web.why_not("d"), no_free_slot(2));
     assert_eq!(web.assignments.tombstones, [].into());
 }
 

@@ -64,7 +64,7 @@ fn no_pool_runs_past_the_last_port() {
     assert_eq!(size(1, Some(65_535)), 65_535);
     let last = container("c", 1, Some(37));
     let plan = planned(sized(65_500, None), &SavedState::default(), &[last], &[]);
-    assert_eq!(plan.unmapped["c"], Unmapped::OutsidePool { index: 37, pool_size: 36 });
+    assert_eq!(plan.unmapped["c"], Unmapped::OutsidePool { index: 37, pool_size: 36, room: 36 });
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn live_through(
     let mut before = Assignments::default();
     for moment in history {
         let containers = moment.containers(0);
-        let after = assign(&containers, &before, moment.rules, moment.now);
+        let after = assigned(&containers, &before, moment.rules, moment.now);
         look(moment, &containers, &before, &after)?;
         before = after;
     }
@@ -105,10 +105,10 @@ proptest! {
                         .is_some_and(|d| is_newer(d) && d.primary_ip == container.primary_ip),
                     Unmapped::Superseded { by } => find(by)
                         .is_some_and(|d| rank(d) > rank(container) && d.index == container.index),
-                    Unmapped::OutsidePool { index, pool_size } => {
+                    Unmapped::OutsidePool { index, pool_size, .. } => {
                         number(container) == Some(*index) && *index > u64::from(pool) && *pool_size == pool
                     }
-                    Unmapped::NoFreeSlot { pool_size } => number(container).is_none() && *pool_size == pool,
+                    Unmapped::NoFreeSlot { pool_size, .. } => number(container).is_none() && *pool_size == pool,
                     Unmapped::NoIdentity | Unmapped::Loopback { .. } => false,
                 };
                 let concerns_eligible = matches!(
@@ -219,7 +219,7 @@ proptest! {
     fn the_same_history_in_any_order_of_each_document_gives_the_same_plan(history in history(), seed: u64) {
         let mut shuffled = Assignments::default();
         live_through(&history, |moment, _, _, after| {
-            shuffled = assign(&moment.containers(seed), &shuffled, moment.rules, moment.now);
+            shuffled = assigned(&moment.containers(seed), &shuffled, moment.rules, moment.now);
             prop_assert_eq!(&shuffled, after);
             Ok(())
         })?;
@@ -231,7 +231,7 @@ proptest! {
         live_through(&history, |moment, containers, _, after| {
             let end = after.next_change().unwrap_or(moment.now + 2 * TOMBSTONE);
             let between = moment.now + (end - moment.now).mul_f64(share);
-            let looked_again = assign(containers, after, moment.rules, between);
+            let looked_again = assigned(containers, after, moment.rules, between);
             prop_assert_eq!(&looked_again.slots, &after.slots);
             prop_assert_eq!(&looked_again.unmapped, &after.unmapped);
             Ok(())
@@ -243,7 +243,7 @@ proptest! {
         live_through(&history, |moment, containers, _, after| {
             let Some(end) = after.next_change() else { return Ok(()) };
             prop_assert!(end > moment.now);
-            let then = assign(containers, after, moment.rules, end);
+            let then = assigned(containers, after, moment.rules, end);
             prop_assert!(then.slots.len() > after.slots.len(), "{then:?}");
             Ok(())
         })?;

@@ -122,7 +122,7 @@ impl World {
         self.now += ms(step.pass_ms);
         let listed = self.cast.iter().zip(&self.removed).filter(|(_, removed)| !**removed);
         let document = listed.map(|(container, _)| as_json(container)).collect();
-        let rules = Rules { pool_size: step.pool_size, allow_loopback: false, tombstone: TOMBSTONE };
+        let rules = Rules { pool_size: step.pool_size, room: ROOM, tombstone: TOMBSTONE };
         Moment { document, rules, now: self.now }
     }
 

@@ -45,7 +45,7 @@ fn rule_3_another_container_stays_away_from_a_tombstone() {
     // There is nowhere else to go: it waits.
     let d = unindexed("d", 4);
     web.sees(&[&b, &c, &d]);
-    assert_eq!(web.why_not("d"), Unmapped::NoFreeSlot { pool_size: 3 });
+    assert_eq!(web.why_not("d"), no_free_slot(3));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_index_displaces_a_container_without_one() {
     small.sees(&[&a]);
     small.sees(&[&a, &i]);
     assert_eq!(small.slots(), [(0, "i")]);
-    assert_eq!(small.why_not("a"), Unmapped::NoFreeSlot { pool_size: 1 });
+    assert_eq!(small.why_not("a"), no_free_slot(1));
 }
 
 #[test]
