@@ -49,8 +49,9 @@ pub(crate) struct Cli {
     #[arg(long, env = names::BASE_PORT, value_name = "PORT", help_heading = WHAT_TO_MAP)]
     pub(crate) base_port: Option<OsString>,
 
-    /// How many ports the pool has, 1 to 65535, none of them above port 65535 [default: the run of
-    /// ports from BASE_PORT that stalls' own service publishes, else 64]
+    /// How many ports the pool has, 1 to 65535, none of them above port 65535; it then never grows
+    /// [default: the run of ports from BASE_PORT that stalls' own service publishes, else 64; more
+    /// when the containers need more]
     #[arg(long, env = names::PORT_COUNT, value_name = "COUNT", help_heading = WHAT_TO_MAP)]
     pub(crate) port_count: Option<OsString>,
 

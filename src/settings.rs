@@ -3,6 +3,7 @@
 
 mod directories;
 mod given;
+mod growth;
 mod haproxy;
 mod machine;
 mod metadata_url;
@@ -108,18 +109,22 @@ impl Settings {
     }
 
     pub(crate) fn allocation(&self) -> AllocatorSettings {
+        let Self { mappings, bind_address, admin_listen, .. } = self;
         AllocatorSettings {
-            mappings: self.mappings.clone(),
+            pools: growth::pools(mappings, *bind_address, *admin_listen, descriptor_limit()),
             allow_loopback: self.allow_loopback,
             tombstone: self.tombstone,
         }
     }
 
     pub(crate) fn listen(&self) -> ListenSettings {
-        // HAProxy raises its own soft limit up to the hard one.
-        let descriptor_limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
-        ListenSettings { bind_address: self.bind_address, descriptor_limit }
+        ListenSettings { bind_address: self.bind_address, descriptor_limit: descriptor_limit() }
     }
+}
+
+/// How many descriptors HAProxy may open. It raises its own soft limit up to the hard one.
+fn descriptor_limit() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
 impl Settings {

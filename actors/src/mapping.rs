@@ -34,7 +34,7 @@ pub struct Mapping {
     pub backend_port: NonZeroU16,
     /// The port of slot 0.
     pub base_port: NonZeroU16,
-    /// How many ports the pool has; `None` leaves it to what stalls' own service publishes.
+    /// How many ports the pool has; `None` leaves it to what stalls' own service publishes, and to need.
     pub port_count: Option<NonZeroU16>,
 }
 

@@ -8,7 +8,7 @@ pub(crate) const SERVICE_NAME: &str = "SERVICE_NAME";
 pub(crate) const BACKEND_PORT: &str = "BACKEND_PORT";
 /// The port of the first slot; required.
 pub(crate) const BASE_PORT: &str = "BASE_PORT";
-/// The pool's size; unset leaves it to the ports that stalls' own service publishes.
+/// The pool's size; unset leaves it to the ports that stalls' own service publishes, and to need.
 pub(crate) const PORT_COUNT: &str = "PORT_COUNT";
 /// Where the pool listens; unset is every IPv4 address.
 pub(crate) const BIND_ADDRESS: &str = "BIND_ADDRESS";

@@ -27,8 +27,7 @@ pub(super) fn admin_mistake(
     bind_address: Option<IpAddr>,
     mappings: &[Mapping],
 ) -> Option<Mistake> {
-    let bind_address = bind_address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-    if !meet(admin.ip(), bind_address) {
+    if !listen_together(admin.ip(), bind_address) {
         return None;
     }
     let pool = mappings.iter().map(pool).find(|pool| pool.contains(&admin.port()))?;
@@ -84,6 +83,11 @@ fn show(pool: &RangeInclusive<u16>) -> String {
     format!("{}-{}", pool.start(), pool.end())
 }
 
+/// Whether a port of the pools, which listen on `bind_address`, could not be listened on at `address` too.
+pub(super) fn listen_together(address: IpAddr, bind_address: Option<IpAddr>) -> bool {
+    meet(address, bind_address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
+}
+
 /// Whether listening on one port of both addresses is a conflict. `::` takes both families.
 fn meet(a: IpAddr, b: IpAddr) -> bool {
     let (a, b) = (a.to_canonical(), b.to_canonical());
@@ -95,12 +99,12 @@ fn meet(a: IpAddr, b: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use stalls_actors::mapping::ServiceRef;
 
     use super::*;
 
-    fn mapping(base_port: u16, port_count: Option<u16>) -> Mapping {
+    pub(in super::super) fn mapping(base_port: u16, port_count: Option<u16>) -> Mapping {
         Mapping {
             service: ServiceRef { stack: None, service: format!("s{base_port}") },
             backend_port: NonZeroU16::MIN,

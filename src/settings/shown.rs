@@ -30,7 +30,7 @@ impl KV for Settings {
     }
 }
 
-/// `stack/service:8080 on 5000 to 5063`; the end is open when the published ports decide.
+/// `stack/service:8080 on 5000 to 5063`; the end is open when the published ports and need decide.
 fn shown(mapping: &Mapping) -> String {
     let Mapping { service, backend_port, base_port, port_count } = mapping;
     match port_count {

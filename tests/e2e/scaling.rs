@@ -1,6 +1,8 @@
 //! Containers that come, go, are replaced and upgraded.
 
-use crate::harness::{BASE, Stage};
+use serde_json::json;
+
+use crate::harness::{BASE, POOL, Stage};
 
 #[tokio::test]
 async fn a_new_container_gets_its_port_and_nobody_else_notices() {
@@ -114,4 +116,61 @@ async fn a_container_beyond_the_pool_is_said_so_once_and_gets_no_port() {
     stage.expect_port(BASE, &stage.uuid(1)).await;
     stage.expect_refused(BASE + 16).await;
     assert_eq!(stage.lines("container not mapped").len(), 1);
+}
+
+// === without PORT_COUNT ===
+
+/// A pool of the 16 ports that stalls' own service publishes, with a container on each of the first.
+async fn published(scale: usize) -> Stage {
+    let mut stage = Stage::prepared(scale).await.without("PORT_COUNT");
+    let ports = (BASE..BASE + POOL).map(|port| format!("{port}:{port}/tcp")).collect();
+    stage.change(|world| world.cattle("app", "stalls").ports = ports).await;
+    stage.started().await
+}
+
+#[tokio::test]
+async fn a_pool_without_a_size_grows_by_one_handover_that_nobody_notices() {
+    let mut stage = published(15).await;
+    let mut held = stage.hold(BASE).await;
+    let mark = stage.stalls().log_mark();
+    stage.change(|world| world.web().scale_to(18)).await;
+    for index in 1..=18 {
+        stage.expect_port(BASE + index - 1, &stage.uuid(index.into())).await;
+    }
+    let applied = stage.line_after(mark, "plan applied").await;
+    assert_eq!((applied["step"].as_str(), applied["free"].as_u64()), (Some("handover"), Some(14)));
+    assert_eq!(stage.lines("plan applied").len(), 2);
+    let grows = stage.line("pool grows").await;
+    assert_eq!((&grows["from"], &grows["to"], &grows["last_port"]), (&json!(16), &json!(32), &json!(5031)));
+    assert_eq!(held.check().await, Ok(()));
+
+    // It neither shrinks nor says so again, and what is printed has its size.
+    stage.change(|world| world.web().scale_to(3)).await;
+    stage.expect_refused(BASE + 17).await;
+    stage.change(|world| world.web().scale_to(17)).await;
+    stage.expect_port(BASE + 16, &stage.uuid(17)).await;
+    assert_eq!(stage.lines("pool grows").len(), 1);
+    let unpublished = stage.lines("ports of the pool are not published");
+    assert_eq!(unpublished.len(), 1);
+    assert_eq!((&unpublished[0]["level"], &unpublished[0]["first_port"]), (&json!("warning"), &json!(5016)));
+    assert_eq!(stage.render().await.matches("listen p").count(), 32);
+}
+
+#[tokio::test]
+async fn a_pool_that_has_grown_is_remembered() {
+    let mut stage = published(17).await;
+    stage.expect_port(BASE + 16, &stage.uuid(17)).await;
+    stage.end().await;
+    stage.change(|world| world.web().scale_to(3)).await;
+    stage.start();
+    let applied = stage.line("plan applied").await;
+    assert_eq!((applied["mapped"].as_u64(), applied["free"].as_u64()), (Some(3), Some(29)));
+    assert_eq!(stage.lines("pool grows").len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_printed_has_the_grown_pool_at_a_first_start_too() {
+    let mut stage = Stage::prepared(3).await.without("PORT_COUNT");
+    stage.change(|world| world.web().scale_to(65)).await;
+    assert_eq!(stage.render().await.matches("listen p").count(), 80);
 }

@@ -11,7 +11,10 @@ use actix::{
 use slog::{Logger, error, info, warn};
 use tokio::time::Instant;
 
-use super::{Plan, SavedState, StateError, StateStore, pool::Pool};
+use super::{
+    Plan, SavedState, StateError, StateStore,
+    pool::{Growth, Pool},
+};
 use crate::{
     episode::Episode,
     in_flight::InFlight,
@@ -30,12 +33,21 @@ const SAVE_RETRY: Duration = Duration::from_secs(5);
 /// What the allocator is to allocate.
 #[derive(Clone, Debug)]
 pub struct AllocatorSettings {
-    /// The mappings, whose pools do not overlap.
-    pub mappings: Vec<Mapping>,
+    /// One for each mapping; the pools do not overlap.
+    pub pools: Vec<PoolSettings>,
     /// Whether loopback addresses are containers.
     pub allow_loopback: bool,
     /// How long a freed slot stays a tombstone.
     pub tombstone: Duration,
+}
+
+/// A mapping, and how far its pool may reach.
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    /// What the operator asked for.
+    pub mapping: Mapping,
+    /// How large the pool may grow if the mapping does not say its size. What is published may be more.
+    pub most_ports: u16,
 }
 
 /// Gives each container its slot, remembers who has which across restarts, and tells the writer and the
@@ -74,7 +86,7 @@ impl<S: StateStore> PortAllocator<S> {
                 SavedState::default()
             }
         };
-        let pools = settings.mappings.iter().map(|m| Pool::restore(m, &state, &settings)).collect();
+        let pools = settings.pools.iter().map(|pool| Pool::restore(pool, &state, &settings)).collect();
         Self {
             settings,
             store: Rc::new(store),
@@ -106,7 +118,10 @@ impl<S: StateStore> PortAllocator<S> {
 
     fn reassign(&mut self, ctx: &mut Context<Self>) {
         let now = self.started.elapsed();
-        self.pools.iter_mut().for_each(|pool| pool.reassign(&self.settings, now));
+        for pool in &mut self.pools {
+            let growth = pool.reassign(&self.settings, now);
+            log_size(&self.log, pool, growth);
+        }
         self.arm_tombstone_timer(now, ctx);
         if self.grace_is_over || self.pools.iter().all(Pool::is_known) {
             self.publish(ctx);
@@ -177,6 +192,19 @@ impl<S: StateStore> PortAllocator<S> {
         let now = self.started.elapsed();
         let mappings = self.pools.iter().map(|pool| pool.to_save(now));
         SavedState { revision: self.revision, mappings: mappings.collect() }
+    }
+}
+
+/// Says that a pool grows, and which of its ports do not lead anywhere through the host; once.
+fn log_size(log: &Logger, pool: &mut Pool, growth: Option<Growth>) {
+    if let Some(Growth { from, to }) = growth {
+        let ports = pool.ports();
+        info!(log, "pool grows"; "service" => %pool.service(), "from" => from, "to" => to,
+            "first_port" => ports.start(), "last_port" => ports.end());
+    }
+    if let Some(ports) = pool.newly_unpublished() {
+        warn!(log, "ports of the pool are not published, so the host does not lead to them";
+            "service" => %pool.service(), "first_port" => ports.start(), "last_port" => ports.end());
     }
 }
 

@@ -5,9 +5,10 @@ mod assign;
 mod eligibility;
 mod plan;
 mod pool;
+mod size;
 mod state_file;
 
-pub use allocator::{AllocatorSettings, PortAllocator};
+pub use allocator::{AllocatorSettings, PoolSettings, PortAllocator};
 pub(crate) use assign::{Assignments, Rules, Tombstone, assign};
 pub(crate) use eligibility::split;
 pub use plan::{MappingPlan, Occupant, Plan, Unmapped};

@@ -3,14 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use super::{
-    AllocatorSettings, Assignments, MappingPlan, Plan, Rules, SavedMapping, SavedState, SavedTombstone,
-    Tombstone, assign, split,
+    AllocatorSettings, Assignments, MappingPlan, Plan, PoolSettings, Rules, SavedMapping, SavedState,
+    SavedTombstone, Tombstone, assign, size, split,
 };
 use crate::{
-    mapping::{DEFAULT_PORT_COUNT, Mapping, ServiceRef},
+    mapping::{Mapping, ServiceRef},
     metadata::Snapshot,
 };
 
@@ -18,23 +18,40 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Pool {
     mapping: Mapping,
-    size: u16,
+    most_ports: u16,
+    /// As it is remembered or was for the last snapshot. It never shrinks: that would cost a handover, and
+    /// nobody needs it.
+    size: Option<u16>,
     snapshot: Option<Arc<Snapshot>>,
+    /// The run of ports that stalls' own service publishes, from the base port on.
+    published: Option<u16>,
+    /// What has been said of the ports that are not published.
+    unpublished_told: Option<RangeInclusive<u16>>,
     assignments: Assignments,
+}
+
+/// A pool that has become larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Growth {
+    /// Its size before.
+    pub(super) from: u16,
+    /// Its size now.
+    pub(super) to: u16,
 }
 
 impl Pool {
     /// A mapping as it was saved, on a clock that starts now. What the settings no longer have room for, or no
     /// longer allow, is forgotten.
-    pub(super) fn restore(mapping: &Mapping, state: &SavedState, settings: &AllocatorSettings) -> Self {
+    pub(super) fn restore(pool: &PoolSettings, state: &SavedState, settings: &AllocatorSettings) -> Self {
+        let PoolSettings { mapping, most_ports } = pool;
         let is_same = |saved: &&SavedMapping| {
             saved.service == mapping.service && saved.backend_port == mapping.backend_port.get()
         };
         let saved = state.mappings.iter().find(is_same);
-        let size = clamped(mapping, saved.map(|saved| saved.pool_size));
+        let size = saved.map(|saved| size::initial(mapping, Some(saved.pool_size)));
         let mut assignments = Assignments::default();
         if let Some(saved) = saved {
-            let within = |slot: &u16| *slot < size;
+            let within = |slot: &u16| size.is_some_and(|size| *slot < size);
             let is_allowed = |address: IpAddr| settings.allow_loopback || !address.is_loopback();
             let slots = saved.slots.iter().filter(|(slot, o)| within(slot) && is_allowed(o.address));
             assignments.slots = slots.map(|(slot, occupant)| (*slot, occupant.clone())).collect();
@@ -46,7 +63,15 @@ impl Pool {
                 })
                 .collect();
         }
-        Self { mapping: mapping.clone(), size, snapshot: None, assignments }
+        Self {
+            mapping: mapping.clone(),
+            most_ports: mapping.room().min(*most_ports),
+            size,
+            snapshot: None,
+            published: None,
+            unpublished_told: None,
+            assignments,
+        }
     }
 
     pub(super) fn service(&self) -> &ServiceRef {
@@ -55,10 +80,28 @@ impl Pool {
 
     /// Takes what the metadata says now.
     pub(super) fn take(&mut self, snapshot: Arc<Snapshot>) {
-        // What is published may be unknown for a while: that takes no slot away.
-        let published = snapshot.published.run_from(self.mapping.base_port.get());
-        self.size = clamped(&self.mapping, published.or(Some(self.size)));
+        self.published = snapshot.published.run_from(self.mapping.base_port.get());
         self.snapshot = Some(snapshot);
+    }
+
+    /// The number of slots; before the metadata has said anything and nothing is remembered, the usual one.
+    fn size(&self) -> u16 {
+        self.size.unwrap_or_else(|| size::initial(&self.mapping, None))
+    }
+
+    /// The ports of all slots.
+    pub(super) fn ports(&self) -> RangeInclusive<u16> {
+        self.mapping.pool(self.size())
+    }
+
+    /// The ports behind those that stalls' own service publishes, if there are any that have not been told yet.
+    pub(super) fn newly_unpublished(&mut self) -> Option<RangeInclusive<u16>> {
+        let ports = self.ports();
+        let published = self.published.filter(|published| *published < self.size());
+        let unpublished = published.map(|published| ports.start() + published..=*ports.end());
+        let is_new = self.unpublished_told != unpublished;
+        self.unpublished_told.clone_from(&unpublished);
+        unpublished.filter(|_| is_new)
     }
 
     /// Whether the metadata has said anything yet.
@@ -82,18 +125,29 @@ impl Pool {
         self.assignments.next_change()
     }
 
-    /// Gives the containers of the newest snapshot their slots; without one, all stays as it was.
-    pub(super) fn reassign(&mut self, settings: &AllocatorSettings, now: Duration) {
-        let Some(snapshot) = &self.snapshot else { return };
-        let rules = Rules { pool_size: self.size, room: self.mapping.room(), tombstone: settings.tombstone };
+    /// Gives the containers of the newest snapshot their slots, and makes room for them; without a snapshot,
+    /// all stays as it was.
+    pub(super) fn reassign(&mut self, settings: &AllocatorSettings, now: Duration) -> Option<Growth> {
+        let snapshot = self.snapshot.as_ref()?;
         let candidates = split(&snapshot.containers, settings.allow_loopback);
+        // What is published may be unknown for a while: that takes no slot away.
+        let initial = size::initial(&self.mapping, self.size.max(self.published));
+        let pool_size = if self.mapping.port_count.is_none() {
+            let need = size::needed(&candidates.eligible, self.most_ports);
+            size::grown(initial, need, self.most_ports)
+        } else {
+            initial
+        };
+        let from = self.size.replace(pool_size).unwrap_or(initial);
+        let rules = Rules { pool_size, room: self.mapping.room(), tombstone: settings.tombstone };
         self.assignments = assign(candidates, &self.assignments, rules, now);
+        (from < pool_size).then_some(Growth { from, to: pool_size })
     }
 
     pub(super) fn plan(&self) -> MappingPlan {
         MappingPlan {
             mapping: self.mapping.clone(),
-            pool_size: self.size,
+            pool_size: self.size(),
             slots: self.assignments.slots.clone(),
             unmapped: self.assignments.unmapped.clone(),
         }
@@ -107,18 +161,11 @@ impl Pool {
         SavedMapping {
             service: self.mapping.service.clone(),
             backend_port: self.mapping.backend_port.get(),
-            pool_size: self.size,
+            pool_size: self.size(),
             slots: self.assignments.slots.clone(),
             tombstones: tombstones.collect(),
         }
     }
-}
-
-/// The settings' pool size, else what is otherwise `known`, else the default; cut off where the port numbers
-/// end.
-fn clamped(mapping: &Mapping, known: Option<u16>) -> u16 {
-    let wanted = mapping.port_count.map(u16::from).or(known).unwrap_or(DEFAULT_PORT_COUNT);
-    wanted.clamp(1, mapping.room())
 }
 
 /// The plan that an allocator with this memory would make of these snapshots.
@@ -127,9 +174,9 @@ pub fn plan_once(
     state: &SavedState,
     snapshots: &BTreeMap<ServiceRef, Arc<Snapshot>>,
 ) -> Plan {
-    let mappings = settings.mappings.iter().map(|mapping| {
-        let mut pool = Pool::restore(mapping, state, settings);
-        if let Some(snapshot) = snapshots.get(&mapping.service) {
+    let mappings = settings.pools.iter().map(|pool| {
+        let mut pool = Pool::restore(pool, state, settings);
+        if let Some(snapshot) = snapshots.get(pool.service()) {
             pool.take(Arc::clone(snapshot));
         }
         pool.reassign(settings, Duration::ZERO);

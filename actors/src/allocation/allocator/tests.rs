@@ -12,7 +12,7 @@ use crate::{
     link::{Ended, Prepared},
     mapping::ServiceRef,
     metadata::{Container, PublishedPorts, Snapshot},
-    testing::{Lines, Received, container, mapping, ms, pass, service, settle, web},
+    testing::{Line, Lines, Received, container, mapping, ms, pass, service, settle, web},
 };
 
 /// A store in memory; its copies are the same store.
@@ -69,6 +69,12 @@ impl StateStore for FakeStore {
     }
 }
 
+/// Pools that may grow to 200 ports.
+fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
+    let pools = mappings.into_iter().map(|mapping| PoolSettings { mapping, most_ports: 200 });
+    AllocatorSettings { pools: pools.collect(), allow_loopback: false, tombstone: Duration::from_secs(60) }
+}
+
 /// An allocator at work.
 struct Running {
     addr: Addr<PortAllocator<FakeStore>>,
@@ -83,8 +89,7 @@ impl Running {
     fn with(mappings: Vec<Mapping>, store: FakeStore) -> Self {
         tokio::time::pause();
         let (log, (plans, receiver)) = (Lines::default(), Received::start());
-        let settings =
-            AllocatorSettings { mappings, allow_loopback: false, tombstone: Duration::from_secs(60) };
+        let settings = settings(mappings);
         let allocator = PortAllocator::new(settings, store.clone(), vec![receiver], log.logger());
         let prepared = Prepared::new("PortAllocator");
         let (addr, ended) = (prepared.addr(), prepared.run(allocator));
@@ -112,6 +117,11 @@ impl Running {
 
     fn plans(&self) -> Vec<Arc<Plan>> {
         self.plans.all().into_iter().map(|PlanChanged(plan)| plan).collect()
+    }
+
+    /// The pool size of each plan so far.
+    fn sizes(&self) -> Vec<u16> {
+        self.plans().iter().map(|plan| plan.mappings[0].pool_size).collect()
     }
 
     /// Revision and slots of each plan so far.
@@ -197,11 +207,7 @@ async fn each_slot_that_changes_hands_is_a_line_of_the_log() {
 async fn every_receiver_is_told_the_same() {
     tokio::time::pause();
     let ((writer, to_writer), (supervisor, to_supervisor)) = (Received::start(), Received::start());
-    let settings = AllocatorSettings {
-        mappings: vec![mapping(&web(), 5000)],
-        allow_loopback: false,
-        tombstone: Duration::from_secs(60),
-    };
+    let settings = settings(vec![mapping(&web(), 5000)]);
     let log = Lines::default().logger();
     let receivers = vec![to_writer, to_supervisor];
     let allocator = PortAllocator::new(settings, FakeStore::default(), receivers, log).start();
@@ -213,15 +219,48 @@ async fn every_receiver_is_told_the_same() {
 }
 
 #[actix_rt::test]
-async fn what_is_published_sizes_the_pool() {
+async fn what_is_published_sizes_the_pool_which_never_shrinks() {
     let web = Running::fresh();
-    for ports in [0..0, 5000..5001, 5000..5003] {
+    for ports in [5000..5003, 5000..5005, 0..0, 5000..5001] {
         web.hears_with(ports, &[a(), b()]).await;
     }
-    let sizes: Vec<_> = web.plans().iter().map(|plan| plan.mappings[0].pool_size).collect();
-    assert_eq!(sizes, [64, 1, 3]);
-    assert_eq!(web.told()[1].1, [(5000, "a".to_owned())]);
-    assert_eq!(web.told()[2].1, [(5000, "a".to_owned()), (5001, "b".to_owned())]);
+    assert_eq!(web.sizes(), [3, 5]);
+}
+
+#[actix_rt::test]
+async fn a_pool_that_grows_is_a_line_of_the_log() {
+    let web = Running::fresh();
+    for index in [64, 65, 65, 60, 81] {
+        web.hears(&[container("a", 1, Some(index))]).await;
+    }
+    assert_eq!(web.sizes(), [64, 80, 80, 100]);
+    let grows = web.log.saying("pool grows");
+    let said = |line: &Line| ["from", "to", "first_port", "last_port"].map(|key| line.field(key).to_owned());
+    let said: Vec<_> = grows.iter().map(said).collect();
+    assert_eq!(said, [["64", "80", "5000", "5079"], ["80", "100", "5000", "5099"]]);
+    assert_eq!((grows[0].level, grows[0].field("service")), (slog::Level::Info, "web"));
+    assert_eq!(web.log.troubles(), [] as [&str; 0], "nothing is known to be published");
+}
+
+#[actix_rt::test]
+async fn ports_that_are_not_published_are_said_once() {
+    let said = |web: &Running| -> Vec<_> {
+        let lines = web.log.saying("ports of the pool are not published, so the host does not lead to them");
+        let ports = |line: &Line| (line.field("first_port").to_owned(), line.field("last_port").to_owned());
+        lines.iter().map(ports).collect()
+    };
+    let ports = |first: &str, last: &str| (first.to_owned(), last.to_owned());
+    let web = Running::fresh();
+    web.hears_with(5000..5016, &[a()]).await;
+    assert_eq!(said(&web), []);
+    for last in [17, 18, 17] {
+        web.hears_with(5000..5016, &[a(), container("c", 3, Some(last))]).await;
+    }
+    assert_eq!(said(&web), [ports("5016", "5031")]);
+    // Whoever publishes some of them has forgotten the others.
+    web.hears_with(5000..5020, &[a()]).await;
+    web.hears_with(5000..5032, &[a()]).await;
+    assert_eq!(said(&web)[1..], [ports("5020", "5031")]);
 }
 
 #[actix_rt::test]

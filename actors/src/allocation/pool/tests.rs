@@ -1,16 +1,30 @@
 //! How large a pool is, and what of a saved state is still of use.
 
+mod growth;
+
 use std::num::NonZeroU16;
 
 use super::*;
 use crate::{
     allocation::{Occupant, Unmapped},
+    mapping::DEFAULT_PORT_COUNT,
     metadata::{Container, PublishedPorts},
     testing::{container, mapping, ms, service, web},
 };
 
+const MOST: u16 = 200;
+
+fn pool(mapping: Mapping) -> PoolSettings {
+    PoolSettings { mapping, most_ports: MOST }
+}
+
 fn settings(mapping: Mapping) -> AllocatorSettings {
-    AllocatorSettings { mappings: vec![mapping], allow_loopback: false, tombstone: ms(60_000) }
+    AllocatorSettings { pools: vec![pool(mapping)], allow_loopback: false, tombstone: ms(60_000) }
+}
+
+/// What is left of `saved` when stalls starts with this mapping.
+fn restored(mapping: Mapping, state: &SavedState) -> Pool {
+    Pool::restore(&pool(mapping.clone()), state, &settings(mapping))
 }
 
 fn sized(base_port: u16, port_count: Option<u16>) -> Mapping {
@@ -49,9 +63,59 @@ fn the_settings_size_the_pool_before_what_is_published_before_the_default() {
 }
 
 #[test]
-fn a_remembered_size_outlasts_a_moment_in_which_nothing_is_known_to_be_published() {
-    assert_eq!(planned(sized(5000, None), &saved(), &[], &[]).pool_size, 4);
-    assert_eq!(planned(sized(5000, None), &saved(), &[], &[5000, 5001]).pool_size, 2);
+fn a_remembered_size_holds_unless_more_is_published_or_needed() {
+    let size = |containers: &[Container], published: &[u16]| {
+        planned(sized(5000, None), &saved(), containers, published).pool_size
+    };
+    assert_eq!(size(&[], &[]), 4, "what is published may be unknown for a moment");
+    assert_eq!(size(&[], &[5000, 5001]), 4);
+    assert_eq!(size(&[], &[5000, 5001, 5002, 5003, 5004]), 5);
+    assert_eq!(size(&[container("c", 1, Some(5))], &[]), 20);
+    assert_eq!(planned(sized(5000, Some(3)), &saved(), &[], &[]).pool_size, 3, "PORT_COUNT decides");
+}
+
+#[test]
+fn a_pool_grows_when_an_index_is_beyond_it_and_nothing_else_has_said_its_size() {
+    let plan = |port_count, published, index| {
+        let containers = [container("c", 1, Some(index))];
+        planned(sized(5000, port_count), &SavedState::default(), &containers, published)
+    };
+    assert_eq!(plan(None, &[], 65).pool_size, 80);
+    assert_eq!(plan(None, &[], 65).slots[&64].uuid, "c");
+    assert_eq!(plan(None, &[5000, 5001], 3).pool_size, 18);
+    let fixed = plan(Some(8), &[], 9);
+    assert_eq!((fixed.pool_size, fixed.unmapped["c"].kind()), (8, "outside_pool"));
+}
+
+#[test]
+fn a_pool_grows_no_further_than_it_may_and_not_at_all_for_what_is_beyond_that() {
+    let plan =
+        |index| planned(sized(5000, None), &SavedState::default(), &[container("c", 1, Some(index))], &[]);
+    assert_eq!(plan(199).pool_size, MOST);
+    assert_eq!(plan(200).slots[&199].uuid, "c");
+    let beyond = plan(201);
+    assert_eq!((beyond.pool_size, beyond.unmapped["c"].kind()), (DEFAULT_PORT_COUNT, "outside_pool"));
+    // What is published is the operator's word.
+    let published: Vec<_> = (5000..5300).collect();
+    let plan =
+        planned(sized(5000, None), &SavedState::default(), &[container("c", 1, Some(301))], &published);
+    assert_eq!((plan.pool_size, plan.unmapped["c"].kind()), (300, "outside_pool"));
+}
+
+#[test]
+fn a_container_that_only_waits_for_a_tombstone_does_not_make_the_pool_grow() {
+    let mut full = restored(sized(5000, None), &saved());
+    let settings = settings(sized(5000, None));
+    let mut hears = |uuids: &[&str], now| {
+        let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None)).collect();
+        full.take(Arc::new(Snapshot { containers, ..Snapshot::default() }));
+        let growth = full.reassign(&settings, now);
+        (growth, full.plan().slots.len())
+    };
+    // One slot is a tombstone of the saved state.
+    assert_eq!(hears(&["u", "v", "w", "x"], ms(0)), (None, 3));
+    assert_eq!(hears(&["u", "v", "w", "x"], ms(60_000)), (None, 4));
+    assert_eq!(hears(&["u", "v", "w", "x", "y"], ms(60_000)), (Some(Growth { from: 4, to: 20 }), 5));
 }
 
 #[test]
@@ -77,7 +141,7 @@ fn without_a_snapshot_the_saved_plan_stands() {
 
 #[test]
 fn a_smaller_pool_forgets_what_stood_outside_of_it() {
-    let restored = Pool::restore(&sized(5000, Some(2)), &saved(), &settings(sized(5000, Some(2))));
+    let restored = restored(sized(5000, Some(2)), &saved());
     assert!(restored.is_empty());
     assert_eq!(restored.to_save(ms(0)).tombstones, [].into());
 }
@@ -87,14 +151,14 @@ fn what_was_saved_of_another_service_or_backend_port_is_not_ours() {
     let other_port = Mapping { backend_port: NonZeroU16::MIN, ..sized(5000, None) };
     let other_service = Mapping { service: service("db"), ..sized(5000, None) };
     for mapping in [other_port, other_service] {
-        assert!(Pool::restore(&mapping, &saved(), &settings(mapping.clone())).is_empty());
+        assert!(restored(mapping, &saved()).is_empty());
     }
-    assert!(!Pool::restore(&sized(5000, None), &saved(), &settings(sized(5000, None))).is_empty());
+    assert!(!restored(sized(5000, None), &saved()).is_empty());
 }
 
 #[test]
 fn a_tombstone_lasts_no_longer_than_the_settings_now_say() {
-    let restored = Pool::restore(&sized(5000, None), &saved(), &settings(sized(5000, None)));
+    let restored = restored(sized(5000, None), &saved());
     assert_eq!(restored.to_save(ms(0)).tombstones[&3].left_ms, 60_000);
     assert_eq!(restored.to_save(ms(20_000)).tombstones[&3].left_ms, 40_000);
 }
@@ -106,7 +170,7 @@ fn a_loopback_address_that_is_no_longer_allowed_is_not_served_from_memory() {
     let mapping = sized(5000, None);
     let served = |allow_loopback| {
         let settings = AllocatorSettings { allow_loopback, ..settings(mapping.clone()) };
-        Pool::restore(&mapping, &state, &settings).plan().slots.len()
+        Pool::restore(&pool(mapping.clone()), &state, &settings).plan().slots.len()
     };
     assert_eq!((served(true), served(false)), (1, 0));
 }
