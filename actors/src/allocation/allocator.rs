@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, iter::zip, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
@@ -139,7 +139,10 @@ impl<S: StateStore> PortAllocator<S> {
 
     fn publish(&mut self, ctx: &mut Context<Self>) {
         let mappings: Vec<_> = self.pools.iter().map(Pool::plan).collect();
-        if self.plan.as_ref().is_some_and(|plan| plan.mappings == mappings) {
+        // Every plan has all mappings, in the order of the settings.
+        let is_no_news =
+            |plan: &Arc<Plan>| zip(&mappings, &plan.mappings).all(|(m, old)| m.is_no_news_after(old));
+        if self.plan.as_ref().is_some_and(is_no_news) {
             return;
         }
         self.revision = self.revision.saturating_add(1);

@@ -53,6 +53,11 @@ fn address_of(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unm
     if let Some(state) = container.state.as_deref().filter(|state| !can_serve(state)) {
         return Err(Unmapped::NotRunning { state: state.to_owned() });
     }
+    usable_address(container, allow_loopback)
+}
+
+/// Where a container is reached, whatever its state.
+pub(super) fn usable_address(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
     let primary_ip = container.primary_ip.as_deref().ok_or(Unmapped::NoAddress)?;
     let bad = || Unmapped::BadAddress { primary_ip: primary_ip.to_owned() };
     // An IPv4-mapped IPv6 address is the IPv4 address in disguise, loopback included.
@@ -70,7 +75,8 @@ fn can_serve(state: &str) -> bool {
     is_running(state) || matches!(state, "starting" | "restarting")
 }
 
-fn is_running(state: &str) -> bool {
+/// Whether a container in this state runs already.
+pub(super) fn is_running(state: &str) -> bool {
     state == "running" || state.starts_with("updating-")
 }
 

@@ -7,6 +7,7 @@ mod plan;
 mod pool;
 mod size;
 mod state_file;
+mod still_running;
 
 pub use allocator::{AllocatorSettings, PoolSettings, PortAllocator};
 pub(crate) use assign::{Assignments, Rules, Tombstone, assign};

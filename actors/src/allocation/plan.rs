@@ -1,7 +1,7 @@
 //! What is to be: every mapping's slots, who is on them, and who is not and why.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
 
@@ -30,6 +30,10 @@ pub struct MappingPlan {
     pub slots: BTreeMap<u16, Occupant>,
     /// Who is on none, and why, by container uuid.
     pub unmapped: BTreeMap<String, Unmapped>,
+    /// Where those of them are whose process still runs, as far as the metadata says; empty for a pool that
+    /// serves from memory. The supervisor lets their connections drain rather than cut them. That matters only
+    /// when a slot changes hands, so a change of it alone makes no new plan.
+    pub still_running: BTreeSet<IpAddr>,
 }
 
 /// The container on a slot.
@@ -149,6 +153,15 @@ impl Unmapped {
 }
 
 impl MappingPlan {
+    /// Whether both say the same to whoever acts upon a plan, and to whoever reads the log.
+    pub(super) fn is_no_news_after(&self, other: &Self) -> bool {
+        let Self { mapping, pool_size, slots, unmapped, still_running: _ } = self;
+        mapping == &other.mapping
+            && pool_size == &other.pool_size
+            && slots == &other.slots
+            && unmapped == &other.unmapped
+    }
+
     /// The port of a slot of this pool.
     pub fn port(&self, slot: u16) -> u16 {
         self.mapping.base_port.get().saturating_add(slot)

@@ -3,11 +3,17 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    ops::RangeInclusive,
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     AllocatorSettings, Assignments, MappingPlan, Plan, PoolSettings, Rules, SavedMapping, SavedState,
-    SavedTombstone, Tombstone, assign, size, split,
+    SavedTombstone, Tombstone, assign, size, split, still_running::still_running,
 };
 use crate::{
     mapping::{Mapping, ServiceRef},
@@ -28,6 +34,7 @@ pub(super) struct Pool {
     /// What has been said of the ports that are not published.
     unpublished_told: Option<RangeInclusive<u16>>,
     assignments: Assignments,
+    still_running: BTreeSet<IpAddr>,
 }
 
 /// A pool that has become larger.
@@ -71,6 +78,7 @@ impl Pool {
             published: None,
             unpublished_told: None,
             assignments,
+            still_running: BTreeSet::new(),
         }
     }
 
@@ -141,6 +149,7 @@ impl Pool {
         let from = self.size.replace(pool_size).unwrap_or(initial);
         let rules = Rules { pool_size, room: self.mapping.room(), tombstone: settings.tombstone };
         self.assignments = assign(candidates, &self.assignments, rules, now);
+        self.still_running = still_running(&snapshot.containers, &self.assignments, settings.allow_loopback);
         (from < pool_size).then_some(Growth { from, to: pool_size })
     }
 
@@ -150,6 +159,7 @@ impl Pool {
             pool_size: self.size(),
             slots: self.assignments.slots.clone(),
             unmapped: self.assignments.unmapped.clone(),
+            still_running: self.still_running.clone(),
         }
     }
 

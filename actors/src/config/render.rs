@@ -147,7 +147,13 @@ mod tests {
         let slots = addresses.iter().map(|(slot, address)| (*slot, occupant(address))).collect();
         Plan {
             revision: 7,
-            mappings: vec![MappingPlan { mapping, pool_size: 3, slots, unmapped: [].into() }],
+            mappings: vec![MappingPlan {
+                mapping,
+                pool_size: 3,
+                slots,
+                unmapped: [].into(),
+                still_running: [].into(),
+            }],
         }
     }
 

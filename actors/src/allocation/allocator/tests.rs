@@ -185,6 +185,24 @@ async fn a_plan_is_told_when_it_differs_and_only_then() {
 }
 
 #[actix_rt::test]
+async fn who_still_runs_is_told_with_a_plan_but_is_no_reason_for_one() {
+    let web = Running::fresh();
+    let newer = container("c", 3, Some(1));
+    let lines = |web: &Running| {
+        ["slot assigned", "slot freed", "container not mapped"].map(|message| web.log.saying(message).len())
+    };
+    web.hears(&[a(), newer.clone()]).await;
+    let said = lines(&web);
+    let restarting = Container { state: Some("restarting".into()), ..a() };
+    web.hears(&[restarting.clone(), newer.clone()]).await;
+    assert_eq!((web.plans().len(), lines(&web)), (1, said));
+    web.hears(&[restarting, b(), newer]).await;
+    let still_running: Vec<_> = web.plans().iter().map(|p| p.mappings[0].still_running.clone()).collect();
+    assert_eq!(still_running, [["10.42.0.2".parse().unwrap()].into(), [].into()]);
+    assert_eq!(web.told()[1], told(2, &[(5000, "c"), (5001, "b")]));
+}
+
+#[actix_rt::test]
 async fn each_slot_that_changes_hands_is_a_line_of_the_log() {
     let web = Running::fresh();
     web.hears(&[a()]).await;

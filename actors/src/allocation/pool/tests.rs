@@ -137,6 +137,7 @@ fn without_a_snapshot_the_saved_plan_stands() {
     assert_eq!(plan.revision, 8);
     assert_eq!(plan.mappings[0].pool_size, 4);
     assert_eq!(plan.mappings[0].slots, saved().mappings[0].slots);
+    assert_eq!(plan.mappings[0].still_running, [].into());
 }
 
 #[test]

@@ -94,7 +94,13 @@ fn plan(revision: u64, pool_size: u16, containers: &[u8]) -> Plan {
         Occupant { uuid: format!("u{n}"), name: format!("app-{n}"), address }
     };
     let slots = (0..).zip(containers.iter().map(occupant)).collect();
-    let mapping = MappingPlan { mapping: mapping(&web(), 5000), pool_size, slots, unmapped: [].into() };
+    let mapping = MappingPlan {
+        mapping: mapping(&web(), 5000),
+        pool_size,
+        slots,
+        unmapped: [].into(),
+        still_running: [].into(),
+    };
     Plan { revision, mappings: vec![mapping] }
 }
 
