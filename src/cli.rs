@@ -90,10 +90,21 @@ pub(crate) struct Cli {
     #[arg(long, env = names::HAPROXY_TEMPLATE, value_name = "FILE", help_heading = HAPROXY)]
     pub(crate) haproxy_template: Option<OsString>,
 
+    /// What becomes of the open connections to a container that leaves its port: `cut` or `drain`
+    /// [default: those to a container that is gone are cut, those to one that is replaced while it
+    /// still runs drain]
+    #[arg(long, env = names::ON_LEAVE, value_name = "WHAT", help_heading = HAPROXY)]
+    pub(crate) on_leave: Option<OsString>,
+
     /// The length of a long poll, and the longest pause between retries: 1 to 120000
     /// [default: 5000]
     #[arg(long, env = names::POLL_SLEEP_TIME_MS, value_name = "MS", help_heading = TIMES)]
     pub(crate) poll_sleep_time_ms: Option<OsString>,
+
+    /// How often the live HAProxy is compared with the plan, and mended if it differs:
+    /// 1000 to 3600000 [default: 30000]
+    #[arg(long, env = names::RECONCILE_MS, value_name = "MS", help_heading = TIMES)]
+    pub(crate) reconcile_ms: Option<OsString>,
 
     /// How long open connections may go on after SIGTERM: 0 to 86400000. Docker and Rancher kill a
     /// container 10000 ms after the signal [default: 8000]
@@ -190,7 +201,7 @@ mod tests {
             assert_eq!(arg.get_long().unwrap(), variable.to_ascii_lowercase().replace('_', "-"));
             settings += 1;
         }
-        assert_eq!(settings, 19);
+        assert_eq!(settings, 21);
     }
 
     #[test]

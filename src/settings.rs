@@ -23,6 +23,7 @@ use rustix::process::{Resource, getrlimit};
 use stalls_actors::{
     allocation::AllocatorSettings,
     config::{ListenSettings, Template},
+    haproxy::OnLeave,
     mapping::{Mapping, ServiceRef},
     metadata::LONGEST_LONG_POLL,
 };
@@ -40,6 +41,8 @@ use crate::{
 
 /// The original's default.
 const DEFAULT_POLL_SLEEP: Duration = Duration::from_millis(5_000);
+/// Long enough to cost nothing, short enough that a person who looks for the fault finds it mended.
+const DEFAULT_RECONCILE: Duration = Duration::from_millis(30_000);
 /// Docker and Rancher kill a container 10 s after the signal: 2 s are left to end in order.
 const DEFAULT_DRAIN: Duration = Duration::from_millis(8_000);
 /// Longer than it takes Rancher to replace a container whose image is on the host.
@@ -51,6 +54,7 @@ const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UN
 
 /// The metadata service ends a long poll then, whatever it is asked for.
 const MAX_POLL_SLEEP_MS: u64 = LONGEST_LONG_POLL.as_millis() as u64;
+const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
@@ -84,6 +88,10 @@ pub(crate) struct Settings {
     pub(crate) haproxy_bin: PathBuf,
     /// How HAProxy's configuration is written.
     pub(crate) template: Template,
+    /// How often the live HAProxy is compared with the plan; a second to an hour.
+    pub(crate) reconcile: Duration,
+    /// What becomes of the connections to a container that leaves its port.
+    pub(crate) on_leave: OnLeave,
     /// How long connections may go on after the first signal; up to a day.
     pub(crate) drain: Duration,
     /// How long a freed slot is kept from other containers without an index; up to a day.
@@ -156,6 +164,17 @@ impl Settings {
             DEFAULT_POLL_SLEEP,
             |given| given.milliseconds(1..=MAX_POLL_SLEEP_MS),
         );
+        let reconcile =
+            read.with_default(names::RECONCILE_MS, &cli.reconcile_ms, DEFAULT_RECONCILE, |given| {
+                given.milliseconds(SECOND_MS..=HOUR_MS)
+            });
+        let on_leave =
+            read.with_default(names::ON_LEAVE, &cli.on_leave, OnLeave::default(), |given| match given.text {
+                "cut" => Ok(OnLeave::Cut),
+                "drain" => Ok(OnLeave::Drain),
+                _ => Err(given
+                    .wrong("must be cut or drain; unset, it depends on whether the container still runs")),
+            });
         let drain = read.with_default(names::DRAIN_MS, &cli.drain_ms, DEFAULT_DRAIN, |given| {
             given.milliseconds(0..=DAY_MS)
         });
@@ -184,6 +203,8 @@ impl Settings {
             run_dir,
             haproxy_bin,
             template,
+            reconcile,
+            on_leave,
             drain,
             tombstone,
             guard,

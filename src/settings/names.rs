@@ -28,6 +28,10 @@ pub(crate) const STATE_DIR: &str = "STATE_DIR";
 pub(crate) const RUN_DIR: &str = "RUN_DIR";
 /// The long poll's length and the ceiling of the pause between retries.
 pub(crate) const POLL_SLEEP_TIME_MS: &str = "POLL_SLEEP_TIME_MS";
+/// How often the live HAProxy is compared with the plan.
+pub(crate) const RECONCILE_MS: &str = "RECONCILE_MS";
+/// What becomes of the connections to a container that leaves its port; unset looks at its state.
+pub(crate) const ON_LEAVE: &str = "ON_LEAVE";
 /// How long connections may go on after a SIGTERM.
 pub(crate) const DRAIN_MS: &str = "DRAIN_MS";
 /// How long a freed port is kept from other containers that have no index.

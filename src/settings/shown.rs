@@ -21,6 +21,8 @@ impl KV for Settings {
             "state_dir" => self.state_dir.display(),
             "run_dir" => self.run_dir.display(),
             "poll_sleep_ms" => millis(self.poll_sleep),
+            "reconcile_ms" => millis(self.reconcile),
+            "on_leave" => self.on_leave.name(),
             "drain_ms" => millis(self.drain),
             "tombstone_ms" => millis(self.tombstone),
             "guard_ms" => millis(self.guard),

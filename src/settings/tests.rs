@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Every setting; `every_variable_is_known` compares this list with the command line.
-const ALL: [&str; 19] = [
+const ALL: [&str; 21] = [
     names::SERVICE_NAME,
     names::BACKEND_PORT,
     names::BASE_PORT,
@@ -29,6 +29,8 @@ const ALL: [&str; 19] = [
     names::STATE_DIR,
     names::RUN_DIR,
     names::POLL_SLEEP_TIME_MS,
+    names::RECONCILE_MS,
+    names::ON_LEAVE,
     names::DRAIN_MS,
     names::TOMBSTONE_MS,
     names::GUARD_MS,
@@ -128,6 +130,8 @@ fn the_classic_triple_is_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.state_dir, Path::new("/var/lib/stalls"));
     assert_eq!(settings.run_dir, Path::new("/run/stalls"));
     assert_eq!(settings.haproxy_bin, Path::new("/usr/sbin/haproxy"));
+    assert_eq!(settings.reconcile, Duration::from_secs(30));
+    assert_eq!(settings.on_leave, OnLeave::ByState);
     assert_eq!(settings.drain, Duration::from_secs(8));
     assert_eq!(settings.tombstone, Duration::from_secs(60));
     assert_eq!(settings.guard, Duration::from_secs(15));
@@ -150,6 +154,7 @@ fn help_tells_the_defaults_that_hold() {
     assert_eq!(help(names::STATE_DIR), settings.state_dir.to_str().unwrap());
     assert_eq!(help(names::RUN_DIR), settings.run_dir.to_str().unwrap());
     assert_eq!(help(names::POLL_SLEEP_TIME_MS), ms(settings.poll_sleep));
+    assert_eq!(help(names::RECONCILE_MS), ms(settings.reconcile));
     assert_eq!(help(names::DRAIN_MS), ms(settings.drain));
     assert_eq!(help(names::TOMBSTONE_MS), ms(settings.tombstone));
     assert_eq!(help(names::GUARD_MS), ms(settings.guard));
@@ -166,6 +171,8 @@ fn all_that_is_set_arrives() {
         (names::METADATA_URL, "http://169.254.169.250/latest/"),
         (names::ALLOW_LOOPBACK, "yes"),
         (names::POLL_SLEEP_TIME_MS, "1"),
+        (names::RECONCILE_MS, "3600000"),
+        (names::ON_LEAVE, "drain"),
         (names::DRAIN_MS, "0"),
         (names::TOMBSTONE_MS, "86400000"),
         (names::GUARD_MS, "3600000"),
@@ -182,6 +189,8 @@ fn all_that_is_set_arrives() {
     assert_eq!(settings.metadata_url, "http://169.254.169.250/latest");
     assert!(settings.allow_loopback);
     assert_eq!(settings.poll_sleep, Duration::from_millis(1));
+    assert_eq!(settings.reconcile, Duration::from_secs(3_600));
+    assert_eq!(settings.on_leave, OnLeave::Drain);
     assert_eq!(settings.drain, Duration::ZERO);
     assert_eq!(settings.tombstone, Duration::from_secs(86_400));
     assert_eq!(settings.guard, Duration::from_secs(3_600));
@@ -189,6 +198,24 @@ fn all_that_is_set_arrives() {
     assert_eq!(settings.state_dir, Path::new("/state"));
     assert_eq!(settings.run_dir, Path::new("/run dir"));
     assert_eq!(settings.log, logging::Options { format: Format::Term, level: slog::Level::Warning });
+}
+
+#[test]
+fn what_becomes_of_the_connections_to_whoever_leaves_is_cut_or_drain() {
+    let on_leave = |text| run(&[(names::ON_LEAVE, text)]).map(|settings| settings.on_leave);
+    assert_eq!(on_leave("cut"), Ok(OnLeave::Cut));
+    assert_eq!(on_leave(""), Ok(OnLeave::ByState));
+    assert_eq!(
+        on_leave("keep").unwrap_err(),
+        "ON_LEAVE=\"keep\": must be cut or drain; unset, it depends on whether the container still runs\n"
+    );
+}
+
+#[test]
+fn reconciling_keeps_a_pause_between_a_second_and_an_hour() {
+    for (text, is_right) in [("999", false), ("1000", true), ("3600000", true), ("3600001", false)] {
+        assert_eq!(run(&[(names::RECONCILE_MS, text)]).is_ok(), is_right, "{text}");
+    }
 }
 
 #[test]

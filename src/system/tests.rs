@@ -9,6 +9,7 @@ use std::{
 use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o};
 use stalls_actors::{
     config::Template,
+    haproxy::OnLeave,
     mapping::{Mapping, ServiceRef},
 };
 use stalls_lab::{
@@ -57,6 +58,8 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
         run_dir: folder.join("run"),
         haproxy_bin: "/nonexistent".into(),
         template: Template::built_in().unwrap(),
+        reconcile: Duration::from_secs(30),
+        on_leave: OnLeave::ByState,
         drain: Duration::ZERO,
         tombstone: Duration::MAX,
         guard: Duration::ZERO,

@@ -79,8 +79,10 @@ async fn empty_optional_variables_are_as_good_as_none() {
         "HAPROXY_TEMPLATE",
         "LOG_FORMAT",
         "LOG_LEVEL",
+        "ON_LEAVE",
         "POLL_SLEEP_TIME_MS",
         "PORT_COUNT",
+        "RECONCILE_MS",
         "STACK_NAME",
         "TOMBSTONE_MS",
     ] {
@@ -170,7 +172,7 @@ async fn help_names_every_setting_and_the_version_is_told() {
     let readme = include_str!("../../README.md");
     let settings: Vec<_> =
         readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(settings.len(), 19, "a row for each in the README");
+    assert_eq!(settings.len(), 21, "a row for each in the README");
     for setting in settings {
         assert!(text.contains(&format!("[env: {setting}]")), "{setting}: {text}");
     }

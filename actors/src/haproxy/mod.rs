@@ -26,6 +26,7 @@
 mod adoption;
 mod bring_up;
 mod generations;
+mod on_leave;
 mod output;
 mod ports;
 mod process;
@@ -33,6 +34,7 @@ mod runtime_api;
 mod steps;
 mod supervisor;
 
+pub use on_leave::OnLeave;
 pub use ports::Unbindable;
 pub use process::{HaproxyHost, Launch, LocalHaproxy, Running, Survivor};
 pub use runtime_api::{CliError, Command, RuntimeApi, UnixSocketApi};
