@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeSet,
     io::{self, Write},
+    sync::Arc,
 };
 
 use anyhow::Context;
 use stalls_actors::{
     allocation::{StateFile, plan_once},
-    config::render,
+    config::Renderer,
     metadata::{HttpMetadata, MetadataLimits, fetch_once},
 };
 
@@ -17,7 +18,7 @@ use crate::{exit::Exit, settings::Settings};
 /// Prints what a running stalls with these settings would write. Changes nothing.
 pub(crate) fn run(settings: Settings) -> Exit {
     let runner = actix_rt::System::new();
-    let rendered = runner.block_on(rendered(&settings));
+    let rendered = runner.block_on(rendered(settings));
     // Its end would wait for a name that is being looked up.
     std::mem::forget(runner);
     let printed = rendered.and_then(|text| {
@@ -32,7 +33,7 @@ pub(crate) fn run(settings: Settings) -> Exit {
     }
 }
 
-async fn rendered(settings: &Settings) -> Result<String, (Exit, anyhow::Error)> {
+async fn rendered(settings: Settings) -> Result<Arc<str>, (Exit, anyhow::Error)> {
     let source = HttpMetadata::new(settings.metadata_url.clone(), MetadataLimits::default());
     let snapshots = fetch_once(&source, &settings.services(), settings.needs_published_ports())
         .await
@@ -46,7 +47,9 @@ async fn rendered(settings: &Settings) -> Result<String, (Exit, anyhow::Error)> 
         None
     });
     let plan = plan_once(&settings.allocation(), &state.unwrap_or_default(), &snapshots);
-    let config = render(&plan, &BTreeSet::new(), &settings.template, settings.listen());
+    let listen = settings.listen();
+    let mut renderer = Renderer::new(settings.template, listen);
+    let config = renderer.render(&plan, &BTreeSet::new());
     config.map(|config| config.text).map_err(|error| (Exit::Usage, error.into()))
 }
 

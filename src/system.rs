@@ -10,7 +10,7 @@ use slog::{Logger, crit, info, o, warn};
 use stalls_actors::{
     Children,
     allocation::{PortAllocator, StateFile},
-    config::{CheckedFile, ConfigWriter, WriterSettings},
+    config::{CheckedFile, ConfigWriter, Renderer, WriterSettings},
     haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi},
     link::{Crew, End, Prepared},
     messages::{Leave, Shutdown},
@@ -122,14 +122,19 @@ impl System {
             log_of("HaproxySupervisor"),
         );
         system.crew.add(supervisor.run(HaproxySupervisor::new(
-            SupervisorSettings { drain: settings.drain, seed: fastrand::u64(..) },
+            SupervisorSettings {
+                drain: settings.drain,
+                reconcile: settings.reconcile,
+                on_leave: settings.on_leave,
+                seed: fastrand::u64(..),
+            },
             host,
             UnixSocketApi,
             system.writer.clone().recipient(),
             log_of("HaproxySupervisor"),
         )));
         system.crew.add(writer.run(ConfigWriter::new(
-            WriterSettings { template: settings.template, listen, seed: fastrand::u64(..) },
+            WriterSettings { renderer: Renderer::new(settings.template, listen), seed: fastrand::u64(..) },
             CheckedFile::in_folder(&settings.run_dir, settings.haproxy_bin, children),
             system.supervisor.clone().recipient(),
             log_of("ConfigWriter"),

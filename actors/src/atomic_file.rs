@@ -12,23 +12,35 @@ use tempfile::{Builder, NamedTempFile};
 /// Files may be read by the owner's group (for whoever looks after the host), never by others.
 const MODE: u32 = 0o640;
 
-/// New content for a file, complete and on disk beside it, but not yet in its place.
+/// What the new content outlasts, once it is in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlasts {
+    /// The end of any process.
+    Crash,
+    /// Also the end of the whole machine. That takes as long as the disk does.
+    PowerCut,
+}
+
+/// New content for a file, complete beside it, but not yet in its place.
 ///
 /// Dropping it removes it.
 pub(crate) struct Staged {
     file: NamedTempFile,
     target: PathBuf,
+    outlasts: Outlasts,
 }
 
-/// Writes `content` beside `target` and syncs it.
-pub(crate) fn stage(target: &Path, content: &[u8]) -> io::Result<Staged> {
+/// Writes `content` beside `target`.
+pub(crate) fn stage(target: &Path, content: &[u8], outlasts: Outlasts) -> io::Result<Staged> {
     let mut file = Builder::new()
         .prefix(".new-")
         .permissions(Permissions::from_mode(MODE))
         .tempfile_in(folder_of(target))?;
     file.write_all(content)?;
-    file.as_file().sync_all()?;
-    Ok(Staged { file, target: target.to_owned() })
+    if outlasts == Outlasts::PowerCut {
+        file.as_file().sync_all()?;
+    }
+    Ok(Staged { file, target: target.to_owned(), outlasts })
 }
 
 impl Staged {
@@ -36,10 +48,13 @@ impl Staged {
         self.file.path()
     }
 
-    /// Puts the content in its place. The folder is synced too: until then a power cut may undo the rename.
+    /// Puts the content in its place. Until the folder is synced too, a power cut may undo that.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.file.persist(&self.target).map_err(|error| error.error)?;
-        File::open(folder_of(&self.target))?.sync_all()
+        match self.outlasts {
+            Outlasts::Crash => Ok(()),
+            Outlasts::PowerCut => File::open(folder_of(&self.target))?.sync_all(),
+        }
     }
 }
 
@@ -62,23 +77,25 @@ mod tests {
 
     #[test]
     fn the_old_content_stands_until_the_commit_and_nothing_is_left_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        let target = dir.path().join("file");
-        stage(&target, b"old").unwrap().commit().unwrap();
-        let staged = stage(&target, b"new").unwrap();
-        assert_eq!(fs::read(&target).unwrap(), b"old");
-        assert_eq!(fs::read(staged.path()).unwrap(), b"new");
-        staged.commit().unwrap();
-        assert_eq!(fs::read(&target).unwrap(), b"new");
-        drop(stage(&target, b"dropped").unwrap());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        for outlasts in [Outlasts::Crash, Outlasts::PowerCut] {
+            let dir = tempfile::tempdir().unwrap();
+            let target = dir.path().join("file");
+            stage(&target, b"old", outlasts).unwrap().commit().unwrap();
+            let staged = stage(&target, b"new", outlasts).unwrap();
+            assert_eq!(fs::read(&target).unwrap(), b"old");
+            assert_eq!(fs::read(staged.path()).unwrap(), b"new");
+            staged.commit().unwrap();
+            assert_eq!(fs::read(&target).unwrap(), b"new");
+            drop(stage(&target, b"dropped", outlasts).unwrap());
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]
     fn others_cannot_read_it() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("file");
-        stage(&target, b"x").unwrap().commit().unwrap();
+        stage(&target, b"x", Outlasts::Crash).unwrap().commit().unwrap();
         assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777 & !MODE, 0);
     }
 }

@@ -28,6 +28,7 @@ mod backoff;
 mod children;
 mod episode;
 mod in_flight;
+mod in_ms;
 mod outbox;
 #[cfg(test)]
 mod testing;

@@ -170,7 +170,7 @@ pub(crate) fn mapping(service: &ServiceRef, base_port: u16) -> Mapping {
 pub(crate) fn container(uuid: &str, create_index: u64, index: Option<u64>) -> Container {
     Container {
         uuid: uuid.into(),
-        name: format!("app-{uuid}"),
+        name: format!("app-{uuid}").into(),
         index: index.and_then(NonZeroU64::new).map_or(ServiceIndex::Unusable, ServiceIndex::Numbered),
         create_index,
         state: Some("running".into()),

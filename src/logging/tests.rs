@@ -82,7 +82,7 @@ fn term(work: impl FnOnce(&Logger)) -> String {
 fn after_ts(line: &str) -> &str {
     let (ts, rest) = line.strip_prefix(r#"{"ts":""#).unwrap().split_once(r#"","#).unwrap();
     let form: String = ts.chars().map(|char| if char.is_ascii_digit() { '0' } else { char }).collect();
-    assert_eq!(form, "0000-00-00T00:00:00.000Z");
+    assert_eq!(form, "0000-00-00T00:00:00.000000Z");
     rest
 }
 

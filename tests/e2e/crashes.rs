@@ -1,10 +1,11 @@
 //! HAProxy dies, or does not get to serve at all.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use stalls_lab::stalls::Signal;
+use tokio::time::sleep;
 
-use crate::harness::{BASE, Script, Stage};
+use crate::harness::{BASE, Churn, Script, Stage};
 
 /// Lets HAProxy check a configuration, but serve only if the file `ok` is there.
 const SERVES_IF_OK: &str = r#"case " $* " in
@@ -37,13 +38,42 @@ async fn a_haproxy_that_is_killed_again_and_again_comes_back() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_dies_while_a_change_is_applied_serves_that_change() {
-    let mut stage = Stage::with_scale(3).await;
+async fn a_haproxy_that_dies_amid_a_handover_serves_the_change() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     for scale in [4, 3, 5] {
         stage.change(|world| world.web().scale_to(scale)).await;
         stage.stalls().signal_haproxy(Signal::KILL);
         stage.settled().await;
     }
+}
+
+#[tokio::test]
+async fn a_haproxy_that_dies_amid_changes_leads_nobody_astray() {
+    // Each stalls would wait longer and longer before it starts the next HAProxy.
+    for _ in 0..4 {
+        dies_amid_changes(5).await;
+    }
+}
+
+async fn dies_amid_changes(times: usize) {
+    let mut stage = Churn::stage().await;
+    let mut churn = Churn::begin(&stage).await;
+    for _ in 0..times {
+        stage.haproxy().await;
+        churn.expect_outage(&stage);
+        for _ in 0..=churn.random(2) {
+            let things = 1 + churn.random(20);
+            churn.change(&mut stage, things).await;
+            sleep(Duration::from_micros(churn.random(20_000) as u64)).await;
+        }
+        stage.stalls().signal_haproxy(Signal::KILL);
+        churn.settle(&stage).await;
+    }
+    churn.end(&stage).await;
+    assert_eq!(stage.lines("port cannot be bound").len(), 0, "a dying HAProxy is not somebody else");
+    assert_eq!(stage.lines("haproxy serves").len(), times + 1);
+    drop(churn);
+    stage.end().await;
 }
 
 #[tokio::test]
@@ -73,7 +103,8 @@ async fn a_haproxy_that_ends_at_once_is_tried_again_at_growing_pauses() {
 async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
     let haproxy = Script::new(SERVES_IF_OK);
     fs::write(haproxy.beside("ok"), "").unwrap();
-    let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display()).started().await;
+    let stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
+    let mut stage = stage.with_reloads().started().await;
     let pid = stage.haproxy().await;
     let mut held = stage.hold(BASE).await;
 
@@ -93,11 +124,19 @@ async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
 
 #[tokio::test]
 async fn a_haproxy_that_hangs_does_not_keep_a_change_from_being_applied() {
-    let mut stage = Stage::with_scale(3).await;
+    hang_and_change(Stage::with_scale(3).await).await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_hangs_does_not_keep_another_from_taking_over() {
+    hang_and_change(Stage::prepared(3).await.with_reloads().started().await).await;
+}
+
+async fn hang_and_change(mut stage: Stage) {
     stage.stalls().signal_haproxy(Signal::STOP);
     stage.change(|world| world.web().scale_to(4)).await;
     // It is given some seconds to answer, since it may be busy.
-    stage.line("haproxy does not answer, it is killed").await;
+    stage.line("haproxy does not answer, it drains").await;
     stage.settled().await;
     stage.end().await;
 }

@@ -1,10 +1,12 @@
 //! What clients notice of a handover: nothing.
+//!
+//! Handovers are rare. Here a template makes one of every change.
 
 use std::collections::VecDeque;
 
 use stalls_lab::load::{Expect, Load, Targets};
 
-use crate::harness::{BASE, Stage, until};
+use crate::harness::{BASE, POOL, SOON, Stage, until};
 
 const HANDOVERS: u16 = 20;
 const BYSTANDERS: u16 = 4;
@@ -16,7 +18,7 @@ const KEPT: usize = 1;
 
 #[tokio::test]
 async fn twenty_handovers_under_load_break_and_refuse_nothing() {
-    let mut stage = Stage::with_scale(BYSTANDERS.into()).await;
+    let mut stage = Stage::prepared(BYSTANDERS.into()).await.with_reloads().started().await;
     let first = stage.haproxy().await;
     let targets = Targets::new();
     let mut held = Vec::new();
@@ -46,7 +48,8 @@ async fn twenty_handovers_under_load_break_and_refuse_nothing() {
     // The first one and the last few wait for their connections, and one serves.
     until("no more processes than are needed", || stage.launch().haproxy_pids().len() <= KEPT + 2).await;
     assert!(stage.launch().haproxy_pids().contains(&first));
-    assert_eq!(stage.lines("plan applied").len(), usize::from(HANDOVERS) + 1);
+    let handovers = vec!["handover"; HANDOVERS.into()];
+    assert_eq!(stage.steps(), [vec!["start"], handovers].concat());
     drop(held);
     assert_ne!(stage.haproxy().await, first);
     stage.end().await;
@@ -54,7 +57,7 @@ async fn twenty_handovers_under_load_break_and_refuse_nothing() {
 
 #[tokio::test]
 async fn an_old_process_ends_with_its_last_connection() {
-    let mut stage = Stage::with_scale(3).await;
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     let old = stage.haproxy().await;
     let (one, mut other) = (stage.hold(BASE).await, stage.hold(BASE + 1).await);
     stage.change(|world| world.web().scale_to(4)).await;
@@ -64,4 +67,29 @@ async fn an_old_process_ends_with_its_last_connection() {
     assert!(stage.launch().haproxy_pids().contains(&old));
     drop(other);
     assert_ne!(stage.haproxy().await, old);
+}
+
+#[tokio::test]
+async fn a_template_that_makes_every_change_a_handover_says_so_and_is_used() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
+    assert_eq!(stage.line("the template makes every change a handover").await["level"], "warning");
+    stage.change(|world| world.web().scale_to(4)).await;
+    stage.settled().await;
+    let applied = stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
+    assert_eq!(applied["kind"], "other_frame");
+    assert_eq!(stage.haproxy_cfg().matches("# used").count(), 4);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn after_a_handover_free_ports_refuse_at_once() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
+    for scale in [5, 2, 4] {
+        let mark = stage.stalls().log_mark();
+        stage.change(|world| world.web().scale_to(scale)).await;
+        assert_eq!(stage.line_after(mark, "plan applied").await["step"], "handover");
+        for port in BASE + u16::try_from(scale).unwrap()..BASE + POOL {
+            stage.assert_refused(port).await;
+        }
+    }
 }

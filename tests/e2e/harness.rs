@@ -1,7 +1,10 @@
 //! What every test stands on.
 
+mod churn;
+mod cli;
 mod haproxy;
 mod log;
+mod process;
 
 use std::{
     collections::BTreeMap,
@@ -22,8 +25,12 @@ use stalls_lab::{
 };
 use tokio::time::{Instant, sleep};
 
-pub(crate) use self::haproxy::{Script, real_haproxy, routes};
 use self::log::check_form;
+pub(crate) use self::{
+    churn::Churn,
+    haproxy::{Script, real_haproxy, routes},
+    process::descriptors,
+};
 
 /// The program under test.
 pub(crate) const STALLS: &str = env!("CARGO_BIN_EXE_stalls");
@@ -102,6 +109,13 @@ impl Stage {
         self
     }
 
+    /// Has every change made by a handover: with this template HAProxy could not be told of it otherwise.
+    pub(crate) fn with_reloads(self) -> Self {
+        let template = self.launch.state_dir().join("haproxy.cfg.hbs");
+        fs::write(&template, haproxy::reloading_template()).expect("a template can be written");
+        self.env("HAPROXY_TEMPLATE", template.display())
+    }
+
     /// Has the pool begin at another port.
     pub(crate) fn on_base(mut self, base: u16) -> Self {
         self.base = base;
@@ -133,6 +147,13 @@ impl Stage {
         result
     }
 
+    /// Changes the world; containers that are gone linger, and their connections with them.
+    pub(crate) async fn change_lingering<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
+        let result = self.server.change(change);
+        self.fleet.start(&self.server).await;
+        result
+    }
+
     /// Starts and ends containers until they are those that the world has.
     pub(crate) async fn containers_follow(&mut self) {
         self.fleet.sync(&self.server).await;
@@ -150,13 +171,7 @@ impl Stage {
 
     /// Which container should be reached on which port: container `k` on the `k`th, of two the newer.
     fn tenants(&self) -> BTreeMap<u16, String> {
-        self.server.read(|world| {
-            let mut running: Vec<_> =
-                world.service("app", "web").containers.iter().filter(|c| c.is_up()).collect();
-            running.sort_by_key(|container| container.create_index);
-            let port = |index: u32| self.base + u16::try_from(index).expect("an index within the pool") - 1;
-            running.into_iter().map(|c| (port(c.index()), c.uuid.clone())).collect()
-        })
+        self.server.read(|world| tenants(world, self.base))
     }
 }
 
@@ -178,6 +193,12 @@ impl Stage {
     pub(crate) async fn expect_refused(&self, port: u16) {
         let refused = await_refused(self.address(port), SOON).await;
         refused.unwrap_or_else(|not_yet| panic!("{not_yet}"));
+    }
+
+    /// The port refuses at the first attempt.
+    pub(crate) async fn assert_refused(&self, port: u16) {
+        let refused = await_refused(self.address(port), Duration::ZERO).await;
+        refused.unwrap_or_else(|otherwise| panic!("{otherwise}"));
     }
 
     /// Waits until every port leads to the container with its index, and the others refuse.
@@ -239,13 +260,20 @@ impl Stage {
         let folders: Vec<_> = entries.map(|e| e.unwrap().path()).filter(|path| path.is_dir()).collect();
         assert_eq!(folders, [] as [PathBuf; 0], "folders of generations are left");
         for port in self.base..self.base + POOL {
-            await_refused(self.address(port), Duration::ZERO).await.unwrap_or_else(|error| panic!("{error}"));
+            self.assert_refused(port).await;
         }
     }
 
     /// Kills stalls (SIGKILL); its HAProxy serves on.
     pub(crate) async fn kill(&mut self) {
         self.runs.0.last_mut().expect("stalls has been started").kill().await;
+    }
+
+    /// Kills stalls (SIGKILL) and starts it again; returns when it has taken charge of what it finds.
+    pub(crate) async fn kill_and_start(&mut self) {
+        self.kill().await;
+        self.start();
+        self.line("plan applied").await;
     }
 
     /// What `stalls render` prints with the settings of this stage.
@@ -292,6 +320,14 @@ impl Drop for Runs {
 }
 
 // === Without a stage ===
+
+/// Which container of this world should be reached on which port, from `base` on.
+fn tenants(world: &World, base: u16) -> BTreeMap<u16, String> {
+    let mut running: Vec<_> = world.service("app", "web").containers.iter().filter(|c| c.is_up()).collect();
+    running.sort_by_key(|container| container.create_index);
+    let port = |index: u32| base + u16::try_from(index).expect("an index within the pool") - 1;
+    running.into_iter().map(|c| (port(c.index()), c.uuid.clone())).collect()
+}
 
 /// How to start stalls on its own.
 pub(crate) fn launch(listen_ip: Ipv4Addr, metadata_url: &str) -> Launch {

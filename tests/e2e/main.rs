@@ -11,14 +11,18 @@
     reason = "a test that cannot go on ends at once and says why"
 )]
 
+mod changes;
 mod crashes;
 mod documents;
 mod foreign;
+mod growth;
 mod handovers;
 mod harness;
 mod hostile;
 mod init;
+mod leaving;
 mod metadata;
+mod reconcile;
 mod restart;
 mod routing;
 mod scaling;

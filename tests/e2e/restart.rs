@@ -1,11 +1,12 @@
 //! stalls ends, whichever way, and is started again.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use serde_json::{Value, json};
 use stalls_lab::stalls::Signal;
+use tokio::time::sleep;
 
-use crate::harness::{BASE, SOON, Stage, run, until};
+use crate::harness::{BASE, Churn, POOL, SOON, Stage, run, until};
 
 #[tokio::test]
 async fn with_the_metadata_away_the_last_mapping_serves() {
@@ -39,15 +40,33 @@ async fn a_haproxy_that_is_left_behind_is_adopted_as_it_is() {
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
+    assert_eq!(stage.haproxy().await, haproxy);
+    stage.assert_no_reload();
     drop(held);
-    assert_ne!(stage.haproxy().await, haproxy);
     stage.end().await;
 }
 
 #[tokio::test]
-async fn a_haproxy_that_is_left_behind_hands_over_to_a_plan_that_has_changed() {
+async fn a_haproxy_that_is_left_behind_is_told_of_what_has_changed_meanwhile() {
     let mut stage = Stage::with_scale(3).await;
-    let mut held = stage.hold(BASE).await;
+    let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
+    stage.kill().await;
+    stage.change(|world| world.web().scale_to(5)).await;
+    stage.change(|world| world.web().replace(2)).await;
+    stage.change(|world| world.web().remove(3)).await;
+    stage.start();
+    stage.settled().await;
+    assert_eq!(held.check().await, Ok(()));
+    assert_eq!(stage.haproxy().await, haproxy);
+    stage.assert_no_reload();
+    drop(held);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_is_left_behind_hands_over_when_it_cannot_be_told_of_what_has_changed() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
+    let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
     stage.change(|world| world.web().scale_to(5)).await;
     stage.change(|world| world.web().replace(2)).await;
@@ -55,7 +74,21 @@ async fn a_haproxy_that_is_left_behind_hands_over_to_a_plan_that_has_changed() {
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     drop(held);
-    stage.haproxy().await;
+    assert_ne!(stage.haproxy().await, haproxy);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_is_left_behind_hands_over_to_one_of_another_pool() {
+    let mut stage = Stage::with_scale(3).await;
+    let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
+    stage.kill().await;
+    let mut stage = stage.env("PORT_COUNT", POOL + 4).started().await;
+    let applied = stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
+    assert_eq!(applied["kind"], "grows");
+    assert_eq!(held.check().await, Ok(()));
+    drop(held);
+    assert_ne!(stage.haproxy().await, haproxy);
     stage.end().await;
 }
 
@@ -86,13 +119,34 @@ async fn a_haproxy_that_dies_while_it_is_adopted_is_replaced() {
 
 #[tokio::test]
 async fn stalls_may_be_killed_at_any_moment() {
-    let mut stage = Stage::with_scale(3).await;
+    let mut stage = Churn::stage().await;
+    let haproxy = stage.haproxy().await;
+    let mut churn = Churn::begin(&stage).await;
+    for _ in 0..20 {
+        for _ in 0..=churn.random(2) {
+            let things = 1 + churn.random(20);
+            churn.change(&mut stage, things).await;
+            sleep(Duration::from_micros(churn.random(20_000) as u64)).await;
+        }
+        stage.kill_and_start().await;
+        churn.settle(&stage).await;
+        churn.check_held().await;
+        stage.assert_no_reload();
+    }
+    churn.end(&stage).await;
+    assert_eq!(stage.haproxy().await, haproxy);
+    drop(churn);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn stalls_may_be_killed_amid_handovers() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     let mut held = stage.hold(BASE).await;
     for turn in 0..6 {
         stage.change(|world| world.web().scale_to(4 + turn % 2)).await;
-        tokio::time::sleep(std::time::Duration::from_millis(fastrand::u64(..60))).await;
-        stage.kill().await;
-        stage.start();
+        sleep(Duration::from_millis(fastrand::u64(..60))).await;
+        stage.kill_and_start().await;
         stage.settled().await;
         assert_eq!(held.check().await, Ok(()));
     }

@@ -40,8 +40,22 @@ async fn connections_that_outlast_the_drain_time_are_cut() {
 }
 
 #[tokio::test]
-async fn the_connections_of_a_process_that_drains_already_are_waited_for_too() {
+async fn connections_to_a_container_that_has_been_replaced_are_waited_for_too() {
     let mut stage = Stage::with_scale(3).await;
+    let mut held = stage.hold(BASE).await;
+    let newer = stage.change(|world| world.web().begin_upgrade(1)).await;
+    stage.expect_port(BASE, &newer).await;
+    stage.signal(Signal::TERM);
+    stage.expect_refused(BASE).await;
+    assert_eq!(held.check().await, Ok(()));
+    assert!(stage.is_running());
+    drop(held);
+    stage.ended_well().await;
+}
+
+#[tokio::test]
+async fn the_connections_of_a_process_that_drains_already_are_waited_for_too() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     let mut held = stage.hold(BASE).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
@@ -106,11 +120,22 @@ async fn sigterm_is_heard_while_a_haproxy_does_not_answer() {
 #[tokio::test]
 async fn sigterm_is_heard_amid_handovers() {
     for changes in [1, 3, 7, 12] {
-        let mut stage = Stage::with_scale(3).await;
-        for change in 0..changes {
-            stage.change(|world| world.web().scale_to(4 + change % 2)).await;
-            tokio::time::sleep(std::time::Duration::from_millis(fastrand::u64(..20))).await;
-        }
-        stage.end().await;
+        let stage = Stage::prepared(3).await.with_reloads().started().await;
+        end_amid(stage, changes).await;
     }
+}
+
+#[tokio::test]
+async fn sigterm_is_heard_amid_changes() {
+    for changes in [1, 3, 7, 12] {
+        end_amid(Stage::with_scale(3).await, changes).await;
+    }
+}
+
+async fn end_amid(mut stage: Stage, changes: usize) {
+    for change in 0..changes {
+        stage.change(|world| world.web().scale_to(4 + change % 2)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(fastrand::u64(..20))).await;
+    }
+    stage.end().await;
 }

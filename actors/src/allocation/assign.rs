@@ -5,7 +5,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     Occupant, Unmapped,
@@ -17,11 +21,11 @@ use crate::metadata::ServiceIndex;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Assignments {
     /// Who is on which slot.
-    pub(crate) slots: BTreeMap<u16, Occupant>,
+    pub(crate) slots: Arc<BTreeMap<u16, Occupant>>,
     /// Who was on a slot that is free now, and how long it is kept for it.
     pub(crate) tombstones: BTreeMap<u16, Tombstone>,
     /// Who is on no slot, and why, by container uuid.
-    pub(crate) unmapped: BTreeMap<String, Unmapped>,
+    pub(crate) unmapped: BTreeMap<Arc<str>, Unmapped>,
 }
 
 /// A slot that was freed a moment ago. Containers without an index stay away from it, so that a client of
@@ -29,7 +33,7 @@ pub(crate) struct Assignments {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tombstone {
     /// Who had the slot.
-    pub(crate) uuid: String,
+    pub(crate) uuid: Arc<str>,
     /// When it ends, on the same clock as `now`.
     pub(crate) until: Duration,
 }
@@ -59,7 +63,7 @@ pub(crate) fn assign(
     let tombstones = placement.tombstones(previous, now);
     placement.place_newcomers(newcomers, &tombstones);
     let slots = placement.slots.into_iter().map(|(slot, e)| (slot, occupant(e))).collect();
-    Assignments { slots, tombstones, unmapped: placement.unmapped }
+    Assignments { slots: Arc::new(slots), tombstones, unmapped: placement.unmapped }
 }
 
 impl Assignments {
@@ -72,7 +76,7 @@ impl Assignments {
 
 struct Placement<'a> {
     slots: BTreeMap<u16, Eligible<'a>>,
-    unmapped: BTreeMap<String, Unmapped>,
+    unmapped: BTreeMap<Arc<str>, Unmapped>,
     rules: Rules,
 }
 
@@ -89,20 +93,21 @@ impl<'a> Placement<'a> {
             }
         }
         // Oldest come first; whoever only starts has to stand back behind whoever runs. So the last one wins.
-        indexed.sort_by_key(|(_, candidate)| candidate.is_running());
-        for (index, candidate) in indexed {
-            let uuid = candidate.container.uuid.clone();
+        let (running, starting): (Vec<_>, Vec<_>) =
+            indexed.into_iter().partition(|(_, candidate)| candidate.is_running());
+        for (index, candidate) in starting.into_iter().chain(running) {
+            let uuid = &candidate.container.uuid;
             match u16::try_from(index - 1).ok().filter(|slot| *slot < self.rules.pool_size) {
                 Some(slot) => {
                     if let Some(loser) = self.slots.insert(slot, candidate) {
-                        let superseded = Unmapped::Superseded { by: uuid };
-                        self.unmapped.insert(loser.container.uuid.clone(), superseded);
+                        let superseded = Unmapped::Superseded { by: uuid.to_string() };
+                        self.unmapped.insert(Arc::clone(&loser.container.uuid), superseded);
                     }
                 }
                 None => {
                     let Rules { pool_size, room, .. } = self.rules;
                     let outside = Unmapped::OutsidePool { index, pool_size, room };
-                    self.unmapped.insert(uuid, outside);
+                    self.unmapped.insert(Arc::clone(uuid), outside);
                 }
             }
         }
@@ -117,12 +122,15 @@ impl<'a> Placement<'a> {
         previous: &Assignments,
         now: Duration,
     ) -> Vec<Eligible<'a>> {
-        let had = previous.slots.iter().map(|(slot, occupant)| (occupant.uuid.as_str(), *slot));
-        let had_lately = live(&previous.tombstones, now).map(|(slot, t)| (t.uuid.as_str(), slot));
-        let places: BTreeMap<&str, u16> = had_lately.chain(had).collect();
+        if unindexed.is_empty() {
+            return unindexed;
+        }
+        let had = previous.slots.iter().map(|(slot, occupant)| (&*occupant.uuid, *slot));
+        let had_lately = live(&previous.tombstones, now).map(|(slot, t)| (&*t.uuid, slot));
+        let places: HashMap<&str, u16> = had_lately.chain(had).collect();
         let mut newcomers = Vec::new();
         for candidate in unindexed {
-            let place = places.get(candidate.container.uuid.as_str()).copied();
+            let place = places.get(&*candidate.container.uuid).copied();
             match place.filter(|slot| *slot < self.rules.pool_size && !self.slots.contains_key(slot)) {
                 Some(slot) => drop(self.slots.insert(slot, candidate)),
                 None => newcomers.push(candidate),
@@ -134,10 +142,9 @@ impl<'a> Placement<'a> {
     /// Rule 6 and the tombstones of rule 3: whoever lost a slot just now leaves one.
     fn tombstones(&self, previous: &Assignments, now: Duration) -> BTreeMap<u16, Tombstone> {
         let until = now + self.rules.tombstone;
-        let freed = previous
-            .slots
-            .iter()
-            .map(|(slot, occupant)| (*slot, Tombstone { uuid: occupant.uuid.clone(), until }));
+        let freed = previous.slots.iter().filter(|(slot, _)| !self.slots.contains_key(slot));
+        let freed =
+            freed.map(|(slot, occupant)| (*slot, Tombstone { uuid: Arc::clone(&occupant.uuid), until }));
         let standing = live(&previous.tombstones, now).map(|(slot, t)| (slot, t.clone()));
         standing
             .chain(freed)
@@ -161,7 +168,7 @@ impl<'a> Placement<'a> {
             } else {
                 let Rules { pool_size, room, .. } = self.rules;
                 let none_free = Unmapped::NoFreeSlot { pool_size, room };
-                self.unmapped.insert(newcomer.container.uuid.clone(), none_free);
+                self.unmapped.insert(Arc::clone(&newcomer.container.uuid), none_free);
             }
         }
     }
@@ -173,5 +180,5 @@ fn live(tombstones: &BTreeMap<u16, Tombstone>, now: Duration) -> impl Iterator<I
 
 fn occupant(eligible: Eligible<'_>) -> Occupant {
     let Eligible { container, address } = eligible;
-    Occupant { uuid: container.uuid.clone(), name: container.name.clone(), address }
+    Occupant { uuid: Arc::clone(&container.uuid), name: Arc::clone(&container.name), address }
 }

@@ -1,6 +1,10 @@
 //! Rule 1: which containers can be mapped at all.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use super::Unmapped;
 use crate::metadata::Container;
@@ -18,32 +22,31 @@ pub(crate) struct Candidates<'a> {
     /// Those that can be mapped, the oldest first.
     pub(super) eligible: Vec<Eligible<'a>>,
     /// The others, and why not, by uuid.
-    pub(super) unmapped: BTreeMap<String, Unmapped>,
+    pub(super) unmapped: BTreeMap<Arc<str>, Unmapped>,
 }
 
 /// Splits `containers`, which come oldest first, into those that can be mapped and the others.
 pub(crate) fn split(containers: &[Container], allow_loopback: bool) -> Candidates<'_> {
     let mut unmapped = BTreeMap::new();
-    let mut by_address: BTreeMap<IpAddr, Eligible<'_>> = BTreeMap::new();
+    let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
+    let mut by_address: HashMap<IpAddr, usize> = HashMap::with_capacity(containers.len());
     for container in containers {
         match address_of(container, allow_loopback) {
             Ok(address) => {
                 // Two containers at one address are one too many: the older one's address was given away, or
                 // both run in the host's network, where only one can hold the port. Oldest come first.
-                if let Some(older) = by_address.insert(address, Eligible { container, address }) {
-                    let newer = container.uuid.clone();
-                    unmapped.insert(older.container.uuid.clone(), Unmapped::AddressTaken { address, newer });
+                let older = by_address.insert(address, eligible.len());
+                if let Some(older) = older.and_then(|position| eligible[position].take()) {
+                    let newer = container.uuid.to_string();
+                    let taken = Unmapped::AddressTaken { address, newer };
+                    unmapped.insert(Arc::clone(&older.container.uuid), taken);
                 }
+                eligible.push(Some(Eligible { container, address }));
             }
-            Err(reason) => drop(unmapped.insert(container.uuid.clone(), reason)),
+            Err(reason) => drop(unmapped.insert(Arc::clone(&container.uuid), reason)),
         }
     }
-    let is_eligible = |c: &&Container| !unmapped.contains_key(&c.uuid);
-    let mut eligible: BTreeMap<&str, Eligible<'_>> =
-        by_address.into_values().map(|e| (e.container.uuid.as_str(), e)).collect();
-    let eligible =
-        containers.iter().filter(is_eligible).filter_map(|c| eligible.remove(c.uuid.as_str())).collect();
-    Candidates { eligible, unmapped }
+    Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
 fn address_of(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unmapped> {

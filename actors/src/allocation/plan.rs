@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -27,9 +28,9 @@ pub struct MappingPlan {
     /// The number of slots, from 1 up; the pool does not run past port 65535.
     pub pool_size: u16,
     /// Who is on which slot.
-    pub slots: BTreeMap<u16, Occupant>,
+    pub slots: Arc<BTreeMap<u16, Occupant>>,
     /// Who is on none, and why, by container uuid.
-    pub unmapped: BTreeMap<String, Unmapped>,
+    pub unmapped: BTreeMap<Arc<str>, Unmapped>,
     /// Where those of them are whose process still runs, as far as the metadata says; empty for a pool that
     /// serves from memory. The supervisor lets their connections drain rather than cut them. That matters only
     /// when a slot changes hands, so a change of it alone makes no new plan.
@@ -40,9 +41,9 @@ pub struct MappingPlan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occupant {
     /// Its identity.
-    pub uuid: String,
+    pub uuid: Arc<str>,
     /// Its name, for people.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where it is reached.
     pub address: IpAddr,
 }
@@ -172,11 +173,21 @@ impl Plan {
     /// Every port of every pool, with the backend that it leads to or `None` where it is to refuse.
     pub fn routes(&self) -> impl Iterator<Item = (u16, Option<SocketAddr>)> + '_ {
         self.mappings.iter().flat_map(|plan| {
-            (0..plan.pool_size).map(|slot| {
-                let backend = plan.slots.get(&slot);
-                let backend = backend.map(|o| SocketAddr::new(o.address, plan.mapping.backend_port.get()));
+            let mut occupied = plan.slots.iter().peekable();
+            (0..plan.pool_size).map(move |slot| {
+                let occupant =
+                    occupied.next_if(|(occupied, _)| **occupied == slot).map(|(_, occupant)| occupant);
+                let backend = occupant.map(|o| SocketAddr::new(o.address, plan.mapping.backend_port.get()));
                 (plan.port(slot), backend)
             })
+        })
+    }
+
+    /// The backends that no port leads to although they still run.
+    pub fn still_running(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.mappings.iter().flat_map(|plan| {
+            let port = plan.mapping.backend_port.get();
+            plan.still_running.iter().map(move |address| SocketAddr::new(*address, port))
         })
     }
 }

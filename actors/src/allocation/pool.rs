@@ -61,12 +61,12 @@ impl Pool {
             let within = |slot: &u16| size.is_some_and(|size| *slot < size);
             let is_allowed = |address: IpAddr| settings.allow_loopback || !address.is_loopback();
             let slots = saved.slots.iter().filter(|(slot, o)| within(slot) && is_allowed(o.address));
-            assignments.slots = slots.map(|(slot, occupant)| (*slot, occupant.clone())).collect();
+            assignments.slots = Arc::new(slots.map(|(slot, occupant)| (*slot, occupant.clone())).collect());
             let tombstones = saved.tombstones.iter().filter(|(slot, _)| within(slot));
             assignments.tombstones = tombstones
                 .map(|(slot, tombstone)| {
                     let until = Duration::from_millis(tombstone.left_ms).min(settings.tombstone);
-                    (*slot, Tombstone { uuid: tombstone.uuid.clone(), until })
+                    (*slot, Tombstone { uuid: tombstone.uuid.as_str().into(), until })
                 })
                 .collect();
         }
@@ -125,7 +125,7 @@ impl Pool {
     /// The name of a container in the newest snapshot, for the log.
     pub(super) fn name_of(&self, uuid: &str) -> Option<&str> {
         let containers = &self.snapshot.as_ref()?.containers;
-        containers.iter().find(|container| container.uuid == uuid).map(|container| container.name.as_str())
+        containers.iter().find(|container| &*container.uuid == uuid).map(|container| &*container.name)
     }
 
     /// When the passing of time alone may change who has which slot.
@@ -157,7 +157,7 @@ impl Pool {
         MappingPlan {
             mapping: self.mapping.clone(),
             pool_size: self.size(),
-            slots: self.assignments.slots.clone(),
+            slots: Arc::clone(&self.assignments.slots),
             unmapped: self.assignments.unmapped.clone(),
             still_running: self.still_running.clone(),
         }
@@ -166,13 +166,13 @@ impl Pool {
     pub(super) fn to_save(&self, now: Duration) -> SavedMapping {
         let tombstones = self.assignments.tombstones.iter().map(|(slot, tombstone)| {
             let left_ms = tombstone.until.saturating_sub(now).as_millis() as u64;
-            (*slot, SavedTombstone { uuid: tombstone.uuid.clone(), left_ms })
+            (*slot, SavedTombstone { uuid: tombstone.uuid.to_string(), left_ms })
         });
         SavedMapping {
             service: self.mapping.service.clone(),
             backend_port: self.mapping.backend_port.get(),
             pool_size: self.size(),
-            slots: self.assignments.slots.clone(),
+            slots: Arc::clone(&self.assignments.slots),
             tombstones: tombstones.collect(),
         }
     }

@@ -6,6 +6,7 @@ use std::{
     future::Future,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -13,7 +14,7 @@ use thiserror::Error;
 
 use super::Occupant;
 use crate::{
-    atomic_file::{self, off_thread},
+    atomic_file::{self, Outlasts, off_thread},
     mapping::ServiceRef,
 };
 
@@ -41,7 +42,7 @@ pub struct SavedMapping {
     /// The number of slots.
     pub pool_size: u16,
     /// Who was on which slot.
-    pub slots: BTreeMap<u16, Occupant>,
+    pub slots: Arc<BTreeMap<u16, Occupant>>,
     /// Which slots were tombstones.
     pub tombstones: BTreeMap<u16, SavedTombstone>,
 }
@@ -164,7 +165,7 @@ impl StateStore for StateFile {
             let path = this.path.clone();
             let saved = off_thread(move || {
                 let json = serde_json::to_vec_pretty(&Versioned { version: VERSION, state })?;
-                atomic_file::stage(&path, &json)?.commit()
+                atomic_file::stage(&path, &json, Outlasts::PowerCut)?.commit()
             });
             saved.await.map_err(|error| this.io_error(error))
         }
@@ -189,7 +190,7 @@ mod tests {
                 service: ServiceRef { stack: None, service: "web".into() },
                 backend_port: 8080,
                 pool_size: 64,
-                slots: [(3, occupant)].into(),
+                slots: Arc::new([(3, occupant)].into()),
                 tombstones: [(4, SavedTombstone { uuid: "dead".into(), left_ms: 30_000 })].into(),
             }],
         }

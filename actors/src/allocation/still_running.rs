@@ -14,7 +14,7 @@ pub(super) fn still_running(
     assignments: &Assignments,
     allow_loopback: bool,
 ) -> BTreeSet<IpAddr> {
-    let without_slot = containers.iter().filter(|c| assignments.unmapped.contains_key(&c.uuid));
+    let without_slot = containers.iter().filter(|c| assignments.unmapped.contains_key(&*c.uuid));
     let mut running: BTreeSet<_> = without_slot
         .filter(|container| runs(container))
         .filter_map(|container| usable_address(container, allow_loopback).ok())

@@ -9,6 +9,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,20 +17,26 @@ use thiserror::Error;
 use tokio::{io::AsyncReadExt, process::Command};
 
 use crate::{
-    atomic_file::{self, off_thread},
+    atomic_file::{self, Outlasts, off_thread},
     children::Children,
     haproxy::CLI_SOCKET_VARIABLE,
 };
 
+/// After a power cut nothing runs, and the file is written anew before anything is started with it. To wait for the
+/// disk would cost each change more than all the rest of it.
+const OUTLASTS: Outlasts = Outlasts::Crash;
 /// HAProxy checks 10,000 ports in well under a second.
 const CHECK_LIMIT: Duration = Duration::from_secs(30);
 /// HAProxy's words beyond this many characters add nothing.
 const LONGEST_WORDS: usize = 2000;
 
-/// Where configurations go.
+/// Where configurations go. On any error the file stays what it was: the last good one.
 pub trait ConfigStore: 'static {
-    /// Replaces the file by `text`. On any error the file stays what it was: the last good one.
-    fn replace(&self, text: String) -> impl Future<Output = Result<(), WriteError>> + 'static;
+    /// Replaces the file by `text`, once HAProxy has found no fault with it.
+    fn check_and_replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static;
+
+    /// Replaces the file by `text`, which is known to be faultless.
+    fn replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static;
 }
 
 /// Why the file was not replaced.
@@ -93,12 +100,10 @@ impl CheckedFile {
         Self { path: run_dir.join("haproxy.cfg"), haproxy, children }
     }
 
-    async fn stage_check_commit(self, text: String) -> Result<(), WriteError> {
+    async fn stage_check_commit(self, text: Arc<str>) -> Result<(), WriteError> {
         let io_error = |source| WriteError::Io { path: self.path.clone(), source };
-        let staged = off_thread({
-            let path = self.path.clone();
-            move || atomic_file::stage(&path, text.as_bytes())
-        });
+        let path = self.path.clone();
+        let staged = off_thread(move || atomic_file::stage(&path, text.as_bytes(), OUTLASTS));
         let staged = staged.await.map_err(io_error)?;
         let haproxy = || self.haproxy.clone();
         let output = tokio::time::timeout(CHECK_LIMIT, self.check(staged.path()))
@@ -116,6 +121,13 @@ impl CheckedFile {
             return Err(WriteError::Rejected { words: words(&output), kept_as });
         }
         off_thread(move || staged.commit()).await.map_err(io_error)
+    }
+
+    async fn stage_commit(self, text: Arc<str>) -> Result<(), WriteError> {
+        let path = self.path.clone();
+        off_thread(move || atomic_file::stage(&path, text.as_bytes(), OUTLASTS)?.commit())
+            .await
+            .map_err(|source| WriteError::Io { path: self.path, source })
     }
 
     /// The socket is only named: a check binds nothing.
@@ -138,8 +150,12 @@ impl CheckedFile {
 }
 
 impl ConfigStore for CheckedFile {
-    fn replace(&self, text: String) -> impl Future<Output = Result<(), WriteError>> + 'static {
+    fn check_and_replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static {
         self.clone().stage_check_commit(text)
+    }
+
+    fn replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static {
+        self.clone().stage_commit(text)
     }
 }
 

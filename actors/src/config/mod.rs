@@ -1,11 +1,15 @@
 //! The third stage: HAProxy's configuration on disk, that of the newest plan which HAProxy accepts.
 
 mod checked_file;
+mod haproxy_config;
+mod maxconn;
 mod render;
 mod template;
+mod vetted;
 mod writer;
 
 pub use checked_file::{CheckedFile, ConfigStore, WriteError};
-pub use render::{HaproxyConfig, ListenSettings, RenderError, render};
+pub use haproxy_config::{Frame, HaproxyConfig};
+pub use render::{ListenSettings, RenderError, Renderer};
 pub use template::{Template, TemplateError};
 pub use writer::{ConfigWriter, WriterSettings};

@@ -1,48 +1,19 @@
-//! From a plan to what HAProxy is to be told. Pure.
+//! From plans to configurations. No I/O.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::template::{Listener, Template, TemplateError, Values};
+use super::{
+    Frame, HaproxyConfig,
+    maxconn::maxconn,
+    template::{Listener, Template, TemplateError, Values, ended},
+};
 use crate::allocation::Plan;
-
-/// A connection takes two descriptors, and half a one more for the pipes of splicing.
-const DESCRIPTORS_PER_CONNECTION: f64 = 2.5;
-/// What HAProxy needs beside connections and listeners, with a margin for a handover.
-const RESERVED_DESCRIPTORS: u64 = 100;
-/// More connections than one host is asked for; bounds what HAProxy sets aside for an unlimited process.
-const MOST_CONNECTIONS: u64 = 100_000;
-/// With fewer the pool would not be usable.
-const FEWEST_CONNECTIONS: u64 = 10;
-
-/// A configuration, and what it makes of each port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HaproxyConfig {
-    /// The revision of the plan that it was rendered from.
-    pub revision: u64,
-    /// The file's text.
-    pub text: String,
-    /// HAProxy's global connection limit.
-    pub maxconn: u64,
-    /// The ports that lead to a container, and where.
-    pub servers: BTreeMap<u16, SocketAddr>,
-    /// The ports that are to refuse.
-    pub free: BTreeSet<u16>,
-    /// The plan's ports that are left out since they cannot be bound at present.
-    pub withheld: BTreeSet<u16>,
-}
-
-impl HaproxyConfig {
-    /// Every port that HAProxy binds, ascending within used and free.
-    pub fn ports(&self) -> impl Iterator<Item = u16> + '_ {
-        self.servers.keys().chain(&self.free).copied()
-    }
-}
 
 /// What concerns every configuration alike.
 #[derive(Clone, Copy, Debug)]
@@ -73,45 +44,129 @@ pub enum RenderError {
     },
 }
 
-/// Renders `plan` without the `withheld` ports.
-///
-/// # Errors
-/// See [`RenderError`].
-pub fn render(
-    plan: &Plan,
-    withheld: &BTreeSet<u16>,
-    template: &Template,
+/// Renders one plan after the other. A port that is the same in both is not rendered again.
+#[derive(Debug)]
+pub struct Renderer {
+    template: Template,
     settings: ListenSettings,
-) -> Result<HaproxyConfig, RenderError> {
-    let routes: BTreeMap<u16, Option<SocketAddr>> = plan.routes().collect();
-    let (withheld, bound): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        routes.into_iter().partition(|(port, _)| withheld.contains(port));
-    let maxconn = maxconn(settings.descriptor_limit, bound.len() as u64)?;
-    let listeners = bound.iter().map(|(port, server)| Listener {
-        port: *port,
-        bind: bind(settings.bind_address, *port),
-        server: server.map(|server| server.to_string()),
-    });
-    let text = template.render(&Values { maxconn, listeners: listeners.collect() })?;
-    Ok(HaproxyConfig {
-        revision: plan.revision,
-        text,
-        maxconn,
-        servers: bound.iter().filter_map(|(port, server)| Some((*port, (*server)?))).collect(),
-        free: bound.iter().filter(|(_, server)| server.is_none()).map(|(port, _)| *port).collect(),
-        withheld: withheld.into_keys().collect(),
-    })
+    last: Option<Sheet>,
 }
 
-/// HAProxy does not start, sometimes without a word, when `maxconn` asks for more than the limit allows.
-fn maxconn(limit: u64, ports: u64) -> Result<u64, RenderError> {
-    let reserved = ports + RESERVED_DESCRIPTORS;
-    let fits = (limit.saturating_sub(reserved) as f64 / DESCRIPTORS_PER_CONNECTION) as u64;
-    if fits < FEWEST_CONNECTIONS {
-        let needed = reserved + (FEWEST_CONNECTIONS as f64 * DESCRIPTORS_PER_CONNECTION) as u64;
-        return Err(RenderError::TooFewDescriptors { limit, ports, needed });
+/// A configuration in parts.
+#[derive(Debug)]
+struct Sheet {
+    maxconn: u64,
+    frame: Frame,
+    head: String,
+    sections: BTreeMap<u16, Section>,
+    foot: String,
+}
+
+#[derive(Debug)]
+struct Section {
+    server: Option<SocketAddr>,
+    text: String,
+}
+
+impl Renderer {
+    /// A renderer with this template.
+    pub fn new(template: Template, settings: ListenSettings) -> Self {
+        Self { template, settings, last: None }
     }
-    Ok(fits.min(MOST_CONNECTIONS))
+
+    /// What it renders with.
+    pub fn settings(&self) -> ListenSettings {
+        self.settings
+    }
+
+    /// Whether a change of who is on which port leaves the configuration's frame as it is.
+    pub fn keeps_frames(&self) -> bool {
+        self.template.is_uniform()
+    }
+
+    /// Renders `plan` without the `withheld` ports.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn render(&mut self, plan: &Plan, withheld: &BTreeSet<u16>) -> Result<HaproxyConfig, RenderError> {
+        let is_withheld = |(port, _): &(u16, _)| withheld.contains(port);
+        let routes: BTreeMap<_, _> = plan.routes().filter(|route| !is_withheld(route)).collect();
+        let maxconn = maxconn(self.settings.descriptor_limit, routes.len() as u64)?;
+        let (frame, text) = if self.template.is_uniform() {
+            self.render_in_parts(maxconn, &routes)?
+        } else {
+            self.render_whole(maxconn, &routes)?
+        };
+        Ok(HaproxyConfig {
+            revision: plan.revision,
+            frame,
+            text,
+            maxconn,
+            routes,
+            withheld: plan.routes().filter(is_withheld).map(|(port, _)| port).collect(),
+            still_running: plan.still_running().collect(),
+        })
+    }
+
+    fn render_whole(
+        &self,
+        maxconn: u64,
+        routes: &BTreeMap<u16, Option<SocketAddr>>,
+    ) -> Result<(Frame, Arc<str>), RenderError> {
+        let listeners = routes.iter().map(|(port, server)| self.listener(*port, *server)).collect();
+        let text: Arc<str> = self.template.render(&Values { maxconn, listeners })?.into();
+        Ok((Arc::clone(&text).into(), text))
+    }
+
+    fn render_in_parts(
+        &mut self,
+        maxconn: u64,
+        routes: &BTreeMap<u16, Option<SocketAddr>>,
+    ) -> Result<(Frame, Arc<str>), RenderError> {
+        let mut sheet = match self.last.take() {
+            Some(last) if last.maxconn == maxconn && last.sections.keys().eq(routes.keys()) => last,
+            _ => self.empty_sheet(maxconn, routes.keys())?,
+        };
+        for ((port, section), server) in sheet.sections.iter_mut().zip(routes.values()) {
+            if section.server != *server {
+                section.text = self.template.render_listener(maxconn, self.listener(*port, *server))?;
+                section.server = *server;
+            }
+        }
+        let (frame, text) = (sheet.frame.clone(), sheet.text().into());
+        self.last = Some(sheet);
+        Ok((frame, text))
+    }
+
+    fn empty_sheet<'a>(
+        &self,
+        maxconn: u64,
+        ports: impl Iterator<Item = &'a u16>,
+    ) -> Result<Sheet, RenderError> {
+        let section = |port: &u16| {
+            let text = self.template.render_listener(maxconn, self.listener(*port, None))?;
+            Ok((*port, Section { server: None, text }))
+        };
+        let sections = ports.map(section).collect::<Result<_, TemplateError>>()?;
+        let (head, foot) = self.template.render_frame(maxconn)?;
+        let mut sheet = Sheet { maxconn, frame: String::new().into(), head, sections, foot };
+        sheet.frame = sheet.text().into();
+        Ok(sheet)
+    }
+
+    fn listener(&self, port: u16, server: Option<SocketAddr>) -> Listener {
+        let bind = bind(self.settings.bind_address, port);
+        Listener { port, bind, server: server.map(|server| server.to_string()) }
+    }
+}
+
+impl Sheet {
+    fn text(&self) -> String {
+        let sections = self.sections.values().map(|section| section.text.as_str());
+        let parts: Vec<_> =
+            [self.head.as_str()].into_iter().chain(sections).chain([self.foot.as_str()]).collect();
+        ended(parts.concat())
+    }
 }
 
 fn bind(address: Option<IpAddr>, port: u16) -> String {
@@ -144,7 +199,7 @@ mod tests {
             name: "evil\n    bind *:22".into(),
             address: address.parse().unwrap(),
         };
-        let slots = addresses.iter().map(|(slot, address)| (*slot, occupant(address))).collect();
+        let slots = Arc::new(addresses.iter().map(|(slot, address)| (*slot, occupant(address))).collect());
         Plan {
             revision: 7,
             mappings: vec![MappingPlan {
@@ -161,7 +216,7 @@ mod tests {
         let bind_address = bind_address.map(|a| a.parse().unwrap());
         let settings = ListenSettings { bind_address, descriptor_limit: 1024 };
         let withheld = withheld.iter().copied().collect();
-        render(plan, &withheld, &Template::built_in().unwrap(), settings).unwrap()
+        Renderer::new(Template::built_in().unwrap(), settings).render(plan, &withheld).unwrap()
     }
 
     #[test]
@@ -173,8 +228,8 @@ mod tests {
     #[test]
     fn every_port_is_used_free_or_withheld() {
         let config = rendered(&plan(&[(0, "10.42.0.7"), (1, "10.42.0.8")]), &[5001, 22], None);
-        assert_eq!(config.servers, [(5000, "10.42.0.7:8080".parse().unwrap())].into());
-        assert_eq!(config.free, [5002].into());
+        assert_eq!(config.routes, [(5000, Some("10.42.0.7:8080".parse().unwrap())), (5002, None)].into());
+        assert_eq!((config.mapped(), config.free()), (1, 1));
         assert_eq!(config.withheld, [5001].into());
         assert!(!config.text.contains("5001"));
     }
@@ -190,14 +245,5 @@ mod tests {
         assert!(text("127.0.0.9").contains("    bind 127.0.0.9:5000\n"));
         assert!(text("fd00::9").contains("    bind [fd00::9]:5000\n"));
         assert!(text("::").contains("    bind [::]:5000 v4v6\n"));
-    }
-
-    #[test]
-    fn maxconn_follows_the_descriptor_limit() {
-        assert_eq!(maxconn(1024, 64).unwrap(), 344);
-        assert_eq!(maxconn(u64::MAX, 64).unwrap(), MOST_CONNECTIONS);
-        let error = maxconn(1024, 5000).unwrap_err().to_string();
-        assert!(error.contains("(ulimit -n) to 5125 or more"), "{error}");
-        assert_eq!(maxconn(5125, 5000).unwrap(), FEWEST_CONNECTIONS);
     }
 }

@@ -1,16 +1,24 @@
 //! The handlebars template that becomes the configuration.
 
-use handlebars::{Handlebars, no_escape};
+use std::net::SocketAddr;
+
+use handlebars::{
+    Handlebars, Template as Parsed, no_escape,
+    template::{Parameter, TemplateElement},
+};
 use serde::Serialize;
 use thiserror::Error;
 
 const BUILT_IN: &str = include_str!("haproxy.cfg.hbs");
-const NAME: &str = "haproxy.cfg";
+const WHOLE: &str = "haproxy.cfg";
+/// What stands before the loop over the listeners, the loop, and what follows it.
+const PARTS: [&str; 3] = ["head", "listeners", "foot"];
 
 /// A template that is known to render.
 #[derive(Debug)]
 pub struct Template {
     registry: Handlebars<'static>,
+    is_uniform: bool,
 }
 
 /// What a template is given. Numbers and parsed addresses only: nothing that came from outside as text.
@@ -57,6 +65,7 @@ const NEEDED: [(&str, &str); 5] = [
     ("listen p{{port}}", "listen p5000"),
     ("server c {{server}}", "server c 10.0.0.7:8080"),
 ];
+const SAMPLE_SERVER: &str = "10.0.0.7:8080";
 
 impl Template {
     /// The template that stalls comes with.
@@ -76,27 +85,105 @@ impl Template {
         registry.set_strict_mode(true);
         registry.register_escape_fn(no_escape);
         registry
-            .register_template_string(NAME, text)
+            .register_template_string(WHOLE, text)
             .map_err(|error| TemplateError::Parse(error.to_string()))?;
-        let template = Self { registry };
-        let listener = |port, server| Listener { port, bind: format!("*:{port}"), server };
-        let listeners = vec![listener(5000, Some("10.0.0.7:8080".into())), listener(5001, None)];
-        let sample = template.render(&Values { maxconn: 1000, listeners })?;
-        match NEEDED.into_iter().find(|(_, rendered)| !sample.contains(rendered)) {
-            Some((needed, _)) => Err(TemplateError::Lacks(needed)),
-            None => Ok(template),
+        let mut template = Self { registry, is_uniform: false };
+        let listener = |port, server: Option<&str>| Listener {
+            port,
+            bind: format!("*:{port}"),
+            server: server.map(str::to_owned),
+        };
+        let servers = [Some(SAMPLE_SERVER), None, Some("[fd00::7]:8080"), None];
+        let listeners = (5000..).zip(servers).map(|(port, server)| listener(port, server)).collect();
+        let sample = Values { maxconn: 1000, listeners };
+        let whole = template.render(&sample)?;
+        if let Some((needed, _)) = NEEDED.into_iter().find(|(_, rendered)| !whole.contains(rendered)) {
+            return Err(TemplateError::Lacks(needed));
         }
+        template.is_uniform = template.take_apart()
+            && template.render_in_parts(&sample)? == whole
+            && is_toggled(
+                &template.render_listener(sample.maxconn, listener(5000, Some(SAMPLE_SERVER)))?,
+                &template.render_listener(sample.maxconn, listener(5000, None))?,
+            );
+        Ok(template)
     }
 
-    /// Ends with a newline, whatever the template does: HAProxy insists on it.
-    pub(super) fn render(&self, values: &Values) -> Result<String, TemplateError> {
-        let mut text =
-            self.registry.render(NAME, values).map_err(|error| TemplateError::Render(error.to_string()))?;
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        Ok(text)
+    /// Whether everything that distinguishes a used port from a free one can be told to a HAProxy that runs: the
+    /// server's address, and that it is disabled. If so, the whole is also the sum of its parts: what precedes
+    /// the listeners, each of these rendered on its own, and what follows.
+    pub fn is_uniform(&self) -> bool {
+        self.is_uniform
     }
+
+    /// The whole configuration.
+    pub(super) fn render(&self, values: &Values) -> Result<String, TemplateError> {
+        self.render_part(WHOLE, values).map(ended)
+    }
+
+    /// What stands before the listeners, and what follows them.
+    pub(super) fn render_frame(&self, maxconn: u64) -> Result<(String, String), TemplateError> {
+        let [head, _, foot] = PARTS;
+        let values = Values { maxconn, listeners: vec![] };
+        Ok((self.render_part(head, &values)?, self.render_part(foot, &values)?))
+    }
+
+    /// One listener on its own.
+    pub(super) fn render_listener(&self, maxconn: u64, listener: Listener) -> Result<String, TemplateError> {
+        let [_, listeners, _] = PARTS;
+        self.render_part(listeners, &Values { maxconn, listeners: vec![listener] })
+    }
+
+    fn render_in_parts(&self, values: &Values) -> Result<String, TemplateError> {
+        let (mut text, foot) = self.render_frame(values.maxconn)?;
+        for listener in &values.listeners {
+            text.push_str(&self.render_listener(values.maxconn, listener.clone())?);
+        }
+        Ok(ended(text + &foot))
+    }
+
+    fn render_part(&self, part: &str, values: &Values) -> Result<String, TemplateError> {
+        self.registry.render(part, values).map_err(|error| TemplateError::Render(error.to_string()))
+    }
+
+    /// Registers the parts; false if there is no loop over the listeners to separate them.
+    fn take_apart(&mut self) -> bool {
+        let Some(whole) = self.registry.get_template(WHOLE) else { return false };
+        let Some(at) = whole.elements.iter().position(is_loop_over_listeners) else { return false };
+        let (head, rest) = whole.elements.split_at(at);
+        let (listeners, foot) = rest.split_at(1);
+        let parts = [head, listeners, foot].map(|elements| {
+            let mut part = Parsed::default();
+            part.elements = elements.to_vec();
+            part
+        });
+        for (name, part) in PARTS.into_iter().zip(parts) {
+            self.registry.register_template(name, part);
+        }
+        true
+    }
+}
+
+fn is_loop_over_listeners(element: &TemplateElement) -> bool {
+    let TemplateElement::HelperBlock(block) = element else { return false };
+    let over = block.params.first().and_then(Parameter::as_name);
+    block.name.as_name() == Some("each") && over == Some("listeners")
+}
+
+/// Whether `free` is `used` with another server's address and the word `disabled` behind it.
+fn is_toggled(used: &str, free: &str) -> bool {
+    let Some((before, after)) = used.split_once(SAMPLE_SERVER) else { return false };
+    let server = free.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    let address = server.and_then(|server| server.strip_suffix(" disabled"));
+    address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())
+}
+
+/// HAProxy insists on a last newline.
+pub(super) fn ended(mut text: String) -> String {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -136,6 +223,33 @@ mod tests {
     #[test]
     fn a_missing_last_newline_is_added() {
         let template = Template::parse(&format!("{BUILT_IN}# end")).unwrap();
+        assert!(template.is_uniform());
         assert!(template.render(&Values { maxconn: 7, listeners: vec![] }).unwrap().ends_with("# end\n"));
+    }
+
+    #[test]
+    fn the_built_in_template_makes_no_difference_that_haproxy_could_not_be_told() {
+        assert!(Template::built_in().unwrap().is_uniform());
+    }
+
+    #[test]
+    fn a_difference_that_haproxy_could_not_be_told_is_found() {
+        let server = "server c {{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}";
+        let uniform = |by: &str| {
+            let changed = BUILT_IN.replace(server, by);
+            assert_ne!(changed, BUILT_IN);
+            Template::parse(&changed).unwrap().is_uniform()
+        };
+        let both_checked = format!("{server} check");
+        assert!(uniform(&both_checked));
+        assert!(uniform("maxconn 7\n    server c {{#if server}}{{server}}{{else}}[::1]:9 disabled{{/if}}"));
+        let one_checked = server.replace("{{server}}", "{{server}} check");
+        let never_disabled = server.replace(" disabled", "");
+        let by_port = server.replace("127.0.0.1:1", "127.0.0.1:{{@index}}");
+        let by_place = format!("{server}\n{{{{#if @first}}}}    maxconn 7\n{{{{/if}}}}");
+        let otherwise = format!("{server}\n{{{{#if server}}}}    maxconn 7\n{{{{/if}}}}");
+        for not_uniform in [one_checked, never_disabled, by_port, by_place, otherwise] {
+            assert!(!uniform(&not_uniform), "{not_uniform}");
+        }
     }
 }

@@ -8,15 +8,17 @@ use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
 };
-use slog::{Logger, error, info};
+use futures_util::FutureExt;
+use slog::{Logger, error, info, warn};
 use tokio::time::Instant;
 
-use super::{ConfigStore, HaproxyConfig, ListenSettings, Template, WriteError, render};
+use super::{ConfigStore, HaproxyConfig, Renderer, WriteError, vetted::Vetted};
 use crate::{
     allocation::Plan,
     backoff::{Backoff, FirstRetry},
     episode::Episode,
     in_flight::InFlight,
+    in_ms::in_ms,
     messages::{ConfigWritten, PlanChanged, Shutdown, WithholdPorts},
     outbox::Outbox,
 };
@@ -27,10 +29,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// What the writer renders with.
 #[derive(Debug)]
 pub struct WriterSettings {
-    /// The built-in template or the user's.
-    pub template: Template,
-    /// Where to listen and how many descriptors there are.
-    pub listen: ListenSettings,
+    /// Knows the template, where to listen, and how many descriptors there are.
+    pub renderer: Renderer,
     /// Seeds the jitter of retries.
     pub seed: u64,
 }
@@ -39,7 +39,7 @@ pub struct WriterSettings {
 ///
 /// One write is under way at most; plans that come meanwhile are skipped but for the newest.
 pub struct ConfigWriter<S> {
-    settings: WriterSettings,
+    renderer: Renderer,
     store: Rc<S>,
     outbox: Outbox<ConfigWritten>,
     plan: Option<Arc<Plan>>,
@@ -48,6 +48,7 @@ pub struct ConfigWriter<S> {
     retry: Option<SpawnHandle>,
     stopping: bool,
     last_good: Option<Arc<HaproxyConfig>>,
+    vetted: Vetted,
     file_is_uncertain: bool,
     backoff: Backoff,
     trouble: Episode,
@@ -65,7 +66,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
     ) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(settings.seed),
-            settings,
+            renderer: settings.renderer,
             store: Rc::new(store),
             outbox: Outbox::new(supervisor),
             plan: None,
@@ -74,6 +75,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
             retry: None,
             stopping: false,
             last_good: None,
+            vetted: Vetted::default(),
             file_is_uncertain: false,
             backoff: Backoff::new(FirstRetry::Delayed, LONGEST_RETRY),
             trouble: Episode::default(),
@@ -92,7 +94,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
             return;
         }
         let Some(plan) = self.plan.clone() else { return };
-        let config = match render(&plan, &self.withheld, &self.settings.template, self.settings.listen) {
+        let config = match self.renderer.render(&plan, &self.withheld) {
             Ok(config) => Arc::new(config),
             Err(reason) => {
                 error!(self.log, "configuration cannot be rendered, the last good one stays";
@@ -105,7 +107,13 @@ impl<S: ConfigStore> ConfigWriter<S> {
         }
         self.writing.begin();
         let asked = Instant::now();
-        let written = self.store.replace(config.text.clone());
+        let text = Arc::clone(&config.text);
+        // The check is a process of its own, and takes longer than all the rest of a change.
+        let written = if self.vetted.covers(&config) {
+            self.store.replace(text).left_future()
+        } else {
+            self.store.check_and_replace(text).right_future()
+        };
         ctx.spawn(written.into_actor(self).map(move |written, writer, ctx| {
             let outdated = writer.writing.end();
             match written {
@@ -127,13 +135,14 @@ impl<S: ConfigStore> ConfigWriter<S> {
 
     fn note_written(&mut self, config: Arc<HaproxyConfig>, asked: Instant) {
         self.file_is_uncertain = false;
+        self.vetted.add(&config);
         if self.last_good.as_ref().is_none_or(|good| good.maxconn != config.maxconn) {
             info!(self.log, "connection limit follows the descriptor limit"; "maxconn" => config.maxconn,
-                "descriptor_limit" => self.settings.listen.descriptor_limit);
+                "descriptor_limit" => self.renderer.settings().descriptor_limit);
         }
         info!(self.log, "configuration written"; "revision" => config.revision,
-            "mapped" => config.servers.len(), "free" => config.free.len(), "withheld" => config.withheld.len(),
-            "took_ms" => asked.elapsed().as_millis() as u64);
+            "mapped" => config.mapped(), "free" => config.free(), "withheld" => config.withheld.len(),
+            "took_ms" => in_ms(asked.elapsed()));
         self.accept(config);
     }
 
@@ -171,6 +180,14 @@ impl<S: ConfigStore> ConfigWriter<S> {
 
 impl<S: ConfigStore> Actor for ConfigWriter<S> {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Context<Self>) {
+        if !self.renderer.keeps_frames() {
+            warn!(self.log, "the template makes every change a handover";
+                "reason" => "a used port differs from a free one in more than its server's address and the word \
+                    disabled, and HAProxy cannot be told of that while it runs");
+        }
+    }
 }
 
 impl<S: ConfigStore> Handler<PlanChanged> for ConfigWriter<S> {

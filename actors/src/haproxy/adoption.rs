@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::{
     bring_up::is_answered_by,
     process::Survivor,
-    runtime_api::{CliError, RuntimeApi},
+    runtime_api::{CliError, NoAnswer, RuntimeApi},
 };
 
 /// What to do with a survivor.
@@ -29,7 +29,7 @@ pub(super) async fn judge<A: RuntimeApi>(
     survivors.sort_by_key(|(survivor, _)| std::cmp::Reverse(survivor.generation));
     // All at once, since each that does not answer takes its time.
     let answers =
-        survivors.iter().map(|(survivor, socket)| is_answered_by(api.as_ref(), socket, survivor.pid));
+        survivors.iter().map(|(survivor, socket)| is_answered_by(api.as_ref(), socket.clone(), survivor.pid));
     let answers = join_all(answers).await;
     let mut judged: Vec<(Survivor, Verdict)> = Vec::new();
     for ((survivor, _), answer) in survivors.into_iter().zip(answers) {
@@ -37,7 +37,7 @@ pub(super) async fn judge<A: RuntimeApi>(
         let verdict = match answer {
             Ok(true) if is_first => Verdict::Adopt,
             // A draining HAProxy has closed its socket, or it was removed.
-            Ok(_) | Err(CliError::NotListening { .. }) => Verdict::Drain,
+            Ok(_) | Err(CliError::NoAnswer(NoAnswer::NotListening { .. })) => Verdict::Drain,
             Err(_) => Verdict::Kill,
         };
         judged.push((survivor, verdict));

@@ -1,18 +1,14 @@
 //! From a started HAProxy to one that serves as its configuration says.
 
-use std::{
-    path::{Path, PathBuf},
-    rc::Rc,
-    time::Duration,
-};
+use std::{path::PathBuf, rc::Rc, time::Duration};
 
 use thiserror::Error;
 
-use super::runtime_api::{CliError, Command, RuntimeApi, pid_in};
+use super::runtime_api::{CliError, Command, RuntimeApi, pid};
 
 /// A start takes tens of milliseconds, at 10,000 ports a few hundred.
 const LIMIT: Duration = Duration::from_secs(20);
-const FIRST_LOOK: Duration = Duration::from_millis(2);
+const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LONGEST_LOOK: Duration = Duration::from_millis(50);
 
 /// Why a started HAProxy did not get to serve.
@@ -24,23 +20,29 @@ pub(super) enum BringUpError {
     Cli(#[from] CliError),
 }
 
-/// Waits until the process `pid` itself answers on `socket`, then makes its `free` ports refuse.
+/// Makes the `free` ports of the process `pid` refuse, as soon as it answers on `socket`.
 pub(super) async fn bring_up<A: RuntimeApi>(
     api: Rc<A>,
     socket: PathBuf,
     pid: u32,
     free: Vec<u16>,
 ) -> Result<(), BringUpError> {
-    tokio::time::timeout(LIMIT, answers(api.as_ref(), &socket, pid))
-        .await
-        .map_err(|_| BringUpError::Silent)?;
-    api.run(socket, free.into_iter().map(Command::DisableFrontend).collect()).await?;
-    Ok(())
+    let closed = close(api.as_ref(), socket, pid, &free);
+    Ok(tokio::time::timeout(LIMIT, closed).await.map_err(|_| BringUpError::Silent)??)
 }
 
-async fn answers<A: RuntimeApi>(api: &A, socket: &Path, pid: u32) {
+/// The commands are there before HAProxy can answer: they are the first thing that it does, and its free ports are
+/// open for as short a time as can be.
+async fn close<A: RuntimeApi>(api: &A, socket: PathBuf, pid: u32, free: &[u16]) -> Result<(), CliError> {
+    let ports = free.iter().copied().map(Command::DisableFrontend);
+    let commands: Vec<_> = [Command::ShowInfo].into_iter().chain(ports).collect();
     let mut look = FIRST_LOOK;
-    while !is_answered_by(api, socket, pid).await.unwrap_or(false) {
+    loop {
+        match api.run(socket.clone(), commands.clone()).await {
+            Ok(replies) if is_from(pid, &replies) => return Ok(()),
+            Err(refused @ CliError::Refused { .. }) => return Err(refused),
+            Ok(_) | Err(_) => {}
+        }
         tokio::time::sleep(look).await;
         look = (look * 2).min(LONGEST_LOOK);
     }
@@ -52,9 +54,12 @@ async fn answers<A: RuntimeApi>(api: &A, socket: &Path, pid: u32) {
 /// When nobody does.
 pub(super) async fn is_answered_by<A: RuntimeApi>(
     api: &A,
-    socket: &Path,
+    socket: PathBuf,
     pid: u32,
 ) -> Result<bool, CliError> {
-    let replies = api.run(socket.to_owned(), vec![Command::ShowInfo]).await?;
-    Ok(replies.first().and_then(|reply| pid_in(reply)) == Some(pid))
+    Ok(is_from(pid, &api.run(socket, vec![Command::ShowInfo]).await?))
+}
+
+fn is_from(process: u32, replies: &[String]) -> bool {
+    replies.first().and_then(|show_info| pid(show_info)) == Some(process)
 }

@@ -1,17 +1,23 @@
 //! The HAProxy processes that there are, and what each is for. Pure.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use super::steps::Live;
-use crate::config::HaproxyConfig;
+use super::{slots::Slots, steps::Live};
+use crate::config::Frame;
 
 /// One HAProxy process.
 #[derive(Clone, Debug)]
 pub(super) struct Generation {
     pub(super) pid: u32,
     pub(super) role: Role,
-    /// `None` if it was left behind by an earlier stalls and cannot be known.
-    pub(super) config: Option<Arc<HaproxyConfig>>,
+    /// The newest revision that it serves; `None` if it was left behind by an earlier stalls and cannot be known.
+    pub(super) revision: Option<u64>,
+    /// What it was started with, if that is known.
+    pub(super) frame: Option<Frame>,
+    /// What it does with each port, as last seen or told.
+    pub(super) slots: Slots,
+    /// Why it is not to be relied upon any more.
+    pub(super) disagrees: Option<String>,
 }
 
 /// What a process is for.
@@ -56,6 +62,10 @@ impl Generations {
         self.running.get(&number)
     }
 
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Generation> {
+        self.running.get_mut(&number)
+    }
+
     /// Gives a generation another role.
     pub(super) fn turn(&mut self, number: u64, role: Role) -> Option<&Generation> {
         let generation = self.running.get_mut(&number)?;
@@ -69,9 +79,13 @@ impl Generations {
         live.map(|(number, generation)| (*number, generation))
     }
 
-    /// What the one that serves was started with.
-    pub(super) fn live_config(&self) -> Live<'_> {
-        self.live().map_or(Live::None, |(_, generation)| Live::Running(generation.config.as_deref()))
+    /// What is known of the one that serves.
+    pub(super) fn live_state(&self) -> Live<'_> {
+        self.live().map_or(Live::None, |(_, generation)| Live::Running {
+            frame: generation.frame.as_ref(),
+            slots: &generation.slots,
+            disagrees: generation.disagrees.as_deref(),
+        })
     }
 
     /// Whether any has this role.

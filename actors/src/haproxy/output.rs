@@ -59,11 +59,18 @@ fn console(line: &str) -> Option<(Level, &str)> {
     Some((level, text.trim_start()))
 }
 
-/// HAProxy announces each port that it was told to close or open, as a warning: with a pool of 1000 that is
-/// a thousand warnings that say nothing is wrong.
+/// HAProxy announces whatever it was told to do, as warnings and worse: with a pool of 1000 that is a thousand lines
+/// that say nothing is wrong. A server that a health check of the user's own template finds down is another matter,
+/// and says so in other words.
 fn is_echo(text: &str) -> bool {
+    let toggles = ["Paused ", "Resumed ", "Stopping "].iter().any(|word| text.starts_with(word));
     let is_stop = text.starts_with("Proxy ") && text.contains(" stopped (");
-    is_stop || ["Paused ", "Resumed ", "Stopping "].iter().any(|word| text.starts_with(word))
+    let is_of_server = text.starts_with("Server p")
+        && [" is going DOWN for maintenance", " (leaving forced maintenance)"]
+            .iter()
+            .any(|w| text.contains(w));
+    let lacks_server = text.starts_with("proxy ") && text.ends_with(" has no server available!");
+    toggles || is_stop || is_of_server || lacks_server
 }
 
 #[cfg(test)]
@@ -89,5 +96,15 @@ mod tests {
         assert_eq!(parse("<4>Paused proxy p5001."), (Level::Debug, "Paused proxy p5001."));
         let stopped = "Proxy p5001 stopped (cumulated conns: FE: 0, BE: 0).";
         assert_eq!(parse(&format!("[WARNING]  (3111) : {stopped}")), (Level::Debug, stopped));
+        for text in [
+            "Server p5001/c is going DOWN for maintenance. 0 active and 0 backup servers left.",
+            "Server p5001/c is UP/READY (leaving forced maintenance).",
+            "proxy p5001 has no server available!",
+            "proxy 'p5001' has no server available!",
+        ] {
+            assert_eq!(parse(&format!("<1>{text}")), (Level::Debug, text));
+        }
+        let down = "Server p5001/c is DOWN, reason: Layer4 connection problem";
+        assert_eq!(parse(&format!("<1>{down}")), (Level::Critical, down));
     }
 }

@@ -16,11 +16,15 @@ use futures_util::{
     future::{LocalBoxFuture, join_all},
 };
 use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
 use slog::{Logger, o};
 use tokio::{process::Command, task::spawn_local};
 
 use super::{CLI_SOCKET_VARIABLE, Unbindable, output::relog, ports::unbindable};
-use crate::{children::Children, config::HaproxyConfig};
+use crate::{
+    children::Children,
+    config::{Frame, HaproxyConfig},
+};
 
 /// How often a HAProxy that is no child of ours is looked at. A pidfd would tell at once, but hosts of
 /// Rancher 1.6 have kernels older than that (5.3).
@@ -56,7 +60,16 @@ pub struct Survivor {
     /// Its process id.
     pub pid: u32,
     /// What it was started with; `None` if that cannot be read.
-    pub config: Option<Arc<HaproxyConfig>>,
+    pub record: Option<Record>,
+}
+
+/// What has to be known of a HAProxy, beyond what it tells itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The revision that it was started with.
+    pub revision: u64,
+    /// What it was started with, apart from who was on which port then.
+    pub frame: Frame,
 }
 
 /// The host as the supervisor needs it.
@@ -124,17 +137,18 @@ impl LocalHaproxy {
         self.folder(generation).join("haproxy.cfg")
     }
 
-    /// What [`HaproxyHost::survivors`] learns the configuration from.
+    /// Where the generation's [`Record`] is.
     fn record(&self, generation: u64) -> PathBuf {
-        self.folder(generation).join("config.json")
+        self.folder(generation).join("record.json")
     }
 
     /// The folder comes before the process: whatever happens to stalls meanwhile, the process can be found.
     fn prepare(&self, launch: &Launch) -> io::Result<()> {
         let folder = self.folder(launch.generation);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        fs::write(self.config_file(launch.generation), &launch.config.text)?;
-        fs::write(self.record(launch.generation), serde_json::to_vec(launch.config.as_ref())?)
+        fs::write(self.config_file(launch.generation), launch.config.text.as_bytes())?;
+        let record = Record { revision: launch.config.revision, frame: launch.config.frame.clone() };
+        fs::write(self.record(launch.generation), serde_json::to_vec(&record)?)
     }
 
     fn folders(&self) -> impl Iterator<Item = u64> {
@@ -145,8 +159,8 @@ impl LocalHaproxy {
     fn survivor(&self, pid: u32) -> Option<Survivor> {
         let generation = self.generation_of(pid)?;
         let record = fs::read(self.record(generation)).ok();
-        let config = record.and_then(|record| serde_json::from_slice(&record).ok()).map(Arc::new);
-        Some(Survivor { generation, pid, config })
+        let record = record.and_then(|record| serde_json::from_slice(&record).ok());
+        Some(Survivor { generation, pid, record })
     }
 
     /// Knows a HAProxy by the arguments it was started with, never by its name: it may run under another

@@ -1,9 +1,18 @@
 //! What leads from the live HAProxy to the configuration on disk. Pure.
 
-use crate::config::HaproxyConfig;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, fmt, iter::zip, net::SocketAddr};
+
+use super::{
+    OnLeave,
+    slots::{Slot, Slots},
+};
+use crate::config::{Frame, HaproxyConfig};
 
 /// The next thing to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// What is live is what is wanted.
     Nothing,
@@ -11,19 +20,43 @@ pub(super) enum Step {
     Wait,
     /// Start HAProxy: none is live.
     Start,
+    /// Tell the live HAProxy of these changes: those that take something away come first.
+    Changes(Vec<Change>),
     /// Start a new generation that takes over from the live one.
-    Handover,
+    Handover(Reason),
 }
 
-impl Step {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::Wait => "wait",
-            Self::Start => "start",
-            Self::Handover => "handover",
-        }
-    }
+/// What becomes of one port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It is to refuse.
+    Free { port: u16, leaving: Leaving },
+    /// It leads to another server from now on.
+    Replace { port: u16, by: SocketAddr, leaving: Leaving },
+    /// It refused, and leads to this server from now on.
+    Assign { port: u16, to: SocketAddr },
+}
+
+/// What becomes of the connections to the server that a port led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaving {
+    Cut,
+    Drain,
+}
+
+/// Why a new process is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// No running HAProxy can be told to listen on another port.
+    Grows,
+    /// Some ports cannot be bound at present, or are no longer ours.
+    Shrinks,
+    /// The template, a setting, or what the template makes of who is on which port.
+    OtherFrame,
+    /// It was left behind by an earlier stalls, and what it was started with cannot be read.
+    Unknown,
+    /// It did not do what it was told, or does something else.
+    Disagrees(String),
 }
 
 /// What is known of the live HAProxy.
@@ -31,53 +64,127 @@ impl Step {
 pub(super) enum Live<'a> {
     /// None runs.
     None,
-    /// One runs that was started with this configuration; `None` if it was left behind and that is unknown.
-    Running(Option<&'a HaproxyConfig>),
+    /// One runs.
+    Running {
+        /// What it was started with, if that is known.
+        frame: Option<&'a Frame>,
+        /// What it does with each port.
+        slots: &'a Slots,
+        /// Why it is not to be relied upon any more.
+        disagrees: Option<&'a str>,
+    },
 }
 
 /// The step that leads from `live` to `wanted`.
-pub(super) fn next_step(live: Live<'_>, wanted: &HaproxyConfig) -> Step {
-    match live {
+pub(super) fn next_step(live: Live<'_>, wanted: &HaproxyConfig, on_leave: OnLeave) -> Step {
+    let (frame, slots, disagrees) = match live {
         // HAProxy refuses to start without any listener, and a handover would end the one that serves.
-        _ if wanted.ports().next().is_none() => Step::Wait,
-        Live::None => Step::Start,
-        Live::Running(Some(config)) if config.text == wanted.text => Step::Nothing,
-        Live::Running(_) => Step::Handover,
+        _ if wanted.routes.is_empty() => return Step::Wait,
+        Live::None => return Step::Start,
+        Live::Running { frame, slots, disagrees } => (frame, slots, disagrees),
+    };
+    let Some(frame) = frame else { return Step::Handover(Reason::Unknown) };
+    if let Some(how) = disagrees {
+        return Step::Handover(Reason::Disagrees(how.to_owned()));
+    }
+    if *frame != wanted.frame || !slots.keys().eq(wanted.routes.keys()) {
+        return Step::Handover(why_another_frame(slots, wanted));
+    }
+    let changes = changes(slots, wanted, on_leave);
+    if changes.is_empty() { Step::Nothing } else { Step::Changes(changes) }
+}
+
+fn why_another_frame(slots: &Slots, wanted: &HaproxyConfig) -> Reason {
+    if wanted.routes.keys().any(|port| !slots.contains_key(port)) {
+        Reason::Grows
+    } else if wanted.routes.len() < slots.len() {
+        Reason::Shrinks
+    } else {
+        Reason::OtherFrame
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The ports are the same in both.
+fn changes(slots: &Slots, wanted: &HaproxyConfig, on_leave: OnLeave) -> Vec<Change> {
+    let differ: Vec<_> = zip(slots, &wanted.routes)
+        .filter(|((_, slot), (_, route))| !slot.serves(**route))
+        .map(|((port, slot), (_, route))| (*port, *slot, *route))
+        .collect();
+    let mut gone: BTreeSet<SocketAddr> = differ.iter().map(|(_, slot, _)| slot.was_led_to()).collect();
+    for running in wanted.routes.values().flatten().chain(&wanted.still_running) {
+        gone.remove(running);
+    }
+    let leaving = |slot: Slot| match on_leave {
+        OnLeave::Cut => Leaving::Cut,
+        OnLeave::ByState if gone.contains(&slot.was_led_to()) => Leaving::Cut,
+        OnLeave::Drain | OnLeave::ByState => Leaving::Drain,
+    };
+    let change = |(port, slot, route): (u16, Slot, Option<SocketAddr>)| match route {
+        None => Change::Free { port, leaving: leaving(slot) },
+        Some(to) if !slot.is_open || !slot.is_ready => Change::Assign { port, to },
+        // Somebody else has led it elsewhere: its own server leaves nothing.
+        Some(by) if by == slot.was_led_to() => Change::Replace { port, by, leaving: Leaving::Drain },
+        Some(by) => Change::Replace { port, by, leaving: leaving(slot) },
+    };
+    let mut changes: Vec<_> = differ.into_iter().map(change).collect();
+    // A container that moves leaves its old port before it gets the new one.
+    changes.sort_by_key(|change| match change {
+        Change::Free { .. } => 0,
+        Change::Replace { .. } => 1,
+        Change::Assign { .. } => 2,
+    });
+    changes
+}
 
-    fn config(revision: u64, text: &str, free: &[u16]) -> HaproxyConfig {
-        HaproxyConfig {
-            revision,
-            text: text.into(),
-            maxconn: 100,
-            servers: [].into(),
-            free: free.iter().copied().collect(),
-            withheld: [].into(),
+impl Change {
+    pub(super) fn port(self) -> u16 {
+        match self {
+            Self::Free { port, .. } | Self::Replace { port, .. } | Self::Assign { port, .. } => port,
         }
     }
 
-    #[test]
-    fn only_what_the_file_says_matters_not_its_revision() {
-        let live = config(1, "a", &[5000]);
-        assert_eq!(next_step(Live::Running(Some(&live)), &config(2, "a", &[5000])), Step::Nothing);
-        assert_eq!(next_step(Live::Running(Some(&live)), &config(2, "b", &[5000])), Step::Handover);
+    /// Where the port leads afterwards.
+    pub(super) fn route(self) -> Option<SocketAddr> {
+        match self {
+            Self::Free { .. } => None,
+            Self::Replace { by: server, .. } | Self::Assign { to: server, .. } => Some(server),
+        }
     }
+}
 
-    #[test]
-    fn without_a_live_one_it_is_started_and_an_unknown_one_is_replaced() {
-        let wanted = config(1, "a", &[5000]);
-        assert_eq!(next_step(Live::None, &wanted), Step::Start);
-        assert_eq!(next_step(Live::Running(None), &wanted), Step::Handover);
+impl Step {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Wait => "wait",
+            Self::Start => "start",
+            Self::Changes(_) => "runtime",
+            Self::Handover(_) => "handover",
+        }
     }
+}
 
-    #[test]
-    fn nothing_is_started_when_no_port_can_be_bound() {
-        assert_eq!(next_step(Live::None, &config(1, "a", &[])), Step::Wait);
-        assert_eq!(next_step(Live::Running(None), &config(1, "a", &[])), Step::Wait);
+impl Reason {
+    /// The bounded label for logs and metrics.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Grows => "grows",
+            Self::Shrinks => "shrinks",
+            Self::OtherFrame => "other_frame",
+            Self::Unknown => "unknown",
+            Self::Disagrees(_) => "disagrees",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grows => f.write_str("the configuration has ports that it does not listen on"),
+            Self::Shrinks => f.write_str("it listens on ports that the configuration does not have"),
+            Self::OtherFrame => f.write_str("the configuration differs in more than who is on which port"),
+            Self::Unknown => f.write_str("what it was started with cannot be read"),
+            Self::Disagrees(how) => write!(f, "it does not do as it is told: {how}"),
+        }
     }
 }

@@ -1,29 +1,33 @@
 //! The actor that owns HAProxy.
 
 mod adopting;
+mod applying;
 mod ports;
+mod reconciling;
+mod releasing;
 mod repairing;
 mod stepping;
 mod stopping;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, rc::Rc, time::Duration};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture};
 use slog::{Logger, debug, error};
 use tokio::time::Instant;
 
-use self::repairing::FailedStep;
+use self::{reconciling::Look, repairing::FailedStep};
 use super::{
+    OnLeave,
     generations::{Generation, Generations, Role},
-    process::{HaproxyHost, Running},
+    process::{HaproxyHost, Record, Running},
     runtime_api::RuntimeApi,
+    slots::Slots,
     steps::{Step, next_step},
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
-    config::HaproxyConfig,
     messages::{ConfigWritten, Leave, PlanChanged, WithholdPorts},
     outbox::Outbox,
 };
@@ -36,12 +40,16 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 pub struct SupervisorSettings {
     /// How long connections may take to end by themselves when stalls stops.
     pub drain: Duration,
+    /// How often the live HAProxy is compared with the plan.
+    pub reconcile: Duration,
+    /// What becomes of the connections to a container that leaves its port.
+    pub on_leave: OnLeave,
     /// Seeds the jitter of restarts.
     pub seed: u64,
 }
 
 /// Brings HAProxy from what is live to the newest configuration on disk, one step at a time, and starts it
-/// again when it dies.
+/// again when it dies. What is live is looked at every now and then, since others may change it too.
 ///
 /// It acts on a plan only once the same or a newer revision is on disk. While a step is under way, only the
 /// newest configuration waits.
@@ -59,6 +67,9 @@ pub struct HaproxySupervisor<H, A> {
     applied: u64,
     generations: Generations,
     activity: Activity,
+    look: Option<Look>,
+    /// How often changes could not be made at runtime.
+    fallbacks: u64,
     withheld: BTreeSet<u16>,
     port_timer: Option<SpawnHandle>,
     health_timer: Option<SpawnHandle>,
@@ -74,7 +85,11 @@ enum Activity {
     Adopting {
         then: Option<Leave>,
     },
-    /// A step is under way.
+    /// The live HAProxy is being told of changes.
+    Applying {
+        future: SpawnHandle,
+    },
+    /// A new generation is on its way.
     BringingUp {
         future: SpawnHandle,
         step: Step,
@@ -86,6 +101,8 @@ enum Activity {
     },
     /// The ports of the live HAProxy are set right.
     Repairing,
+    /// A HAProxy that cannot be talked to is to let go of its ports.
+    Releasing,
     /// The last step failed, or HAProxy died; the next is due later.
     BackingOff {
         until: SpawnHandle,
@@ -116,6 +133,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             applied: 0,
             generations: Generations::default(),
             activity: Activity::Idle,
+            look: None,
+            fallbacks: 0,
             withheld: BTreeSet::new(),
             port_timer: None,
             health_timer: None,
@@ -134,16 +153,23 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         if self.put_off && self.generations.live().is_some() {
             return;
         }
-        let step = next_step(self.generations.live_config(), &on_disk.config);
+        let step = next_step(self.generations.live_state(), &on_disk.config, self.settings.on_leave);
         match step {
-            Step::Nothing => self.note_applied(&on_disk.config, step, Duration::ZERO),
+            Step::Nothing => self.note_applied(&on_disk.config, &step, Duration::ZERO),
             Step::Wait => error!(self.log, "no port of the pool can be bound, the plan is not applied";
                 "revision" => on_disk.config.revision),
-            Step::Start | Step::Handover => {
-                if self.can_bind_ports(&on_disk.config, ctx) {
-                    self.take_step(on_disk.config, step, ctx);
+            Step::Start => {
+                if self.can_bind(&mut on_disk.config.routes.keys().copied(), ctx) {
+                    self.start_generation(on_disk.config, step, ctx);
                 }
             }
+            Step::Handover(_) => {
+                if self.can_bind(&mut self.ports_to_take(&on_disk.config).into_iter(), ctx) {
+                    self.start_generation(on_disk.config, step, ctx);
+                }
+            }
+            // HAProxy itself finds out whether somebody else has taken a free port.
+            Step::Changes(changes) => self.apply_changes(on_disk.config, changes, ctx),
         }
     }
 
@@ -153,10 +179,13 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         number: u64,
         running: Running,
         role: Role,
-        config: Option<Arc<HaproxyConfig>>,
+        record: Option<Record>,
+        slots: Slots,
         ctx: &mut Context<Self>,
     ) {
-        self.generations.insert(number, Generation { pid: running.pid, role, config });
+        let (revision, frame) = record.map(|record| (record.revision, record.frame)).unzip();
+        let pid = running.pid;
+        self.generations.insert(number, Generation { pid, role, revision, frame, slots, disagrees: None });
         let ended = running.ended.into_actor(self);
         ctx.spawn(ended.map(move |how, supervisor, ctx| supervisor.note_ended(number, &how, ctx)));
     }
@@ -164,9 +193,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     fn note_ended(&mut self, number: u64, how: &str, ctx: &mut Context<Self>) {
         let Some(ended) = self.generations.remove(number) else { return };
         self.host.forget(number);
-        let revision = ended.config.as_ref().map(|config| config.revision);
         let log = self.log.new(slog::o!("generation" => number, "haproxy_pid" => ended.pid,
-            "revision" => revision, "how" => how.to_owned()));
+            "revision" => ended.revision, "how" => how.to_owned()));
         match (&self.activity, ended.role) {
             (Activity::Stopping, _) => {
                 debug!(log, "haproxy ended");
@@ -174,17 +202,20 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             }
             (Activity::BringingUp { future, .. }, Role::Starting) => {
                 ctx.cancel_future(*future);
-                self.repair(Some(FailedStep { generation: number, reason: how.to_owned() }), ctx);
+                self.repair(Some(FailedStep::Start { generation: number, reason: how.to_owned() }), ctx);
             }
             (Activity::Failing { reason }, Role::Dying) => {
                 let reason = reason.clone();
-                self.repair(Some(FailedStep { generation: number, reason }), ctx);
+                self.repair(Some(FailedStep::Start { generation: number, reason }), ctx);
             }
             (Activity::Idle, Role::Dying) => {
                 debug!(log, "haproxy ended");
                 self.advance(ctx);
             }
-            (Activity::Idle, Role::Live) => {
+            (Activity::Idle | Activity::Applying { .. }, Role::Live) => {
+                if let Activity::Applying { future } = self.activity {
+                    ctx.cancel_future(future);
+                }
                 let retry = self.back_off(ctx);
                 error!(log, "haproxy died"; "retry_ms" => retry.as_millis() as u64);
             }
@@ -207,6 +238,7 @@ impl<H: HaproxyHost, A: RuntimeApi> Actor for HaproxySupervisor<H, A> {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.adopt(ctx);
+        ctx.run_interval(self.settings.reconcile, Self::reconcile);
     }
 }
 

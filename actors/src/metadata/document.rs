@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod samples;
 
-use std::{collections::BTreeMap, num::NonZeroU64};
+use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,7 +48,7 @@ pub(crate) fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Ve
         Value::Array(containers) => containers,
         _ => return Err(wrong("`containers` is not a list".into())),
     };
-    let mut newest: BTreeMap<String, Container> = BTreeMap::new();
+    let mut newest: BTreeMap<Arc<str>, Container> = BTreeMap::new();
     let mut anonymous = Vec::new();
     for container in &containers {
         if !container.is_object() {
@@ -60,7 +60,7 @@ pub(crate) fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Ve
         } else {
             match newest.get(&container.uuid) {
                 Some(known) if age(known) >= age(&container) => {}
-                _ => drop(newest.insert(container.uuid.clone(), container)),
+                _ => drop(newest.insert(Arc::clone(&container.uuid), container)),
             }
         }
     }
@@ -101,8 +101,8 @@ fn container_of(container: &Value) -> Container {
     let name = text(&container["name"]);
     let identity = [&container["uuid"], &container["external_id"]].into_iter().find_map(text);
     Container {
-        uuid: identity.or_else(|| name.clone()).unwrap_or_default(),
-        name: name.unwrap_or_default(),
+        uuid: identity.or_else(|| name.clone()).unwrap_or_default().into(),
+        name: name.unwrap_or_default().into(),
         index: service_index(&container["service_index"]),
         create_index: container["create_index"].as_u64().unwrap_or(0),
         state: text(&container["state"]),
@@ -221,7 +221,7 @@ mod tests {
         let odd = json!([{"uuid": "a", "name": 7, "primary_ip": [], "state": {}, "create_index": "x"}]);
         let expected = Container {
             uuid: "a".into(),
-            name: String::new(),
+            name: "".into(),
             index: ServiceIndex::Unusable,
             create_index: 0,
             state: None,

@@ -182,6 +182,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
         if self.followed.sent.get(&service) != Some(&snapshot) {
             self.followed.sent.insert(service.clone(), Arc::clone(&snapshot));
             if let Some(outbox) = self.outbox.get(&service) {
+                debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
                 outbox.post(ServiceChanged { service, snapshot });
             }
         }

@@ -1,6 +1,6 @@
 //! What the metadata says of a service, as plain values.
 
-use std::{collections::BTreeSet, num::NonZeroU64};
+use std::{collections::BTreeSet, num::NonZeroU64, sync::Arc};
 
 /// One service at one moment. Two snapshots are equal when nothing that matters to stalls differs; the
 /// order of the containers in the document does not.
@@ -17,9 +17,9 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
     /// Identity across documents: `uuid`, else `external_id`, else `name`; empty when it has none.
-    pub uuid: String,
+    pub uuid: Arc<str>,
     /// The container's name, for people.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its `service_index`.
     pub index: ServiceIndex,
     /// Counts up for ever within the service: the higher, the newer. 0 when missing.

@@ -106,6 +106,12 @@ impl Fleet {
         for address in stale {
             self.stop(address).await;
         }
+        self.start(server).await;
+    }
+
+    /// Lets the backend of each container run that is up; those of containers that are gone run on.
+    pub async fn start(&mut self, server: &MetadataServer) {
+        let wanted = server.read(|world| self.wanted(world.service(&self.stack, &self.service)));
         for (address, identity) in wanted {
             if !self.backends.running.contains_key(&address) {
                 self.backends.start(ipv4(address), self.port, identity).await;

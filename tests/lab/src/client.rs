@@ -104,6 +104,14 @@ impl Held {
         &self.landing
     }
 
+    /// Waits until the other side has ended it, whichever way; `false` if that takes longer.
+    pub async fn ends_within(&mut self, within: Duration) -> bool {
+        let mut received = [0; 64];
+        // Whatever was on its way comes first.
+        let ended = async { while matches!(self.stream.read(&mut received).await, Ok(1..)) {} };
+        time::timeout(within, ended).await.is_ok()
+    }
+
     /// Sends something random and reads it back: the connection still works, both ways.
     pub async fn check(&mut self) -> Result<(), ConnectError> {
         let sent: [u8; 64] = std::array::from_fn(|_| fastrand::u8(..));

@@ -20,26 +20,38 @@ pub enum Expect {
     Container(String),
     /// To one of these containers, as while a port moves from one to the other.
     AnyOf(Vec<String>),
+    /// To one of these containers or to nobody, as while it changes from one to another.
+    Changing(Vec<String>),
     /// To whichever container.
     Anyone,
 }
 
 impl Expect {
-    fn allows(&self, uuid: &str) -> bool {
-        match self {
-            Self::Container(expected) => expected == uuid,
-            Self::AnyOf(expected) => expected.iter().any(|expected| expected == uuid),
-            Self::Anyone => true,
+    fn allows(&self, met: &Result<Landing, ConnectError>) -> bool {
+        match (self, met) {
+            (Self::Container(expected), Ok(landing)) => *expected == landing.uuid,
+            (Self::AnyOf(expected) | Self::Changing(expected), Ok(landing)) => {
+                expected.contains(&landing.uuid)
+            }
+            (Self::Anyone, Ok(_)) => true,
+            (Self::Changing(_), Err(error)) => !matches!(error, ConnectError::Garbled(_)),
+            (_, Err(_)) => false,
         }
     }
 }
 
 /// The ports that the clients connect to; the test and its load share it.
 ///
-/// A change is in force for the connections that begin after it: widen what is expected before the
-/// world changes, and narrow it when the change has arrived.
+/// A connection may meet whatever was expected at any time while it lasted: widen what is expected before
+/// the world changes, and narrow it when the change has arrived.
 #[derive(Clone, Debug, Default)]
-pub struct Targets(Arc<Mutex<BTreeMap<SocketAddr, Expect>>>);
+pub struct Targets(Arc<Mutex<BTreeMap<SocketAddr, History>>>);
+
+/// All that has been expected of a port; `None` while nobody is to connect to it.
+type History = Vec<Option<Expect>>;
+
+/// A port to connect to, and what of its history was over before.
+type Choice = (SocketAddr, usize);
 
 impl Targets {
     /// No ports yet.
@@ -49,21 +61,30 @@ impl Targets {
 
     /// Adds a port, or says anew where it may lead to.
     pub fn set(&self, address: SocketAddr, expect: Expect) {
-        self.table().insert(address, expect);
+        self.table().entry(address).or_default().push(Some(expect));
     }
 
     /// Has nobody connect to this port any more.
     pub fn remove(&self, address: SocketAddr) {
-        self.table().remove(&address);
+        self.table().entry(address).or_default().push(None);
     }
 
-    fn choose(&self, random: &mut fastrand::Rng) -> Option<(SocketAddr, Expect)> {
+    fn choose(&self, random: &mut fastrand::Rng) -> Option<Choice> {
         let table = self.table();
-        let (address, expect) = table.iter().nth(random.usize(..table.len().max(1)))?;
-        Some((*address, expect.clone()))
+        let wanted: Vec<_> =
+            table.iter().filter(|(_, history)| matches!(history.last(), Some(Some(_)))).collect();
+        let (address, history) = random.choice(wanted)?;
+        Some((*address, history.len() - 1))
     }
 
-    fn table(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Expect>> {
+    /// What has been expected since the choice was made.
+    fn expected_since(&self, (address, over): Choice) -> Vec<Expect> {
+        let table = self.table();
+        let history = table.get(&address).map_or(&[][..], |history| &history[over..]);
+        history.iter().flatten().cloned().collect()
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, History>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,12 +116,12 @@ impl LoadReport {
         self.refused + self.reset + self.closed + self.timed_out + self.wrong + self.other
     }
 
-    fn count(&mut self, address: SocketAddr, expect: &Expect, met: Result<Landing, ConnectError>) {
+    fn count(&mut self, address: SocketAddr, expected: &[Expect], met: Result<Landing, ConnectError>) {
+        if expected.iter().any(|expect| expect.allows(&met)) {
+            self.ok += u64::from(met.is_ok());
+            return;
+        }
         let counter = match &met {
-            Ok(landing) if expect.allows(&landing.uuid) => {
-                self.ok += 1;
-                return;
-            }
             Ok(_) | Err(ConnectError::Garbled(_)) => &mut self.wrong,
             Err(ConnectError::Refused) => &mut self.refused,
             Err(ConnectError::Reset) => &mut self.reset,
@@ -110,7 +131,7 @@ impl LoadReport {
         };
         *counter += 1;
         if self.examples.len() < EXAMPLES {
-            self.examples.push(format!("{address}: {met:?} instead of {expect:?}"));
+            self.examples.push(format!("{address}: {met:?} instead of {expected:?}"));
         }
     }
 }
@@ -145,9 +166,9 @@ impl Load {
 async fn connect_for_ever(targets: Targets, report: Arc<Mutex<LoadReport>>) {
     let mut random = fastrand::Rng::new();
     loop {
-        if let Some((address, expect)) = targets.choose(&mut random) {
-            let met = landing(address).await;
-            lock(&report).count(address, &expect, met);
+        if let Some(choice) = targets.choose(&mut random) {
+            let met = landing(choice.0).await;
+            lock(&report).count(choice.0, &targets.expected_since(choice), met);
         }
         // A refusal may come without any waiting, and then nobody else on this thread would run.
         tokio::task::yield_now().await;
@@ -182,7 +203,8 @@ mod tests {
         let load = Load::start(4, &targets);
         until(&load, |report| report.ok >= 100).await;
         assert_eq!(load.so_far().failures(), 0);
-        targets.set((ip, 8080).into(), Expect::Container("u2".to_owned()));
+        targets.set((ip, 8080).into(), Expect::Changing(vec!["u2".to_owned()]));
+        targets.set((ip, 8081).into(), Expect::Changing(vec!["u2".to_owned()]));
         until(&load, |report| report.wrong > 0).await;
         targets.remove((ip, 8080).into());
         targets.set((ip, 8081).into(), Expect::Anyone);

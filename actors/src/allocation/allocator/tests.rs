@@ -127,8 +127,10 @@ impl Running {
     /// Revision and slots of each plan so far.
     fn told(&self) -> Vec<(u64, Vec<(u16, String)>)> {
         let slots = |plan: &Plan| {
-            let slots =
-                plan.mappings.iter().flat_map(|m| m.slots.iter().map(|(s, o)| (m.port(*s), o.uuid.clone())));
+            let slots = plan
+                .mappings
+                .iter()
+                .flat_map(|m| m.slots.iter().map(|(s, o)| (m.port(*s), o.uuid.to_string())));
             slots.collect()
         };
         self.plans().iter().map(|plan| (plan.revision, slots(plan))).collect()
@@ -151,7 +153,7 @@ fn remembered() -> SavedState {
         service: web(),
         backend_port: 8080,
         pool_size: 3,
-        slots: [(0, occupant)].into(),
+        slots: Arc::new([(0, occupant)].into()),
         tombstones: [].into(),
     };
     SavedState { revision: 41, mappings: vec![mapping] }

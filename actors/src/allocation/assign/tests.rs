@@ -57,7 +57,7 @@ impl Followed {
 
     /// Who is on which slot.
     fn slots(&self) -> Vec<(u16, &str)> {
-        self.assignments.slots.iter().map(|(slot, occupant)| (*slot, occupant.uuid.as_str())).collect()
+        self.assignments.slots.iter().map(|(slot, occupant)| (*slot, &*occupant.uuid)).collect()
     }
 
     /// Why a container is on none.

@@ -46,7 +46,7 @@ fn saved() -> SavedState {
         service: web(),
         backend_port: 8080,
         pool_size: 4,
-        slots: [(2, occupant)].into(),
+        slots: Arc::new([(2, occupant)].into()),
         tombstones: [(3, tombstone)].into(),
     };
     SavedState { revision: 7, mappings: vec![mapping] }
@@ -81,7 +81,7 @@ fn a_pool_grows_when_an_index_is_beyond_it_and_nothing_else_has_said_its_size() 
         planned(sized(5000, port_count), &SavedState::default(), &containers, published)
     };
     assert_eq!(plan(None, &[], 65).pool_size, 80);
-    assert_eq!(plan(None, &[], 65).slots[&64].uuid, "c");
+    assert_eq!(plan(None, &[], 65).slots[&64].uuid, "c".into());
     assert_eq!(plan(None, &[5000, 5001], 3).pool_size, 18);
     let fixed = plan(Some(8), &[], 9);
     assert_eq!((fixed.pool_size, fixed.unmapped["c"].kind()), (8, "outside_pool"));
@@ -92,7 +92,7 @@ fn a_pool_grows_no_further_than_it_may_and_not_at_all_for_what_is_beyond_that() 
     let plan =
         |index| planned(sized(5000, None), &SavedState::default(), &[container("c", 1, Some(index))], &[]);
     assert_eq!(plan(199).pool_size, MOST);
-    assert_eq!(plan(200).slots[&199].uuid, "c");
+    assert_eq!(plan(200).slots[&199].uuid, "c".into());
     let beyond = plan(201);
     assert_eq!((beyond.pool_size, beyond.unmapped["c"].kind()), (DEFAULT_PORT_COUNT, "outside_pool"));
     // What is published is the operator's word.
@@ -167,7 +167,7 @@ fn a_tombstone_lasts_no_longer_than_the_settings_now_say() {
 #[test]
 fn a_loopback_address_that_is_no_longer_allowed_is_not_served_from_memory() {
     let mut state = saved();
-    state.mappings[0].slots.get_mut(&2).unwrap().address = "127.0.0.9".parse().unwrap();
+    Arc::make_mut(&mut state.mappings[0].slots).get_mut(&2).unwrap().address = "127.0.0.9".parse().unwrap();
     let mapping = sized(5000, None);
     let served = |allow_loopback| {
         let settings = AllocatorSettings { allow_loopback, ..settings(mapping.clone()) };

@@ -33,7 +33,7 @@ async fn a_good_configuration_takes_its_place_and_nothing_else_is_left() {
     let dir = tempfile::tempdir().unwrap();
     let file = CheckedFile::in_folder(dir.path(), haproxy(), Children::default());
     for port in [5000, 5001] {
-        file.replace(listening_on(port)).await.unwrap();
+        file.check_and_replace(listening_on(port).into()).await.unwrap();
         assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), listening_on(port));
     }
     assert_eq!(names_in(dir.path()), ["haproxy.cfg"]);
@@ -43,9 +43,9 @@ async fn a_good_configuration_takes_its_place_and_nothing_else_is_left() {
 async fn a_bad_one_is_kept_beside_the_last_good_one_with_haproxys_own_words() {
     let dir = tempfile::tempdir().unwrap();
     let file = CheckedFile::in_folder(dir.path(), haproxy(), Children::default());
-    file.replace(listening_on(5000)).await.unwrap();
+    file.check_and_replace(listening_on(5000).into()).await.unwrap();
     let bad = listening_on(5001) + "    frobnicate\n";
-    let error = file.replace(bad.clone()).await.unwrap_err();
+    let error = file.check_and_replace(bad.clone().into()).await.unwrap_err();
     assert_eq!(error.kind(), "rejected");
     let WriteError::Rejected { words, kept_as } = &error else { panic!("{error}") };
     assert!(words.contains("unknown keyword 'frobnicate' in 'listen' section"), "{words}");
@@ -54,8 +54,19 @@ async fn a_bad_one_is_kept_beside_the_last_good_one_with_haproxys_own_words() {
     assert_eq!(fs::read_to_string(kept_as).unwrap(), bad);
     assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), listening_on(5000));
     assert_eq!(names_in(dir.path()), ["haproxy.cfg", "haproxy.cfg.rejected"]);
-    file.replace(listening_on(5002)).await.unwrap();
+    file.check_and_replace(listening_on(5002).into()).await.unwrap();
     assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), listening_on(5002));
+}
+
+#[tokio::test]
+async fn what_is_known_to_be_faultless_is_not_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = CheckedFile::in_folder(dir.path(), "/bin/false".into(), Children::default());
+    file.replace("as good as gold\n".into()).await.unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), "as good as gold\n");
+    assert_eq!(names_in(dir.path()), ["haproxy.cfg"]);
+    let file = CheckedFile::in_folder(Path::new("/nonexistent"), "/bin/false".into(), Children::default());
+    assert_eq!(file.replace("".into()).await.unwrap_err().kind(), "io");
 }
 
 #[tokio::test]
@@ -63,7 +74,7 @@ async fn without_a_haproxy_to_ask_nothing_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("no-haproxy");
     let file = CheckedFile::in_folder(dir.path(), missing.clone(), Children::default());
-    let error = file.replace(listening_on(5000)).await.unwrap_err();
+    let error = file.check_and_replace(listening_on(5000).into()).await.unwrap_err();
     assert_eq!(error.kind(), "check");
     assert!(error.to_string().starts_with(&format!("{} -c cannot be run: ", missing.display())), "{error}");
     assert_eq!(names_in(dir.path()), [] as [&str; 0]);
@@ -72,7 +83,7 @@ async fn without_a_haproxy_to_ask_nothing_is_replaced() {
 #[tokio::test]
 async fn a_folder_that_is_gone_is_named() {
     let file = CheckedFile::in_folder(Path::new("/nonexistent"), haproxy(), Children::default());
-    let error = file.replace(listening_on(5000)).await.unwrap_err();
+    let error = file.check_and_replace(listening_on(5000).into()).await.unwrap_err();
     assert_eq!(error.kind(), "io");
     assert!(error.to_string().starts_with("/nonexistent/haproxy.cfg: "), "{error}");
 }
@@ -81,7 +92,7 @@ async fn a_folder_that_is_gone_is_named() {
 async fn a_check_that_fails_without_a_word_is_told_by_its_status() {
     let dir = tempfile::tempdir().unwrap();
     let file = CheckedFile::in_folder(dir.path(), "/bin/false".into(), Children::default());
-    let error = file.replace(listening_on(5000)).await.unwrap_err().to_string();
+    let error = file.check_and_replace(listening_on(5000).into()).await.unwrap_err().to_string();
     assert!(error.starts_with("HAProxy rejects it: nothing, and exit status: 1; "), "{error}");
 }
 
@@ -93,7 +104,7 @@ async fn a_check_that_is_killed_says_nothing_of_the_configuration() {
     let script = format!("printf '#!/bin/sh\\nkill -9 $$\\n' > {0} && chmod 755 {0}", haproxy.display());
     assert!(process::Command::new("sh").args(["-c", &script]).status().unwrap().success());
     let file = CheckedFile::in_folder(dir.path(), haproxy, Children::default());
-    let error = file.replace(listening_on(5000)).await.unwrap_err();
+    let error = file.check_and_replace(listening_on(5000).into()).await.unwrap_err();
     assert_eq!(error.kind(), "check");
     assert!(error.to_string().ends_with("signal: 9 (SIGKILL)"), "{error}");
     assert_eq!(names_in(dir.path()), ["haproxy"]);

@@ -9,6 +9,7 @@ use actix::Addr;
 use super::*;
 use crate::{
     allocation::{MappingPlan, Occupant},
+    config::{ListenSettings, Template},
     link::{End, Ended, Prepared},
     messages::Leave,
     testing::{Lines, Received, mapping, ms, pass, settle, web},
@@ -29,8 +30,8 @@ struct Disk {
     most_in_flight: usize,
     /// When each write began.
     begun: Vec<Instant>,
-    /// What was written.
-    written: Vec<String>,
+    /// What was written, and whether it was checked first.
+    written: Vec<(Arc<str>, bool)>,
 }
 
 impl FakeStore {
@@ -48,12 +49,15 @@ impl FakeStore {
 
     /// The containers in each file that was written.
     fn written(&self) -> Vec<Vec<String>> {
-        self.0.borrow().written.iter().map(|text| containers_in(text)).collect()
+        self.0.borrow().written.iter().map(|(text, _)| containers_in(text)).collect()
     }
-}
 
-impl ConfigStore for FakeStore {
-    fn replace(&self, text: String) -> impl Future<Output = Result<(), WriteError>> + 'static {
+    /// Whether each file that was written was checked first.
+    fn checked(&self) -> Vec<bool> {
+        self.0.borrow().written.iter().map(|(_, checked)| *checked).collect()
+    }
+
+    fn write(&self, text: Arc<str>, checked: bool) -> impl Future<Output = Result<(), WriteError>> + 'static {
         let store = Rc::clone(&self.0);
         async move {
             let takes = {
@@ -67,9 +71,19 @@ impl ConfigStore for FakeStore {
             let mut disk = store.borrow_mut();
             disk.in_flight -= 1;
             disk.outcomes.pop_front().unwrap_or(Ok(()))?;
-            disk.written.push(text);
+            disk.written.push((text, checked));
             Ok(())
         }
+    }
+}
+
+impl ConfigStore for FakeStore {
+    fn check_and_replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static {
+        self.write(text, true)
+    }
+
+    fn replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static {
+        self.write(text, false)
     }
 }
 
@@ -91,9 +105,9 @@ fn containers_in(text: &str) -> Vec<String> {
 fn plan(revision: u64, pool_size: u16, containers: &[u8]) -> Plan {
     let occupant = |n: &u8| {
         let address = IpAddr::from([10, 42, 0, *n]);
-        Occupant { uuid: format!("u{n}"), name: format!("app-{n}"), address }
+        Occupant { uuid: format!("u{n}").into(), name: format!("app-{n}").into(), address }
     };
-    let slots = (0..).zip(containers.iter().map(occupant)).collect();
+    let slots = Arc::new((0..).zip(containers.iter().map(occupant)).collect());
     let mapping = MappingPlan {
         mapping: mapping(&web(), 5000),
         pool_size,
@@ -119,7 +133,8 @@ impl Running {
         tokio::time::pause();
         let (log, store, (told, supervisor)) = (Lines::default(), FakeStore::default(), Received::start());
         let listen = ListenSettings { bind_address: None, descriptor_limit: DESCRIPTORS };
-        let settings = WriterSettings { template: Template::built_in().unwrap(), listen, seed: 7 };
+        let renderer = Renderer::new(Template::built_in().unwrap(), listen);
+        let settings = WriterSettings { renderer, seed: 7 };
         let writer = ConfigWriter::new(settings, store.clone(), supervisor, log.logger());
         let prepared = Prepared::new("ConfigWriter");
         let (addr, ended) = (prepared.addr(), prepared.run(writer));
@@ -192,12 +207,32 @@ async fn a_plan_that_says_the_same_is_told_without_being_written() {
     let writer = Running::start();
     writer.hears(plan(1, 2, &[1])).await;
     let mut said_otherwise = plan(2, 2, &[1]);
-    for occupant in said_otherwise.mappings[0].slots.values_mut() {
+    for occupant in Arc::make_mut(&mut said_otherwise.mappings[0].slots).values_mut() {
         occupant.name = "renamed".into();
     }
     writer.hears(said_otherwise).await;
     assert_eq!(writer.store.writes_begun(), 1);
     assert_eq!(writer.told(), [told(1, 1, &["1"]), told(2, 2, &["1"])]);
+}
+
+#[actix_rt::test]
+async fn haproxy_checks_only_what_is_unlike_all_that_it_has_accepted() {
+    let writer = Running::start();
+    for (revision, pool_size, containers) in
+        [(1, 2, &[1][..]), (2, 2, &[2]), (3, 2, &[3, 4]), (4, 3, &[3, 4]), (5, 3, &[4, 3])]
+    {
+        writer.hears(plan(revision, pool_size, containers)).await;
+    }
+    assert_eq!(writer.store.checked(), [true, false, false, true, false]);
+}
+
+#[actix_rt::test]
+async fn what_haproxy_has_rejected_is_not_taken_for_accepted() {
+    let writer = Running::start();
+    writer.store.fails_with([rejected()]);
+    writer.hears(plan(1, 2, &[1])).await;
+    writer.hears(plan(2, 2, &[2])).await;
+    assert_eq!(writer.store.checked(), [true]);
 }
 
 // === withheld ports ===

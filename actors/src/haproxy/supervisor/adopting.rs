@@ -12,6 +12,7 @@ use super::{
         generations::Role,
         process::{HaproxyHost, Survivor},
         runtime_api::RuntimeApi,
+        slots::Slots,
     },
     Activity, HaproxySupervisor,
 };
@@ -39,21 +40,21 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     }
 
     fn take_charge(&mut self, survivor: Survivor, verdict: &Verdict, ctx: &mut Context<Self>) {
-        let Survivor { generation: number, pid, config } = survivor.clone();
+        let Survivor { generation: number, pid, record } = survivor.clone();
         let running = self.host.follow(&survivor);
         let log = self.log.new(slog::o!("generation" => number, "haproxy_pid" => pid));
         match verdict {
             Verdict::Adopt => {
                 warn!(log, "haproxy adopted, its own lines are lost until the next handover");
-                self.watch(number, running, Role::Live, config, ctx);
+                self.watch(number, running, Role::Live, record, Slots::new(), ctx);
             }
             Verdict::Drain => {
-                self.watch(number, running, Role::Draining, config, ctx);
+                self.watch(number, running, Role::Draining, record, Slots::new(), ctx);
                 self.drain(number);
             }
             Verdict::Kill => {
                 warn!(log, "haproxy left behind does not answer and is killed");
-                self.watch(number, running, Role::Dying, config, ctx);
+                self.watch(number, running, Role::Dying, record, Slots::new(), ctx);
                 self.end(number, Signal::KILL);
             }
         }

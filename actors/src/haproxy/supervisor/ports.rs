@@ -15,17 +15,22 @@ use crate::{config::HaproxyConfig, messages::WithholdPorts};
 const PORT_RETRY: Duration = Duration::from_secs(1);
 
 impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
-    /// Looks before HAProxy leaps: for the sake of one port it would not start at all. When ports cannot be
+    /// The ports of `config` that a successor of the live HAProxy cannot take over from it. Those that it keeps
+    /// closed are among them: somebody else may have taken them meanwhile.
+    pub(super) fn ports_to_take(&self, config: &HaproxyConfig) -> Vec<u16> {
+        let Live::Running { slots, .. } = self.generations.live_state() else { return Vec::new() };
+        // It holds nobody knows which ports, most likely all; a probe would find them taken.
+        if slots.is_empty() {
+            return Vec::new();
+        }
+        let is_held = |port: &u16| slots.get(port).is_some_and(|slot| slot.is_open);
+        config.routes.keys().copied().filter(|port| !is_held(port)).collect()
+    }
+
+    /// Looks before HAProxy leaps: for the sake of one port it would not start at all. When `ports` cannot be
     /// bound, the writer is asked to leave them out, and the configuration comes back without them.
-    pub(super) fn can_bind_ports(&mut self, config: &HaproxyConfig, ctx: &mut Context<Self>) -> bool {
-        let held: BTreeSet<u16> = match self.generations.live_config() {
-            // Its free ports are closed: somebody else may have taken them meanwhile.
-            Live::Running(Some(live)) => live.servers.keys().copied().collect(),
-            // It holds nobody knows which ports, most likely all; a probe would find them taken.
-            Live::Running(None) => return true,
-            Live::None => BTreeSet::new(),
-        };
-        let unbindable = self.host.unbindable(&mut config.ports().filter(|port| !held.contains(port)));
+    pub(super) fn can_bind(&mut self, ports: &mut dyn Iterator<Item = u16>, ctx: &mut Context<Self>) -> bool {
+        let unbindable = self.host.unbindable(ports);
         if unbindable.is_empty() {
             return true;
         }

@@ -1,47 +1,46 @@
 //! Setting the ports of the live HAProxy right, after somebody who shares its sockets has ended.
 
-use std::time::Duration;
+use std::{path::PathBuf, rc::Rc, time::Duration};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use rustix::process::Signal;
-use slog::{error, warn};
+use slog::{error, o, warn};
 
 use super::{
     super::{
-        generations::Role,
+        changes::toggles,
+        look::{LookError, look},
         process::HaproxyHost,
-        runtime_api::{CliError, Command, RuntimeApi},
+        runtime_api::{CliError, RuntimeApi},
+        slots::Slots,
     },
     Activity, HaproxySupervisor,
 };
-use crate::config::HaproxyConfig;
 
-/// A step that did not lead to a serving HAProxy.
-pub(super) struct FailedStep {
-    pub(super) generation: u64,
-    pub(super) reason: String,
+/// A step that did not lead to where it should.
+pub(super) enum FailedStep {
+    /// A new generation did not get to serve.
+    Start { generation: u64, reason: String },
+    /// The live one could not be told of changes, or not of all.
+    Changes { reason: String },
 }
 
 impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
-    /// A successor that has failed may have opened ports that are free here, and closed ports that are used here.
-    /// That must be undone before anything else happens: the ports are not what their owner takes them for, and
-    /// commands that arrive late would hit the next generation. Afterwards the next step is due, at once or, if
-    /// one has `failed`, after a pause.
+    /// What the live HAProxy does with its ports is not known after a step has failed: changes may have been made in
+    /// part; a successor may have opened ports that are free here, and closed ports that are used here. That is
+    /// looked at and set right before anything else happens, since commands that arrive late would hit the next
+    /// generation. Afterwards the next step is due, at once or, if one has `failed`, after a pause.
     pub(super) fn repair(&mut self, failed: Option<FailedStep>, ctx: &mut Context<Self>) {
         self.activity = Activity::Repairing;
-        let Some((live, generation)) = self.generations.live() else {
+        let Some((live, _)) = self.generations.live() else {
             return match failed {
                 Some(failed) => self.try_again_later(&failed, ctx),
                 None => self.go_on(ctx),
             };
         };
-        let commands = generation.config.as_deref().map_or_else(|| vec![Command::ShowInfo], commands);
-        let replies = self.api.run(self.host.socket(live), commands);
-        ctx.spawn(replies.into_actor(self).map(move |replies, supervisor, ctx| {
+        let repaired = look_and_toggle(Rc::clone(&self.api), self.host.socket(live));
+        ctx.spawn(repaired.into_actor(self).map(move |repaired, supervisor, ctx| {
             if matches!(supervisor.activity, Activity::Repairing) {
-                if let Err(trouble) = replies {
-                    supervisor.judge_live(live, &trouble);
-                }
+                supervisor.note_repaired(live, repaired, ctx);
                 match failed {
                     Some(failed) if supervisor.generations.live().is_some() => {
                         supervisor.try_again_later(&failed, ctx);
@@ -57,28 +56,21 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }));
     }
 
-    /// A live HAProxy that cannot be talked to is none: it would keep every successor from taking over.
-    fn judge_live(&mut self, number: u64, trouble: &CliError) {
-        let log = self.log.new(slog::o!("generation" => number, "error" => trouble.to_string()));
-        match trouble {
-            CliError::NotListening { .. } => {
-                // It is ending, or drains since somebody else has told it to: then its connections go on.
-                warn!(log, "haproxy listens no more, it is replaced");
-                self.generations.turn(number, Role::Draining);
-            }
-            CliError::Io { .. } | CliError::TimedOut { .. } => {
-                error!(log, "haproxy does not answer, it is killed and replaced");
-                self.end(number, Signal::KILL);
-            }
-            CliError::Refused { .. } => {
-                error!(log, "ports may not be as they should until the next handover");
-            }
+    fn note_repaired(&mut self, live: u64, repaired: Result<Slots, LookError>, ctx: &mut Context<Self>) {
+        let Some(generation) = self.generations.get_mut(live) else { return };
+        match repaired {
+            Ok(slots) => generation.slots = slots,
+            Err(LookError::Odd(what)) => generation.disagrees = Some(what),
+            Err(LookError::NoAnswer(trouble)) => self.give_up_live(live, &trouble, ctx),
         }
     }
 
-    fn go_on(&mut self, ctx: &mut Context<Self>) {
-        self.activity = Activity::Idle;
-        self.advance(ctx);
+    /// Takes the next step, unless ports have to be let go of first.
+    pub(super) fn go_on(&mut self, ctx: &mut Context<Self>) {
+        if !matches!(self.activity, Activity::Releasing) {
+            self.activity = Activity::Idle;
+            self.advance(ctx);
+        }
     }
 
     fn try_again_later(&mut self, failed: &FailedStep, ctx: &mut Context<Self>) {
@@ -87,18 +79,26 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     }
 
     fn say_failed(&self, failed: &FailedStep, retry: Duration) {
-        error!(self.log, "haproxy did not get to serve";
-            "generation" => failed.generation, "error" => &failed.reason,
-            "revision" => self.on_disk.as_ref().map(|on_disk| on_disk.config.revision),
-            "old_one_serves" => self.generations.live().is_some(), "retry_ms" => retry.as_millis() as u64);
+        let revision = self.on_disk.as_ref().map(|on_disk| on_disk.config.revision);
+        let log = self.log.new(o!("revision" => revision, "retry_ms" => retry.as_millis() as u64));
+        match failed {
+            FailedStep::Start { generation, reason } => error!(log, "haproxy did not get to serve";
+                "generation" => generation, "error" => reason,
+                "old_one_serves" => self.generations.live().is_some()),
+            FailedStep::Changes { reason } => {
+                warn!(log, "changes cannot be made at runtime, haproxy hands over";
+                    "error" => reason, "fallbacks" => self.fallbacks);
+            }
+        }
     }
 }
 
-/// Opens what is used and closes what is free. Only an enable makes HAProxy look at a socket that it takes for
-/// closed already.
-fn commands(config: &HaproxyConfig) -> Vec<Command> {
-    let used = config.servers.keys().map(|port| Command::EnableFrontend(*port));
-    let free =
-        config.free.iter().flat_map(|port| [Command::EnableFrontend(*port), Command::DisableFrontend(*port)]);
-    used.chain(free).collect()
+/// Asks the live HAProxy what it does with each port, and has it make sure of that.
+async fn look_and_toggle<A: RuntimeApi>(api: Rc<A>, socket: PathBuf) -> Result<Slots, LookError> {
+    let slots = look(api.as_ref(), socket.clone(), None).await?;
+    match api.run(socket, toggles(&slots)).await {
+        // Somebody else has taken a port that was closed. That is seen when it is needed.
+        Ok(_) | Err(CliError::Refused { .. }) => Ok(slots),
+        Err(trouble) => Err(trouble.into()),
+    }
 }

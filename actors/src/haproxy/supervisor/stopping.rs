@@ -37,8 +37,12 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
 
     pub(super) fn stop(&mut self, leave: Leave, ctx: &mut Context<Self>) {
         match self.activity {
-            Activity::BringingUp { future, .. } => drop(ctx.cancel_future(future)),
-            Activity::BackingOff { until } => drop(ctx.cancel_future(until)),
+            Activity::BringingUp { future, .. } | Activity::Applying { future } => {
+                ctx.cancel_future(future);
+            }
+            Activity::BackingOff { until } => {
+                ctx.cancel_future(until);
+            }
             _ => {}
         }
         self.activity = Activity::Stopping;

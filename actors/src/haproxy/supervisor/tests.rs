@@ -1,8 +1,10 @@
 //! The supervisor among fakes, in virtual time.
 
 mod adopting;
+mod changing;
 mod fake;
 mod ports;
+mod reconciling;
 mod restarting;
 mod stepping;
 mod stopping;

@@ -24,7 +24,7 @@ fn assert_web(body: &str, expected: &[Row<'_>]) {
 }
 
 fn row(container: &Container) -> Row<'_> {
-    let (name, state) = (container.name.as_str(), container.state.as_deref().unwrap_or_default());
+    let (name, state) = (&*container.name, container.state.as_deref().unwrap_or_default());
     (name, index_number(&container.index), container.create_index, state, container.primary_ip.as_deref())
 }
 

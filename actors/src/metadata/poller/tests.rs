@@ -140,7 +140,7 @@ impl Running {
 
     /// Service and containers of each change that the allocator was told.
     fn told(&self) -> Vec<(String, Vec<String>)> {
-        let uuids = |snapshot: &Snapshot| snapshot.containers.iter().map(|c| c.uuid.clone()).collect();
+        let uuids = |snapshot: &Snapshot| snapshot.containers.iter().map(|c| c.uuid.to_string()).collect();
         self.changes.all().iter().map(|c| (c.service.to_string(), uuids(&c.snapshot))).collect()
     }
 

@@ -1,23 +1,22 @@
 //! Which address a new container gets.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{collections::VecDeque, net::Ipv4Addr, ops::Range};
 
 /// A run of addresses that containers get theirs from.
 ///
-/// An address that was given back is taken again only after the pool has come round, as in a real
+/// An address that was given back is taken again only after all others that are free, as in a real
 /// network: whoever still connects to a removed container's address meets nobody for a while.
 #[derive(Clone, Debug)]
 pub struct AddressPool {
-    first: Ipv4Addr,
-    count: u32,
-    next: u32,
-    in_use: BTreeSet<Ipv4Addr>,
+    all: Range<Ipv4Addr>,
+    free: VecDeque<Ipv4Addr>,
 }
 
 impl AddressPool {
     /// The `count` addresses from `first` on.
     pub fn new(first: Ipv4Addr, count: u32) -> Self {
-        Self { first, count, next: 0, in_use: BTreeSet::new() }
+        let nth = |n| Ipv4Addr::from_bits(first.to_bits() + n);
+        Self { all: first..nth(count), free: (0..count).map(nth).collect() }
     }
 
     /// Takes an address that nobody has.
@@ -26,18 +25,14 @@ impl AddressPool {
     ///
     /// When all are taken.
     pub(super) fn take(&mut self) -> Ipv4Addr {
-        for _ in 0..self.count {
-            let address = Ipv4Addr::from_bits(self.first.to_bits() + self.next);
-            self.next = (self.next + 1) % self.count;
-            if self.in_use.insert(address) {
-                return address;
-            }
-        }
-        panic!("all {} addresses from {} on are taken", self.count, self.first);
+        self.free.pop_front().unwrap_or_else(|| panic!("all addresses of {:?} are taken", self.all))
     }
 
     pub(super) fn give_back(&mut self, address: Ipv4Addr) {
-        self.in_use.remove(&address);
+        // Some containers have addresses of their own.
+        if self.all.contains(&address) {
+            self.free.push_back(address);
+        }
     }
 }
 
@@ -46,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_taken_again_only_after_the_pool_has_come_round() {
+    fn an_address_is_taken_again_only_after_all_others() {
         let mut pool = AddressPool::new(Ipv4Addr::new(127, 1, 2, 1), 3);
         let first = pool.take();
         pool.give_back(first);

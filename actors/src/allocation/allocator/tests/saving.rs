@@ -117,7 +117,7 @@ async fn while_a_save_is_in_flight_only_the_newest_waits() {
     assert_eq!(web.store.0.borrow().saves_begun, 1);
     pass(ms(3_000)).await;
     assert_eq!(web.store.saved_revisions(), [1, 5]);
-    assert_eq!(web.store.0.borrow().saved[1].mappings[0].slots[&4].uuid, "a");
+    assert_eq!(web.store.0.borrow().saved[1].mappings[0].slots[&4].uuid, "a".into());
 }
 
 #[actix_rt::test]

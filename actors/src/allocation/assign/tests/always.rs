@@ -30,7 +30,7 @@ fn rank(container: &Container) -> (bool, u64, &str) {
 }
 
 /// Rules 2, 4 and 5 once more, as obvious as can be: who is on which slot by index.
-fn by_index(containers: &[Container], pool_size: u16) -> BTreeMap<u16, String> {
+fn by_index(containers: &[Container], pool_size: u16) -> BTreeMap<u16, Arc<str>> {
     let eligible = eligible(containers);
     let newest_of = |slot: u16| {
         let claimants = eligible.iter().filter(|c| number(c) == Some(u64::from(slot) + 1));
@@ -39,13 +39,13 @@ fn by_index(containers: &[Container], pool_size: u16) -> BTreeMap<u16, String> {
     (0..pool_size).filter_map(newest_of).collect()
 }
 
-fn uuids(assignments: &Assignments) -> BTreeMap<u16, String> {
+fn uuids(assignments: &Assignments) -> BTreeMap<u16, Arc<str>> {
     assignments.slots.iter().map(|(slot, occupant)| (*slot, occupant.uuid.clone())).collect()
 }
 
 /// The slot of one container.
 fn slot_of(assignments: &Assignments, uuid: &str) -> Option<u16> {
-    assignments.slots.iter().find(|(_, occupant)| occupant.uuid == uuid).map(|(slot, _)| *slot)
+    assignments.slots.iter().find(|(_, occupant)| &*occupant.uuid == uuid).map(|(slot, _)| *slot)
 }
 
 /// Lives through a history, looking at each step at (moment, containers, before, after).
@@ -92,7 +92,7 @@ proptest! {
     fn the_reason_for_having_no_slot_is_true(history in history()) {
         live_through(&history, |moment, containers, _, after| {
             let pool = moment.rules.pool_size;
-            let find = |uuid: &str| containers.iter().find(|c| c.uuid == uuid);
+            let find = |uuid: &str| containers.iter().find(|c| &*c.uuid == uuid);
             let eligible: BTreeSet<_> = eligible(containers).into_iter().map(|c| &c.uuid).collect();
             for (uuid, reason) in &after.unmapped {
                 let Some(container) = find(uuid) else { continue };
@@ -176,7 +176,7 @@ proptest! {
     #[test]
     fn one_without_an_index_follows_another_only_after_the_tombstones_time(history in history()) {
         // Who was on each slot last, and since when it is free.
-        let mut last: BTreeMap<u16, (String, Option<Duration>)> = BTreeMap::new();
+        let mut last: BTreeMap<u16, (Arc<str>, Option<Duration>)> = BTreeMap::new();
         live_through(&history, |moment, containers, _, after| {
             last.retain(|slot, _| *slot < moment.rules.pool_size);
             let unindexed: BTreeSet<_> =

@@ -164,7 +164,7 @@ async fn a_pool_too_large_for_the_descriptors_leaves_the_last_good_configuration
     assert_eq!(writer.told()[1..], [told(1, 2, &["1"])]);
     let said = writer.log.saying("configuration cannot be rendered, the last good one stays");
     assert_eq!((said.len(), said[0].field("revision")), (1, "2"));
-    assert!(said[0].field("error").contains("raise it (ulimit -n) to 2125 or more"), "{said:?}");
+    assert!(said[0].field("error").contains("raise it (ulimit -n) to 2165 or more"), "{said:?}");
     writer.hears(plan(3, 3, &[1, 2, 3])).await;
     assert_eq!(writer.told()[2..], [told(3, 3, &["1", "2", "3"])]);
     assert_eq!(writer.store.writes_begun(), 2);

@@ -1,15 +1,14 @@
 //! HAProxies that an earlier stalls left behind.
 
-use std::sync::Arc;
-
 use super::{
-    super::super::process::Survivor,
-    fake::{Fate, Scene, config},
+    super::super::process::{Record, Survivor},
+    fake::{Fate, Scene, config, leading_to},
 };
-use crate::{config::HaproxyConfig, messages::Leave};
+use crate::{config::HaproxyConfig, haproxy::Command, messages::Leave};
 
 fn survivor(generation: u64, config: Option<HaproxyConfig>) -> Survivor {
-    Survivor { generation, pid: 500 + u32::try_from(generation).unwrap(), config: config.map(Arc::new) }
+    let record = config.map(|config| Record { revision: config.revision, frame: config.frame });
+    Survivor { generation, pid: 500 + u32::try_from(generation).unwrap(), record }
 }
 
 #[actix_rt::test]
@@ -23,7 +22,27 @@ async fn a_haproxy_left_behind_serves_on_when_nothing_differs() {
 }
 
 #[actix_rt::test]
-async fn a_haproxy_left_behind_hands_over_to_what_differs() {
+async fn a_haproxy_left_behind_is_told_of_what_has_changed_meanwhile_whoever_changed_it() {
+    let scene = Scene::new(|host| {
+        host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
+        // Its record does not know what it was told since its start.
+        host.model(4, 504).answer(Command::EnableFrontend(5001));
+    });
+    scene.write(leading_to(2, "a", &[(5000, Some("10.42.0.9:8080")), (5001, None)])).await;
+    assert!(scene.host.generations().is_empty());
+    let told = [
+        "disable frontend p5001",
+        "set server p5001/c state maint",
+        "shutdown sessions server p5001/c",
+        "set server p5000/c addr 10.42.0.9 port 8080",
+        "shutdown sessions server p5000/c",
+    ];
+    assert_eq!(scene.host.deeds_to(4)[2..], told);
+    assert_eq!(scene.log.saying("plan applied")[0].field("changes"), "2");
+}
+
+#[actix_rt::test]
+async fn a_haproxy_left_behind_hands_over_to_another_frame() {
     let scene = Scene::new(|host| host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)]);
     scene.write(config(2, "b")).await;
     assert_eq!(scene.host.running(), [5]);

@@ -18,9 +18,12 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::super::{
     super::{
+        OnLeave,
+        model::Model,
         ports::Unbindable,
         process::{HaproxyHost, Launch, Running, Survivor},
-        runtime_api::{CliError, Command, RuntimeApi},
+        runtime_api::{CliError, Command, NoAnswer, RuntimeApi},
+        slots::slots_of,
     },
     HaproxySupervisor, SupervisorSettings,
 };
@@ -32,6 +35,7 @@ use crate::{
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
+pub(super) const RECONCILE: Duration = Duration::from_secs(30);
 
 /// How a HAProxy behaves once it is started.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,8 +60,25 @@ pub(super) struct Host {
     /// Who does not end on which signal: because of its connections, or because it hangs.
     pub(super) ignores: BTreeSet<(u64, &'static str)>,
     pub(super) taken_ports: BTreeSet<u16>,
+    /// Whose end frees which taken port.
+    pub(super) freed_by_end: BTreeMap<u64, u16>,
     pub(super) survivors: Vec<(Survivor, Fate)>,
+    /// How many looks it takes until a new address is in force.
+    pub(super) looks_to_effect: u32,
+    /// What the next command of this text is answered; it is not carried out.
+    pub(super) refuses: BTreeMap<String, &'static str>,
+    /// Who hangs as soon as this command arrives.
+    pub(super) hangs_at: Option<String>,
     running: BTreeMap<u64, Process>,
+    models: BTreeMap<u64, Model>,
+}
+
+impl Host {
+    /// What a HAProxy does with its ports, to be looked at or to be disturbed. One that was left behind does what
+    /// [`config`] says.
+    pub(super) fn model(&mut self, generation: u64, pid: u32) -> &mut Model {
+        self.models.entry(generation).or_insert_with(|| Model::new(pid, &slots_of(&config(1, ""))))
+    }
 }
 
 struct Process {
@@ -90,7 +111,11 @@ impl FakeHost {
     }
 
     pub(super) fn end(&self, generation: u64, how: &str) {
-        if let Some(mut process) = self.0.borrow_mut().running.remove(&generation) {
+        let mut host = self.0.borrow_mut();
+        if let Some(mut process) = host.running.remove(&generation) {
+            if let Some(port) = host.freed_by_end.remove(&generation) {
+                host.taken_ports.remove(&port);
+            }
             let _ = process.end.take().map(|end| end.send(how.into()));
         }
     }
@@ -116,13 +141,17 @@ impl HaproxyHost for FakeHost {
             let mut host = self.0.borrow_mut();
             host.launches.push((Instant::now(), launch.clone()));
             assert!(host.running.values().all(|process| !process.starting), "two steps at once");
-            assert!(launch.config.ports().all(|port| !host.taken_ports.contains(&port)), "a taken port");
+            assert!(launch.config.routes.keys().all(|port| !host.taken_ports.contains(port)), "a taken port");
             host.fates.pop_front().unwrap_or(Fate::Serve)
         };
         if fate == Fate::Missing {
             return Err(io::ErrorKind::NotFound.into());
         }
         let pid = 1000 + u32::try_from(launch.generation).unwrap();
+        // It listens on all its ports until it is told otherwise.
+        let mut slots = slots_of(&launch.config);
+        slots.values_mut().for_each(|slot| slot.is_open = true);
+        self.0.borrow_mut().models.insert(launch.generation, Model::new(pid, &slots));
         Ok(self.run(launch.generation, pid, fate, true))
     }
 
@@ -201,24 +230,42 @@ fn answer(host: &FakeHost, socket: &Path, commands: &[Command]) -> Result<Vec<St
     match fate {
         Fate::Serve => {}
         Fate::Mute => {
-            return Err(CliError::TimedOut { socket: socket.to_owned(), limit: Duration::ZERO });
+            return Err(timed_out(socket));
         }
         Fate::Die | Fate::Missing => return Err(not_listening(socket)),
     }
+    let mut replies = Vec::new();
     for command in commands {
-        if *command == Command::ShowInfo {
-            host.running.get_mut(&generation).into_iter().for_each(|process| process.starting = false);
-        } else {
-            host.deeds.push((generation, command.to_string()));
+        if host.hangs_at.take_if(|text| *text == command.to_string()).is_some() {
+            host.running.get_mut(&generation).into_iter().for_each(|process| process.fate = Fate::Mute);
+            return Err(timed_out(socket));
         }
+        match command {
+            Command::ShowInfo => {
+                host.running.get_mut(&generation).into_iter().for_each(|process| process.starting = false);
+            }
+            Command::ShowServers(_) if host.looks_to_effect > 0 => host.looks_to_effect -= 1,
+            Command::ShowServers(_) => host.model(generation, pid).catch_up(),
+            Command::ShowFrontends(_) => {}
+            told => host.deeds.push((generation, told.to_string())),
+        }
+        let refusal = host.refuses.remove(&command.to_string()).map(str::to_owned);
+        let reply = refusal.unwrap_or_else(|| host.model(generation, pid).answer(*command));
+        replies.push((*command, reply));
     }
-    let reply =
-        |command: &Command| if *command == Command::ShowInfo { format!("Pid: {pid}") } else { String::new() };
-    Ok(commands.iter().map(reply).collect())
+    if let Some((command, reply)) = replies.iter().find(|(command, reply)| !command.succeeded(reply)) {
+        return Err(CliError::Refused { socket: socket.to_owned(), command: *command, reply: reply.clone() });
+    }
+    Ok(replies.into_iter().map(|(_, reply)| reply).collect())
 }
 
 fn not_listening(socket: &Path) -> CliError {
-    CliError::NotListening { socket: socket.to_owned(), source: io::ErrorKind::ConnectionRefused.into() }
+    NoAnswer::NotListening { socket: socket.to_owned(), source: io::ErrorKind::ConnectionRefused.into() }
+        .into()
+}
+
+fn timed_out(socket: &Path) -> CliError {
+    NoAnswer::TimedOut { socket: socket.to_owned(), limit: Duration::ZERO }.into()
 }
 
 /// Stands in for the writer: keeps what it is asked to withhold.
@@ -256,7 +303,8 @@ impl Scene {
         let withheld = Arc::clone(&writer.0);
         let prepared = Prepared::new("HaproxySupervisor");
         let supervisor = prepared.addr();
-        let settings = SupervisorSettings { drain: DRAIN, seed: 7 };
+        let settings =
+            SupervisorSettings { drain: DRAIN, reconcile: RECONCILE, on_leave: OnLeave::ByState, seed: 7 };
         let api = FakeApi(host.clone());
         let log = Lines::default();
         let writer = writer.start().recipient();
@@ -292,14 +340,19 @@ impl Scene {
     }
 }
 
-/// Port 5000 leads to a container, 5001 is free; `text` tells configurations apart.
-pub(super) fn config(revision: u64, text: &str) -> HaproxyConfig {
+/// Port 5000 leads to a container, 5001 is free; configurations with another `frame` need a handover.
+pub(super) fn config(revision: u64, frame: &str) -> HaproxyConfig {
+    leading_to(revision, frame, &[(5000, Some("10.42.0.7:8080")), (5001, None)])
+}
+
+pub(super) fn leading_to(revision: u64, frame: &str, routes: &[(u16, Option<&str>)]) -> HaproxyConfig {
     HaproxyConfig {
         revision,
-        text: text.into(),
+        frame: frame.to_owned().into(),
+        text: format!("{frame} {routes:?}").into(),
         maxconn: 100,
-        servers: [(5000, "10.42.0.7:8080".parse().unwrap())].into(),
-        free: [5001].into(),
+        routes: routes.iter().map(|(port, server)| (*port, server.map(|s| s.parse().unwrap()))).collect(),
         withheld: [].into(),
+        still_running: [].into(),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::fake::{Scene, config};
-use crate::config::HaproxyConfig;
+use super::fake::{Scene, config, leading_to};
+use crate::{config::HaproxyConfig, haproxy::Command};
 
 fn without_5001(revision: u64) -> HaproxyConfig {
-    HaproxyConfig { free: [].into(), withheld: [5001].into(), ..config(revision, "without 5001") }
+    let rest = leading_to(revision, "without 5001", &[(5000, Some("10.42.0.7:8080"))]);
+    HaproxyConfig { withheld: [5001].into(), ..rest }
 }
 
 #[actix_rt::test]
@@ -40,9 +41,8 @@ async fn ports_that_the_live_haproxy_listens_on_are_not_probed() {
     scene.write(config(1, "a")).await;
     // To a probe the live one's own listening ports look taken.
     scene.withheld.lock().unwrap().clear();
-    let probed_free_only = HaproxyConfig { text: "b".into(), ..config(2, "b") };
     scene.host.0.borrow_mut().taken_ports = [5001].into();
-    scene.write(probed_free_only).await;
+    scene.write(config(2, "b")).await;
     assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
 }
 
@@ -63,14 +63,36 @@ async fn nothing_is_started_while_every_port_is_taken() {
     let scene = Scene::new(|host| host.taken_ports = [5000, 5001].into());
     scene.write(config(1, "a")).await;
     assert_eq!(*scene.withheld.lock().unwrap(), [[5000, 5001].into()]);
-    let none = HaproxyConfig {
-        servers: [].into(),
-        free: [].into(),
-        withheld: [5000, 5001].into(),
-        ..config(1, "none")
-    };
+    let none = HaproxyConfig { withheld: [5000, 5001].into(), ..leading_to(1, "none", &[]) };
     scene.write(none).await;
     assert!(scene.host.generations().is_empty());
     let waits = scene.log.saying("no port of the pool can be bound, the plan is not applied");
     assert_eq!((waits.len(), scene.log.saying("plan applied").len()), (1, 0));
+}
+
+#[actix_rt::test]
+async fn a_free_port_that_somebody_else_has_taken_is_left_out_when_a_container_needs_it() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.host.0.borrow_mut().taken_ports = [5001].into();
+    scene.host.0.borrow_mut().model(1, 1001).taken = [5001].into();
+    let both = [(5000, Some("10.42.0.9:8080")), (5001, Some("10.42.0.8:8080"))];
+    scene.write(leading_to(2, "a", &both)).await;
+    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
+    assert_eq!(scene.host.generations(), [1]);
+    scene.write(without_5001(2)).await;
+    assert_eq!(scene.host.running(), [2]);
+    assert_eq!(scene.log.saying("plan applied")[1].field("kind"), "disagrees");
+}
+
+#[actix_rt::test]
+async fn a_free_port_that_somebody_has_opened_in_our_own_haproxy_is_not_taken() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.host.0.borrow_mut().model(1, 1001).answer(Command::EnableFrontend(5001));
+    // To a probe it looks taken.
+    scene.host.0.borrow_mut().taken_ports = [5001].into();
+    scene.write(leading_to(2, "a", &[(5000, None), (5001, Some("10.42.0.8:8080"))])).await;
+    assert_eq!(scene.log.saying("plan applied")[1].field("step"), "runtime");
+    assert!(scene.withheld.lock().unwrap().is_empty());
 }

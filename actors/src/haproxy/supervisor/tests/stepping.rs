@@ -52,7 +52,8 @@ async fn of_a_burst_during_a_handover_only_the_newest_follows() {
         scene.supervisor.do_send(ConfigWritten { config, covers: revision });
     }
     scene.settle().await;
-    let texts: Vec<_> = scene.host.0.borrow().launches.iter().map(|(_, l)| l.config.text.clone()).collect();
+    let texts: Vec<_> =
+        scene.host.0.borrow().launches.iter().map(|(_, l)| String::from(l.config.frame.clone())).collect();
     assert_eq!(texts, ["a", "text 2", "text 20"]);
 }
 
@@ -92,7 +93,8 @@ async fn plans_that_come_faster_than_they_are_written_do_not_keep_all_of_them_fr
         scene.supervisor.do_send(plan(revision + 1));
         scene.write(config(revision, &format!("text {revision}"))).await;
     }
-    let texts: Vec<_> = scene.host.0.borrow().launches.iter().map(|(_, l)| l.config.text.clone()).collect();
+    let texts: Vec<_> =
+        scene.host.0.borrow().launches.iter().map(|(_, l)| String::from(l.config.frame.clone())).collect();
     assert_eq!(texts, ["text 1", "text 3", "text 5"]);
 }
 
@@ -135,13 +137,13 @@ async fn a_successor_that_dies_leaves_the_old_one_serving_and_is_tried_again() {
 }
 
 #[actix_rt::test]
-async fn a_live_one_that_does_not_answer_is_killed_since_nobody_could_take_over_from_it() {
+async fn a_live_one_that_does_not_answer_drains_since_nobody_could_take_over_from_it() {
     let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Die]));
     scene.write(config(1, "a")).await;
     scene.host.turns(1, Fate::Mute);
     scene.write(config(2, "b")).await;
     scene.settle().await;
-    assert_eq!(scene.host.deeds_to(1)[1..], ["KILL", "forgotten"]);
+    assert_eq!(scene.host.deeds_to(1)[1..], ["USR1", "retired", "forgotten"]);
     assert_eq!(scene.host.running(), [3]);
     assert_eq!(scene.host.0.borrow().launches[2].1.inherit, None);
 }

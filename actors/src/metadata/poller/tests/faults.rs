@@ -152,7 +152,7 @@ async fn asking_once_gives_every_snapshot_or_the_first_fault() {
         .document(OWN_SERVICE_PATH, [json!({"ports": ["5000"]})]);
     let web_alone = [web()].into();
     let snapshots = fetch_once(&server, &web_alone, true).await.unwrap();
-    assert_eq!(snapshots[&web()].containers[0].uuid, "a");
+    assert_eq!(snapshots[&web()].containers[0].uuid, "a".into());
     assert_eq!(snapshots[&web()].published, PublishedPorts([5000].into()));
     let both = [web(), service("db")].into();
     let fault = fetch_once(&server, &both, false).await.unwrap_err();

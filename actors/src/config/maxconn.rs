@@ -1,0 +1,37 @@
+//! How many connections HAProxy may be given.
+
+use super::RenderError;
+
+/// A connection takes two descriptors, and half a one more for the pipes of splicing.
+const DESCRIPTORS_PER_CONNECTION: f64 = 2.5;
+/// What HAProxy needs beside connections and listeners, its command line among it, with a margin for a handover.
+const RESERVED_DESCRIPTORS: u64 = 140;
+/// More connections than one host is asked for; bounds what HAProxy sets aside for an unlimited process.
+const MOST_CONNECTIONS: u64 = 100_000;
+/// With fewer the pool would not be usable.
+const FEWEST_CONNECTIONS: u64 = 10;
+
+/// HAProxy does not start, sometimes without a word, when `maxconn` asks for more than the limit allows.
+pub(super) fn maxconn(limit: u64, ports: u64) -> Result<u64, RenderError> {
+    let reserved = ports + RESERVED_DESCRIPTORS;
+    let fits = (limit.saturating_sub(reserved) as f64 / DESCRIPTORS_PER_CONNECTION) as u64;
+    if fits < FEWEST_CONNECTIONS {
+        let needed = reserved + (FEWEST_CONNECTIONS as f64 * DESCRIPTORS_PER_CONNECTION) as u64;
+        return Err(RenderError::TooFewDescriptors { limit, ports, needed });
+    }
+    Ok(fits.min(MOST_CONNECTIONS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maxconn_follows_the_descriptor_limit() {
+        assert_eq!(maxconn(1024, 64).unwrap(), 328);
+        assert_eq!(maxconn(u64::MAX, 64).unwrap(), MOST_CONNECTIONS);
+        let error = maxconn(1024, 5000).unwrap_err().to_string();
+        assert!(error.contains("(ulimit -n) to 5165 or more"), "{error}");
+        assert_eq!(maxconn(5165, 5000).unwrap(), FEWEST_CONNECTIONS);
+    }
+}

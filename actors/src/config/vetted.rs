@@ -1,0 +1,81 @@
+//! What HAProxy has found no fault with.
+
+use std::{collections::BTreeSet, net::SocketAddr};
+
+use super::{Frame, HaproxyConfig};
+
+/// The frame that HAProxy has accepted, and the kinds of routes that it has seen in it. Another configuration of
+/// the same frame and of the same kinds of routes differs in ports and addresses only, and these are well-formed
+/// by their type; so it need not be checked.
+#[derive(Debug, Default)]
+pub(super) struct Vetted {
+    frame: Option<Frame>,
+    kinds: BTreeSet<Kind>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Free,
+    V4,
+    V6,
+}
+
+impl Vetted {
+    /// Whether HAProxy has accepted what is like this.
+    pub(super) fn covers(&self, config: &HaproxyConfig) -> bool {
+        self.frame.as_ref() == Some(&config.frame) && kinds(config).is_subset(&self.kinds)
+    }
+
+    /// HAProxy has accepted this.
+    pub(super) fn add(&mut self, config: &HaproxyConfig) {
+        if self.frame.as_ref() != Some(&config.frame) {
+            *self = Self { frame: Some(config.frame.clone()), kinds: BTreeSet::new() };
+        }
+        self.kinds.extend(kinds(config));
+    }
+}
+
+fn kinds(config: &HaproxyConfig) -> BTreeSet<Kind> {
+    let kind = |server: &Option<SocketAddr>| match server {
+        None => Kind::Free,
+        Some(SocketAddr::V4(_)) => Kind::V4,
+        Some(SocketAddr::V6(_)) => Kind::V6,
+    };
+    config.routes.values().map(kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn config(frame: &str, servers: &[Option<&str>]) -> HaproxyConfig {
+        let routes: BTreeMap<_, _> =
+            (5000..).zip(servers.iter().map(|server| server.map(|s| s.parse().unwrap()))).collect();
+        HaproxyConfig {
+            revision: 1,
+            frame: frame.to_owned().into(),
+            text: "".into(),
+            maxconn: 100,
+            routes,
+            withheld: [].into(),
+            still_running: [].into(),
+        }
+    }
+
+    #[test]
+    fn only_a_new_kind_of_route_or_another_frame_has_to_be_checked() {
+        let (v4, other_v4, v6) = (Some("10.0.0.1:80"), Some("10.0.0.2:81"), Some("[fd00::1]:80"));
+        let mut vetted = Vetted::default();
+        assert!(!vetted.covers(&config("a", &[None])));
+        vetted.add(&config("a", &[None, v4]));
+        assert!(vetted.covers(&config("a", &[other_v4, v4])));
+        assert!(!vetted.covers(&config("a", &[v6, None])));
+        assert!(!vetted.covers(&config("b", &[None, v4])));
+        vetted.add(&config("a", &[v6]));
+        assert!(vetted.covers(&config("a", &[v6, None, v4])));
+        vetted.add(&config("b", &[v6]));
+        assert!(!vetted.covers(&config("b", &[v4])));
+    }
+}

@@ -1,0 +1,102 @@
+//! Carrying out changes on the live HAProxy.
+
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    changes::{Commands, commands},
+    look::{LookError, look, look_at_servers},
+    runtime_api::{CliError, NoAnswer, RuntimeApi},
+    slots::Slots,
+    steps::Change,
+};
+
+/// A new address takes effect within some milliseconds.
+const EFFECT_LIMIT: Duration = Duration::from_secs(5);
+/// So many looks follow each other at once, each of which takes a tenth of a millisecond or more: the shortest
+/// pause that there is, a millisecond, is longer than it takes most new addresses to take effect.
+const LOOKS_WITHOUT_PAUSE: u32 = 20;
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Why the changes are not, or not all, carried out.
+#[derive(Debug, Error)]
+pub(super) enum ApplyError {
+    #[error(transparent)]
+    NoAnswer(NoAnswer),
+    /// It does not do what it was told.
+    #[error("{0}")]
+    NotDone(String),
+}
+
+impl From<CliError> for ApplyError {
+    fn from(error: CliError) -> Self {
+        LookError::from(error).into()
+    }
+}
+
+impl From<LookError> for ApplyError {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::NoAnswer(trouble) => Self::NoAnswer(trouble),
+            LookError::Odd(what) => Self::NotDone(what),
+        }
+    }
+}
+
+/// Carries out `changes`, and gives back what HAProxy then says of their ports.
+pub(super) async fn apply<A: RuntimeApi>(
+    api: Rc<A>,
+    socket: PathBuf,
+    changes: Vec<Change>,
+) -> Result<Slots, ApplyError> {
+    let Commands { first, then } = commands(&changes);
+    api.run(socket.clone(), first).await?;
+    await_effect(api.as_ref(), &socket, &changes).await?;
+    if !then.is_empty() {
+        api.run(socket.clone(), then).await?;
+    }
+    // The ports serve by now. Whether HAProxy sees it the same way is better known than believed.
+    let ports: Vec<u16> = changes.iter().map(|change| change.port()).collect();
+    let slots = look(api.as_ref(), socket, Some(&ports)).await?;
+    let as_told =
+        |change: &&Change| slots.get(&change.port()).is_some_and(|slot| slot.serves(change.route()));
+    match changes.iter().find(|change| !as_told(change)) {
+        Some(change) => {
+            Err(ApplyError::NotDone(format!("port {} is not as it was told to be", change.port())))
+        }
+        None => Ok(slots.into_iter().filter(|(port, _)| ports.contains(port)).collect()),
+    }
+}
+
+/// Waits until new connections go where they were told to.
+async fn await_effect<A: RuntimeApi>(api: &A, socket: &Path, changes: &[Change]) -> Result<(), ApplyError> {
+    let mut awaited: Vec<_> =
+        changes.iter().filter_map(|change| Some((change.port(), change.route()?))).collect();
+    let mut looks = 0;
+    let mut pause = FIRST_PAUSE;
+    let give_up = Instant::now() + EFFECT_LIMIT;
+    while let Some((port, _)) = awaited.first().copied() {
+        let ports: Vec<u16> = awaited.iter().map(|(port, _)| *port).collect();
+        let servers = look_at_servers(api, socket.to_owned(), &ports).await?;
+        awaited.retain(|(port, server)| servers.get(port).is_none_or(|shown| shown.address != *server));
+        looks += 1;
+        if awaited.is_empty() || looks < LOOKS_WITHOUT_PAUSE {
+            continue;
+        }
+        if Instant::now() >= give_up {
+            let limit = EFFECT_LIMIT.as_millis();
+            let what = format!("the new server of port {port} has not taken effect within {limit} ms");
+            return Err(ApplyError::NotDone(what));
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! From changes to commands. Pure.
+
+use super::{
+    runtime_api::Command,
+    slots::{Slot, Slots},
+    steps::{Change, Leaving},
+};
+
+/// The commands for some changes.
+///
+/// A new address takes effect some time after HAProxy has replied. Until then a port must not be opened that was
+/// closed, and connections are not to be cut yet: their clients come back at once, to the old address.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Commands {
+    /// To be carried out first.
+    pub(super) first: Vec<Command>,
+    /// To be carried out once all addresses are in force.
+    pub(super) then: Vec<Command>,
+}
+
+/// The commands that carry out `changes`, in their order.
+pub(super) fn commands(changes: &[Change]) -> Commands {
+    let mut commands = Commands::default();
+    for change in changes {
+        let (first, then) = (&mut commands.first, &mut commands.then);
+        match *change {
+            Change::Free { port, leaving } => {
+                first.extend([Command::DisableFrontend(port), Command::SetMaintenance(port)]);
+                if leaving == Leaving::Cut {
+                    first.push(Command::ShutdownSessions(port));
+                }
+            }
+            Change::Replace { port, by, leaving } => {
+                first.push(Command::SetAddress(port, by));
+                if leaving == Leaving::Cut {
+                    // With them go the few that have found the new server already. To close the port meanwhile would
+                    // refuse more: that takes longer.
+                    then.push(Command::ShutdownSessions(port));
+                }
+            }
+            Change::Assign { port, to } => {
+                first.push(Command::SetAddress(port, to));
+                then.extend([
+                    Command::SetReady(port),
+                    Command::SetFullWeight(port),
+                    Command::EnableFrontend(port),
+                ]);
+            }
+        }
+    }
+    commands
+}
+
+/// What makes HAProxy look at all its sockets again, after somebody who shared them has ended: those that are to be
+/// open are opened, the others closed. Only an enable makes it look at one that it takes for closed already.
+pub(super) fn toggles(slots: &Slots) -> Vec<Command> {
+    let toggle = |(port, slot): (&u16, &Slot)| {
+        let close = (!slot.is_open).then_some(Command::DisableFrontend(*port));
+        [Command::EnableFrontend(*port)].into_iter().chain(close)
+    };
+    slots.iter().flat_map(toggle).collect()
+}

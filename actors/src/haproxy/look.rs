@@ -1,0 +1,88 @@
+//! What the live HAProxy does with each port, asked from itself.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use thiserror::Error;
+
+use super::{
+    runtime_api::{
+        CliError, Command, Frontend, NoAnswer, ReplyError, RuntimeApi, Server, frontends, servers,
+    },
+    slots::{Slot, Slots},
+};
+
+/// From this many ports on it is cheaper to ask for all.
+const MANY: usize = 16;
+
+/// Why it is not known.
+#[derive(Debug, Error)]
+pub(super) enum LookError {
+    #[error(transparent)]
+    NoAnswer(NoAnswer),
+    /// It answers, but not what was asked for.
+    #[error("{0}")]
+    Odd(String),
+}
+
+impl From<CliError> for LookError {
+    fn from(error: CliError) -> Self {
+        match error {
+            CliError::NoAnswer(trouble) => Self::NoAnswer(trouble),
+            CliError::Refused { .. } => Self::Odd(error.to_string()),
+        }
+    }
+}
+
+impl From<ReplyError> for LookError {
+    fn from(error: ReplyError) -> Self {
+        Self::Odd(error.to_string())
+    }
+}
+
+/// Looks at these `ports`, or at all.
+pub(super) async fn look<A: RuntimeApi>(
+    api: &A,
+    socket: PathBuf,
+    ports: Option<&[u16]>,
+) -> Result<Slots, LookError> {
+    let each = ask_for(ports, |port| [Command::ShowServers(port), Command::ShowFrontends(port)]);
+    let replies = api.run(socket, each).await?;
+    let (mut all_servers, mut all_frontends) = (Vec::new(), BTreeMap::new());
+    for pair in replies.chunks(2) {
+        let [of_servers, of_frontends] = pair else { continue };
+        all_servers.extend(servers(of_servers)?);
+        all_frontends.extend(frontends(of_frontends)?);
+    }
+    let slot = |(port, server): (u16, Server)| {
+        let Frontend { is_open } = all_frontends.get(&port)?;
+        Some((
+            port,
+            Slot { server: server.address, displaced: None, is_ready: server.is_ready, is_open: *is_open },
+        ))
+    };
+    Ok(all_servers.into_iter().filter_map(slot).collect())
+}
+
+/// Looks where new connections of these `ports` go, which is cheaper.
+pub(super) async fn look_at_servers<A: RuntimeApi>(
+    api: &A,
+    socket: PathBuf,
+    ports: &[u16],
+) -> Result<BTreeMap<u16, Server>, LookError> {
+    let replies = api.run(socket, ask_for(Some(ports), |port| [Command::ShowServers(port)])).await?;
+    let mut all = BTreeMap::new();
+    for reply in replies {
+        all.extend(servers(&reply)?);
+    }
+    Ok(all)
+}
+
+fn ask_for<const N: usize>(
+    ports: Option<&[u16]>,
+    commands: impl Fn(Option<u16>) -> [Command; N],
+) -> Vec<Command> {
+    match ports {
+        Some(ports) if ports.len() < MANY => ports.iter().flat_map(|port| commands(Some(*port))).collect(),
+        _ => commands(None).into(),
+    }
+}

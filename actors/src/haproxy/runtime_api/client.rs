@@ -1,0 +1,215 @@
+//! Commands sent and replies received.
+
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
+
+use super::Command;
+
+/// HAProxy 3.2 and later reject a line of 16 kB and more.
+const LONGEST_LINE: usize = 8 * 1024;
+/// A healthy HAProxy answers within milliseconds.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why commands were not, or not all, carried out.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// HAProxy cannot be talked to.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    /// HAProxy refused a command; the others were carried out all the same.
+    #[error("{}: {command}: {reply:?}", .socket.display())]
+    Refused {
+        /// The socket.
+        socket: PathBuf,
+        /// The command.
+        command: Command,
+        /// HAProxy's words; none when the reply is missing.
+        reply: String,
+    },
+}
+
+/// Why HAProxy cannot be talked to.
+#[derive(Debug, Error)]
+pub enum NoAnswer {
+    /// Nobody listens on the socket.
+    #[error("{}: nobody listens: {source}", .socket.display())]
+    NotListening {
+        /// The socket.
+        socket: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The connection broke.
+    #[error("{}: {source}", .socket.display())]
+    Io {
+        /// The socket.
+        socket: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// No complete answer in time: HAProxy is stopped or overloaded, or others hold all connections that its
+    /// socket accepts.
+    #[error("{}: no complete answer within {} ms", .socket.display(), .limit.as_millis())]
+    TimedOut {
+        /// The socket.
+        socket: PathBuf,
+        /// How long was waited.
+        limit: Duration,
+    },
+}
+
+/// Something that carries out commands.
+pub trait RuntimeApi: 'static {
+    /// Carries out `commands` in order on the HAProxy behind `socket`; gives one reply for each.
+    ///
+    /// # Errors
+    /// The first trouble. A command that HAProxy refuses keeps none of the others from being carried out; when it
+    /// does not answer at all, those that follow are given up.
+    fn run(
+        &self,
+        socket: PathBuf,
+        commands: Vec<Command>,
+    ) -> impl Future<Output = Result<Vec<String>, CliError>> + 'static;
+}
+
+/// The runtime API over its Unix socket, with a connection of its own for each batch of commands: one that
+/// stays open would keep a draining HAProxy alive.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UnixSocketApi;
+
+impl RuntimeApi for UnixSocketApi {
+    fn run(
+        &self,
+        socket: PathBuf,
+        commands: Vec<Command>,
+    ) -> impl Future<Output = Result<Vec<String>, CliError>> + 'static {
+        run(socket, commands)
+    }
+}
+
+async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, CliError> {
+    let mut all = Vec::with_capacity(commands.len());
+    let mut refused = None;
+    for batch in batches(&commands) {
+        let answer = match tokio::time::timeout(ANSWER_LIMIT, ask(&socket, &batch.line)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(source)) => return Err(no_answer(socket, source).into()),
+            Err(_) => return Err(NoAnswer::TimedOut { socket, limit: ANSWER_LIMIT }.into()),
+        };
+        let mut replies = replies(&answer);
+        for command in batch.commands {
+            match replies.next() {
+                Some(reply) if command.succeeded(&reply) => all.push(reply),
+                reply => {
+                    refused.get_or_insert((*command, reply.unwrap_or_default()));
+                }
+            }
+        }
+    }
+    match refused {
+        None => Ok(all),
+        Some((command, reply)) => Err(CliError::Refused { socket, command, reply }),
+    }
+}
+
+async fn ask(socket: &Path, line: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket).await?;
+    stream.write_all(line.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+fn no_answer(socket: PathBuf, source: io::Error) -> NoAnswer {
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            NoAnswer::NotListening { socket, source }
+        }
+        _ => NoAnswer::Io { socket, source },
+    }
+}
+
+struct Batch<'a> {
+    line: String,
+    commands: &'a [Command],
+}
+
+/// Packs commands into as few lines as their limit allows.
+fn batches(commands: &[Command]) -> impl Iterator<Item = Batch<'_>> {
+    let mut rest = commands;
+    std::iter::from_fn(move || {
+        let mut line = rest.first()?.to_string();
+        let mut count = 1;
+        for command in &rest[1..] {
+            let text = command.to_string();
+            if line.len() + text.len() + "; \n".len() > LONGEST_LINE {
+                break;
+            }
+            line.push_str("; ");
+            line.push_str(&text);
+            count += 1;
+        }
+        line.push('\n');
+        let (commands, later) = rest.split_at(count);
+        rest = later;
+        Some(Batch { line, commands })
+    })
+}
+
+/// Splits an answer: each reply ends with an empty line, and may be nothing but that.
+fn replies(answer: &str) -> impl Iterator<Item = String> + '_ {
+    let mut lines = answer.lines();
+    std::iter::from_fn(move || {
+        let mut reply: Vec<&str> = Vec::new();
+        loop {
+            match lines.next() {
+                Some("") => return Some(reply.join("\n")),
+                Some(line) => reply.push(line),
+                None => return (!reply.is_empty()).then(|| reply.join("\n")),
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn replies_are_matched_to_commands_by_the_empty_line_that_ends_each() {
+        let answer = "\nNo such frontend.\n\nName: HAProxy\nPid: 3111\n\n\n";
+        let replies: Vec<_> = replies(answer).collect();
+        assert_eq!(replies, ["", "No such frontend.", "Name: HAProxy\nPid: 3111", ""]);
+    }
+
+    proptest! {
+        #[test]
+        fn batches_keep_the_order_and_the_line_limit(count in 0..2000_u16) {
+            let commands: Vec<_> = (0..count).map(Command::DisableFrontend).collect();
+            let mut unpacked = Vec::new();
+            for batch in batches(&commands) {
+                prop_assert!(batch.line.len() <= LONGEST_LINE && batch.line.ends_with('\n'));
+                prop_assert_eq!(batch.line.trim_end().split("; ").count(), batch.commands.len());
+                unpacked.extend_from_slice(batch.commands);
+            }
+            prop_assert_eq!(unpacked, commands);
+        }
+
+        #[test]
+        fn any_answer_is_split(answer: String) {
+            let _ = replies(&answer).count();
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What HAProxy shows. Pure.
+//!
+//! Columns are found by their names, since each version adds some. What is not ours, such as a proxy of the user's
+//! own template, is passed over.
+
+use std::net::{IpAddr, SocketAddr};
+
+use thiserror::Error;
+
+/// The bit of `srv_admin_state` that only says that the configuration had the server disabled at the start
+/// (management.txt, "show servers state"). All others keep connections away from it.
+const WAS_DISABLED: u32 = 0x04;
+
+/// A reply is not what was asked for.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub(in super::super) enum ReplyError {
+    #[error("HAProxy shows no column {0}")]
+    NoColumn(&'static str),
+    #[error("HAProxy shows a line that cannot be read: {0:?}")]
+    Unreadable(String),
+}
+
+/// The server of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Server {
+    pub(in super::super) address: SocketAddr,
+    /// Neither in maintenance nor draining nor weighted down.
+    pub(in super::super) is_ready: bool,
+}
+
+/// The frontend of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Frontend {
+    /// Whether it listens.
+    pub(in super::super) is_open: bool,
+}
+
+/// The pid in the reply to `show info`.
+pub(in super::super) fn pid(show_info: &str) -> Option<u32> {
+    show_info.lines().find_map(|line| line.strip_prefix("Pid: ")?.trim().parse().ok())
+}
+
+/// The ports' servers in the reply to `show servers state`.
+pub(in super::super) fn servers(reply: &str) -> Result<Vec<(u16, Server)>, ReplyError> {
+    // The first line is the version of the format, which the command's success has been judged by.
+    let mut lines = reply.lines().skip(1);
+    let names = lines.next().unwrap_or_default().trim_start_matches("# ").split(' ').collect::<Vec<_>>();
+    let [backend, server, address, port, admin_state, weight, full_weight] = columns(
+        &names,
+        ["be_name", "srv_name", "srv_addr", "srv_port", "srv_admin_state", "srv_uweight", "srv_iweight"],
+    )?;
+    let server = |line: &str| {
+        let values: Vec<&str> = line.split(' ').collect();
+        let Some(of) = port_of(values.get(backend)?).filter(|_| values.get(server) == Some(&"c")) else {
+            return Some(None);
+        };
+        let address: IpAddr = values.get(address)?.parse().ok()?;
+        let port: u16 = values.get(port)?.parse().ok()?;
+        let admin_state: u32 = values.get(admin_state)?.parse().ok()?;
+        let is_ready = admin_state & !WAS_DISABLED == 0 && values.get(weight)? == values.get(full_weight)?;
+        Some(Some((of, Server { address: SocketAddr::new(address, port), is_ready })))
+    };
+    read(lines, server)
+}
+
+/// The ports' frontends in the reply to `show stat`.
+pub(in super::super) fn frontends(reply: &str) -> Result<Vec<(u16, Frontend)>, ReplyError> {
+    let mut lines = reply.lines();
+    let names = lines.next().unwrap_or_default().trim_start_matches("# ").split(',').collect::<Vec<_>>();
+    let [proxy, status] = columns(&names, ["pxname", "status"])?;
+    let frontend = |line: &str| {
+        // There are a hundred columns and more, and some of the last hold commas in quotes.
+        let value = |column| line.split(',').nth(column);
+        let Some(port) = port_of(value(proxy)?) else { return Some(None) };
+        // FULL listens too, as soon as one of its connections ends.
+        let is_open = matches!(value(status)?, "OPEN" | "FULL");
+        Some(Some((port, Frontend { is_open })))
+    };
+    read(lines, frontend)
+}
+
+fn columns<const N: usize>(names: &[&str], wanted: [&'static str; N]) -> Result<[usize; N], ReplyError> {
+    let mut places = [0; N];
+    for (place, wanted) in places.iter_mut().zip(wanted) {
+        *place = names.iter().position(|name| *name == wanted).ok_or(ReplyError::NoColumn(wanted))?;
+    }
+    Ok(places)
+}
+
+fn read<'a, T>(
+    lines: impl Iterator<Item = &'a str>,
+    parse: impl Fn(&str) -> Option<Option<T>>,
+) -> Result<Vec<T>, ReplyError> {
+    let parsed = lines.filter(|line| !line.is_empty());
+    let parsed = parsed.map(|line| parse(line).ok_or_else(|| ReplyError::Unreadable(line.to_owned())));
+    parsed.filter_map(Result::transpose).collect()
+}
+
+fn port_of(proxy: &str) -> Option<u16> {
+    proxy.strip_prefix('p')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SERVERS: &str = "1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_fqdn srv_port
+2 p5000 1 c 10.0.0.7 2 0 1 1 - 8080
+3 p5001 1 c 127.0.0.1 0 5 1 1 - 1
+4 p5002 1 c fd00::9 2 0 0 1 - 80
+7 p5004 1 c 10.0.0.9 2 4 1 1 - 80
+5 mine 1 c 10.9.9.9 2 0 1 1 - 80
+6 p5003 1 other - 2 0 1 1 - 80";
+
+    fn server(address: &str, is_ready: bool) -> Server {
+        Server { address: address.parse().unwrap(), is_ready }
+    }
+
+    #[test]
+    fn the_servers_of_our_ports_are_read_and_no_others() {
+        let expected = [
+            (5000, server("10.0.0.7:8080", true)),
+            (5001, server("127.0.0.1:1", false)),
+            (5002, server("[fd00::9]:80", false)),
+            (5004, server("10.0.0.9:80", true)),
+        ];
+        assert_eq!(servers(SERVERS).unwrap(), expected);
+    }
+
+    #[test]
+    fn columns_may_move_but_not_be_missing() {
+        let moved = "1\n# srv_name srv_iweight be_name srv_addr srv_port srv_uweight srv_admin_state new\n\
+                     c 1 p5000 10.0.0.7 8080 1 0 x";
+        assert_eq!(servers(moved).unwrap(), [(5000, server("10.0.0.7:8080", true))]);
+        let missing = SERVERS.replace("srv_port", "srv_bort");
+        assert_eq!(servers(&missing), Err(ReplyError::NoColumn("srv_port")));
+        let garbled = SERVERS.replace("10.0.0.7", "somewhere");
+        assert!(matches!(servers(&garbled), Err(ReplyError::Unreadable(line)) if line.contains("p5000")));
+    }
+
+    #[test]
+    fn frontends_are_open_or_not() {
+        let reply = "# pxname,svname,qcur,status,-\np5000,FRONTEND,,OPEN,\np5001,FRONTEND,,PAUSED,\n\
+                     p5002,FRONTEND,,STOP,\np5003,FRONTEND,,FULL,\nstats,FRONTEND,,OPEN,";
+        let open: Vec<_> = frontends(reply).unwrap().into_iter().map(|(port, f)| (port, f.is_open)).collect();
+        assert_eq!(open, [(5000, true), (5001, false), (5002, false), (5003, true)]);
+        assert_eq!(frontends("# pxname,svname\np5000,FRONTEND"), Err(ReplyError::NoColumn("status")));
+    }
+
+    #[test]
+    fn the_pid_is_found() {
+        assert_eq!(pid("Name: HAProxy\nPid: 3111\n"), Some(3111));
+        assert_eq!(pid("Name: HAProxy\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_reply_is_read_or_refused(reply in "(1\n)?(# )?[a-z_0-9 ,.:\n-]{0,200}", rest: String) {
+            for reply in [&reply, &format!("{SERVERS}\n{reply}"), &rest] {
+                let _ = (servers(reply), frontends(reply), pid(reply));
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What the live HAProxy does with each port.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr};
+
+use crate::config::HaproxyConfig;
+
+/// One port of the live HAProxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    /// Where new connections go.
+    pub(super) server: SocketAddr,
+    /// Where it led before somebody else led it elsewhere: most of its connections go there.
+    pub(super) displaced: Option<SocketAddr>,
+    /// Whether its server may be used.
+    pub(super) is_ready: bool,
+    /// Whether it listens.
+    pub(super) is_open: bool,
+}
+
+/// All its ports.
+pub(super) type Slots = BTreeMap<u16, Slot>;
+
+impl Slot {
+    /// A port that leads to `server`.
+    pub(super) fn used(server: SocketAddr) -> Self {
+        Self { server, displaced: None, is_ready: true, is_open: true }
+    }
+
+    /// A port that refuses; whatever it led to last is of no account.
+    pub(super) fn free(server: SocketAddr) -> Self {
+        Self { server, displaced: None, is_ready: false, is_open: false }
+    }
+
+    /// Whether this is what `route` asks for.
+    pub(super) fn serves(&self, route: Option<SocketAddr>) -> bool {
+        match route {
+            Some(server) => self.server == server && self.is_ready && self.is_open,
+            None => !self.is_open && !self.is_ready,
+        }
+    }
+
+    /// The server that we had led it to.
+    pub(super) fn was_led_to(&self) -> SocketAddr {
+        self.displaced.unwrap_or(self.server)
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.serves(None) {
+            return f.write_str("refuses");
+        }
+        write!(f, "{}", self.server)?;
+        f.write_str(if self.is_ready { "" } else { ", not to be used" })?;
+        f.write_str(if self.is_open { "" } else { ", refuses" })
+    }
+}
+
+/// The slots of a HAProxy that was started with `config`.
+pub(super) fn slots_of(config: &HaproxyConfig) -> Slots {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let slot = |server: &Option<SocketAddr>| server.map_or_else(|| Slot::free(nowhere), Slot::used);
+    config.routes.iter().map(|(port, server)| (*port, slot(server))).collect()
+}

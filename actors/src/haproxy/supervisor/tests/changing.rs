@@ -1,0 +1,196 @@
+//! Changes that the live HAProxy is told of.
+
+use std::sync::Arc;
+
+use super::fake::{Fate, Host, Scene, config, leading_to};
+use crate::{
+    messages::{ConfigWritten, Leave},
+    testing::ms,
+};
+
+const ONE: Option<&str> = Some("10.42.0.7:8080");
+const OTHER: Option<&str> = Some("10.42.0.8:8080");
+
+#[actix_rt::test]
+async fn a_change_within_the_frame_is_told_to_the_live_haproxy() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;
+    assert_eq!(scene.host.generations(), [1]);
+    let told = [
+        "set server p5001/c addr 10.42.0.8 port 8080",
+        "set server p5001/c state ready",
+        "set server p5001/c weight 100%",
+        "enable frontend p5001",
+    ];
+    assert_eq!(scene.host.deeds_to(1)[1..], told);
+    let applied = &scene.log.saying("plan applied")[1];
+    let fields = ["revision", "step", "changes", "mapped", "free"].map(|field| applied.field(field));
+    assert_eq!(fields, ["2", "runtime", "1", "2", "0"]);
+}
+
+#[actix_rt::test]
+async fn a_port_is_opened_only_once_its_new_address_is_in_force() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.host.0.borrow_mut().looks_to_effect = 30;
+    scene.supervisor.do_send(written(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])));
+    while scene.host.0.borrow().looks_to_effect > 0 {
+        assert!(scene.host.deeds_to(1).len() <= 2, "the address only");
+        scene.wait(ms(1)).await;
+    }
+    scene.settle().await;
+    assert_eq!(scene.host.deeds_to(1).last().unwrap(), "enable frontend p5001");
+}
+
+fn written(config: crate::config::HaproxyConfig) -> ConfigWritten {
+    let covers = config.revision;
+    ConfigWritten { config: Arc::new(config), covers }
+}
+
+#[actix_rt::test]
+async fn of_a_burst_during_a_change_only_the_newest_follows() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    for last in 10..30 {
+        let server = format!("10.42.0.{last}:80");
+        scene.supervisor.do_send(written(leading_to(last, "a", &[(5000, ONE), (5001, Some(&server))])));
+    }
+    scene.settle().await;
+    let told: Vec<_> = scene
+        .host
+        .deeds_to(1)
+        .into_iter()
+        .filter(|deed| deed.starts_with("set server p5001/c addr"))
+        .collect();
+    assert_eq!(
+        told,
+        ["set server p5001/c addr 10.42.0.10 port 80", "set server p5001/c addr 10.42.0.29 port 80"]
+    );
+    assert_eq!(scene.log.saying("plan applied").last().unwrap().field("revision"), "29");
+}
+
+#[actix_rt::test]
+async fn what_haproxy_refuses_is_had_by_a_handover_and_counted() {
+    let scene =
+        Scene::new(|host| host.refuses = [("enable frontend p5001".into(), "No such frontend.")].into());
+    scene.write(config(1, "a")).await;
+    scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;
+    assert_eq!(scene.host.running(), [2]);
+    assert_eq!(scene.host.0.borrow().launches[1].1.inherit, Some(1));
+    let said = &scene.log.saying("changes cannot be made at runtime, haproxy hands over")[0];
+    assert_eq!((said.field("fallbacks"), said.field("retry_ms")), ("1", "0"));
+    assert!(said.field("error").contains("enable frontend p5001: \"No such frontend.\""), "{said:?}");
+    let applied = &scene.log.saying("plan applied")[1];
+    assert_eq!((applied.field("step"), applied.field("kind")), ("handover", "disagrees"));
+}
+
+#[actix_rt::test]
+async fn a_haproxy_that_only_says_that_it_did_it_is_replaced() {
+    let scene = Scene::new(|host| host.refuses = [("set server p5001/c state ready".into(), "")].into());
+    scene.write(config(1, "a")).await;
+    scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;
+    assert_eq!(scene.host.running(), [2]);
+    let said = &scene.log.saying("changes cannot be made at runtime, haproxy hands over")[0];
+    assert_eq!(said.field("error"), "port 5001 is not as it was told to be");
+}
+
+#[actix_rt::test]
+async fn an_address_that_never_takes_effect_is_had_by_a_handover() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.host.0.borrow_mut().looks_to_effect = u32::MAX;
+    scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;
+    scene.wait(ms(4_000)).await;
+    assert_eq!(scene.host.generations(), [1]);
+    scene.wait(ms(2_000)).await;
+    assert_eq!(scene.host.running(), [2]);
+}
+
+#[actix_rt::test]
+async fn fallbacks_that_follow_each_other_are_paced() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    for revision in 2..8 {
+        scene.host.0.borrow_mut().refuses.insert("set server p5001/c weight 100%".into(), "No.");
+        let server = format!("10.42.0.{revision}:80");
+        scene.write(leading_to(revision, "a", &[(5000, ONE), (5001, Some(&server))])).await;
+        scene.wait(ms(10_000)).await;
+        scene.write(leading_to(revision, "a", &[(5000, ONE), (5001, None)])).await;
+    }
+    let said = scene.log.saying("changes cannot be made at runtime, haproxy hands over");
+    let retries: Vec<u64> = said.iter().map(|line| line.field("retry_ms").parse().unwrap()).collect();
+    assert!(retries.len() == 6 && retries[0] == 0 && retries[2] > 50, "{retries:?}");
+}
+
+/// The live one hangs amid a change.
+fn hanging(host: &mut Host) {
+    host.hangs_at = Some("set server p5001/c state ready".into());
+}
+
+#[actix_rt::test]
+async fn one_that_does_not_answer_amid_a_change_drains_and_is_replaced() {
+    let scene = Scene::new(|host| {
+        hanging(host);
+        // It has a connection.
+        host.ignores = [(1, "USR1")].into();
+    });
+    scene.write(config(1, "a")).await;
+    scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;
+    assert_eq!(scene.host.running(), [1, 2]);
+    assert_eq!(scene.host.0.borrow().launches[1].1.inherit, None);
+    assert_eq!(scene.log.saying("haproxy does not answer, it drains and is replaced").len(), 1);
+}
+
+#[actix_rt::test]
+async fn one_that_does_not_let_go_of_its_ports_either_is_killed() {
+    let scene = Scene::new(|host| {
+        hanging(host);
+        host.ignores = [(1, "USR1")].into();
+    });
+    scene.write(config(1, "a")).await;
+    scene.host.0.borrow_mut().taken_ports = [5000].into();
+    scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;
+    scene.wait(ms(900)).await;
+    assert_eq!(scene.host.running(), [1]);
+    scene.host.0.borrow_mut().freed_by_end = [(1, 5000)].into();
+    scene.wait(ms(200)).await;
+    assert_eq!(scene.host.deeds_to(1).last().unwrap(), "forgotten");
+    assert_eq!(scene.host.running(), [2]);
+    assert_eq!(*scene.withheld.lock().unwrap(), [] as [std::collections::BTreeSet<u16>; 0]);
+    assert_eq!(scene.log.saying("haproxy does not let go of its ports, it is killed").len(), 1);
+}
+
+#[actix_rt::test]
+async fn one_that_dies_amid_a_change_is_started_again_with_that_change() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.supervisor.do_send(written(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])));
+    while scene.host.deeds_to(1).len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    scene.host.end(1, "signal 9");
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [2]);
+    assert_eq!(scene.host.0.borrow().launches[1].1.config.revision, 2);
+    assert_eq!(scene.log.troubles(), ["haproxy died"]);
+}
+
+#[actix_rt::test]
+async fn one_that_was_told_to_drain_meanwhile_is_replaced() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.host.turns(1, Fate::Die);
+    scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;
+    assert_eq!(scene.host.running(), [1, 2], "its connections go on");
+}
+
+#[actix_rt::test]
+async fn a_stop_amid_a_change_is_a_stop() {
+    let mut scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.supervisor.do_send(written(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])));
+    scene.shut_down(Leave::Drained);
+    scene.end().await;
+    assert!(scene.host.running().is_empty());
+}

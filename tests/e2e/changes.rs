@@ -1,0 +1,66 @@
+//! Changes of who is on which port: HAProxy is told of them, and goes on running.
+
+use crate::harness::{BASE, Churn, POOL, Stage, descriptors, until};
+
+/// At most this many things change in one version of the metadata.
+const AT_ONCE: usize = 64;
+
+#[tokio::test]
+async fn two_thousand_random_changes_lead_nobody_astray_and_disturb_nobody_else() {
+    let mut stage = Churn::stage().await;
+    let haproxy = stage.haproxy().await;
+    let mut churn = Churn::begin(&stage).await;
+    while churn.changes < 2000 {
+        let things = 1 + churn.random(AT_ONCE);
+        churn.change_and_settle(&mut stage, things).await;
+    }
+    churn.end(&stage).await;
+    assert_eq!(stage.haproxy().await, haproxy);
+    stage.assert_no_reload();
+    stage.assert_calm();
+    drop(churn);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn once_a_plan_is_applied_each_free_port_refuses() {
+    let mut stage = Stage::prepared(3).await;
+    stage.start();
+    assert_eq!(stage.line("plan applied").await["step"], "start");
+    refuse(&stage, 3).await;
+    for scale in [5, 2, 4] {
+        let mark = stage.stalls().log_mark();
+        stage.change(|world| world.web().scale_to(scale.into())).await;
+        assert_eq!(stage.line_after(mark, "plan applied").await["step"], "runtime");
+        refuse(&stage, scale).await;
+    }
+}
+
+/// All ports but those of the first containers refuse at the first attempt.
+async fn refuse(stage: &Stage, used: u16) {
+    for port in BASE + used..BASE + POOL {
+        stage.assert_refused(port).await;
+    }
+}
+
+#[tokio::test]
+async fn two_hundred_changes_leave_no_process_and_no_descriptor_behind() {
+    let mut stage = Stage::with_scale(3).await;
+    let (stalls, haproxy) = (stage.stalls().pid(), stage.haproxy().await);
+    let before = (descriptors(stalls), descriptors(haproxy));
+    let mut changes = 0;
+    while changes < 200 {
+        for scale in [13, 3] {
+            let mark = stage.stalls().log_mark();
+            stage.change(|world| world.web().scale_to(scale)).await;
+            let applied = stage.line_after(mark, "plan applied").await;
+            changes += applied["changes"].as_u64().expect("it was told of some");
+        }
+    }
+    stage.settled().await;
+    assert_eq!(stage.haproxy().await, haproxy);
+    let at_most = |pid, before| descriptors(pid) <= before + 3;
+    until("as many descriptors as before", || at_most(stalls, before.0) && at_most(haproxy, before.1)).await;
+    stage.assert_no_reload();
+    stage.assert_calm();
+}
