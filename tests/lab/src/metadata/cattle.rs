@@ -111,9 +111,14 @@ impl Cattle<'_> {
     }
 
     fn lowest_free_index(&self) -> u32 {
-        (1..)
-            .find(|index| self.service.containers.iter().all(|container| container.index != *index))
-            .expect("there are more indices than containers")
+        // One look at each container: a service may have thousands.
+        let mut taken = vec![false; self.service.containers.len() + 1];
+        for container in &self.service.containers {
+            if let Some(taken) = taken.get_mut(container.index as usize - 1) {
+                *taken = true;
+            }
+        }
+        (1..).zip(taken).find(|(_, taken)| !taken).expect("there are more indices than containers").0
     }
 }
 

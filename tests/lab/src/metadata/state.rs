@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -54,7 +55,7 @@ struct Data {
     versions: Ids,
     order: fastrand::Rng,
     shuffle: u64,
-    /// The trees that have been asked for since the last change.
+    /// The trees that have ever been asked for, as they are now.
     trees: HashMap<(ApiVersion, IpAddr), Arc<Value>>,
 }
 
@@ -85,13 +86,14 @@ impl State {
         read(&self.data().world)
     }
 
-    /// Changes the world, as a reload of the real server does: new version, new order.
+    /// Changes the world, as a reload of the real server does: new version, new order, and what is asked for
+    /// is ready when the long polls wake up.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut data = self.data();
         let result = change(&mut data.world);
         data.version = data.versions.uuid();
         data.shuffle = data.order.u64(..);
-        data.trees.clear();
+        data.build_trees_anew();
         drop(data);
         self.changes.send_modify(|count| *count += 1);
         result
@@ -183,15 +185,26 @@ impl State {
     }
 
     fn tree(&self, api: ApiVersion, client: IpAddr) -> Arc<Value> {
-        let mut data = self.data();
-        let Data { world, version, shuffle, trees, .. } = &mut *data;
-        let build = || Arc::new(answers(world, api, version, *shuffle, client));
-        Arc::clone(trees.entry((api, client)).or_insert_with(build))
+        self.data().tree(api, client)
     }
 
     /// A test that panicked while it changed the world has failed already: others may go on.
     fn data(&self) -> MutexGuard<'_, Data> {
         self.data.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Data {
+    fn tree(&mut self, api: ApiVersion, client: IpAddr) -> Arc<Value> {
+        let Self { world, version, shuffle, trees, .. } = self;
+        let build = || Arc::new(answers(world, api, version, *shuffle, client));
+        Arc::clone(trees.entry((api, client)).or_insert_with(build))
+    }
+
+    fn build_trees_anew(&mut self) {
+        for (api, client) in mem::take(&mut self.trees).into_keys() {
+            self.tree(api, client);
+        }
     }
 }
 
