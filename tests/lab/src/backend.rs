@@ -72,7 +72,7 @@ impl Backends {
     }
 }
 
-async fn announce_and_echo(mut stream: TcpStream, announcement: &str) -> io::Result<()> {
+pub(crate) async fn announce_and_echo(mut stream: TcpStream, announcement: &str) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.write_all(announcement.as_bytes()).await?;
     let (mut received, mut sent) = stream.split();

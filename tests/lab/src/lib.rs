@@ -1,7 +1,8 @@
-//! What the tests and the demo of stalls run against.
+//! What the tests, the demo and the benchmarks of stalls run against.
 //!
 //! - [`metadata`]: a Rancher metadata server with the real one's quirks and with faults on demand
 //! - [`backend`]: the "containers", which say who they are to whoever connects
+//! - [`backend_everywhere`]: one "container" at every loopback address at once, for pools of thousands
 //! - [`client`] and [`load`]: who connects through HAProxy, one at a time and many at once
 //! - [`stalls`]: the program under test, as a child process with its log
 //! - [`block`]: loopback addresses that no other test uses
@@ -38,6 +39,7 @@
 )]
 
 pub mod backend;
+pub mod backend_everywhere;
 pub mod block;
 pub mod client;
 mod listening;

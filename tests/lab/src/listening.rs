@@ -25,7 +25,15 @@ impl Listening {
         Serve: Fn(TcpStream, SocketAddr) -> Served + Send + 'static,
         Served: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind(address).await?;
+        Self::on(TcpListener::bind(address).await?, serve)
+    }
+
+    /// Has each connection served that comes to this listening socket.
+    pub(crate) fn on<Serve, Served>(listener: TcpListener, serve: Serve) -> io::Result<Self>
+    where
+        Serve: Fn(TcpStream, SocketAddr) -> Served + Send + 'static,
+        Served: Future<Output = ()> + Send + 'static,
+    {
         let address = listener.local_addr()?;
         let closing = Arc::new(Notify::new());
         let accepting = tokio::spawn(accept(listener, Arc::clone(&closing), serve));
