@@ -7,15 +7,21 @@ use tempfile::TempDir;
 
 use super::processes;
 
-/// A temporary directory for `STATE_DIR` and `RUN_DIR`.
+/// A temporary directory, for `STATE_DIR` and `RUN_DIR` or for whatever else is to be run from it.
 ///
 /// Its names are short, since the path of a Unix socket has room for 107 bytes. Dropping it ends
 /// every process that has the directory on its command line, which is HAProxy.
 #[derive(Debug)]
-pub(super) struct Home(TempDir);
+pub struct Home(TempDir);
 
 impl Home {
-    pub(super) fn new() -> Self {
+    /// Makes the directory.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    #[expect(clippy::new_without_default, reason = "a directory is nothing to have by default")]
+    pub fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("st").tempdir();
         Self(directory.expect("a temporary directory can be made"))
     }
@@ -29,7 +35,7 @@ impl Home {
     }
 
     /// The HAProxy processes that serve from here, without those that only check a configuration.
-    pub(super) fn haproxy_pids(&self) -> Vec<u32> {
+    pub fn haproxy_pids(&self) -> Vec<u32> {
         processes::with_argument(self.path())
             .into_iter()
             .filter(|process| !process.args.iter().any(|arg| arg == b"-c"))
@@ -44,7 +50,8 @@ impl Home {
         }
     }
 
-    fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }

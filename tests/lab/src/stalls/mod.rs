@@ -11,6 +11,7 @@ mod log;
 mod process;
 mod processes;
 
+pub use home::Home;
 pub use launch::Launch;
 pub use process::Stalls;
 pub use rustix::process::Signal;

@@ -1,0 +1,118 @@
+//! The benchmarks: stalls beside the original's way of driving HAProxy, in one run, on loopback.
+
+mod client;
+mod driven;
+mod effort;
+mod measure;
+mod original;
+mod process;
+mod results;
+mod screen;
+mod site;
+mod suite;
+mod template;
+mod way;
+
+use std::{env, fs, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use stalls_lab::backend_everywhere::BackendEverywhere;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::{effort::Effort, site::Common, suite::measure_all, template::write_handover_template};
+
+/// The exit code of a bench that was interrupted, as shells have it: 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Where HAProxy is, where nobody says anything else.
+const USUAL_HAPROXY: [&str; 2] = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"];
+
+/// Measures stalls beside the way in which the original drives HAProxy.
+#[derive(Debug, Parser)]
+#[command(name = "stalls-bench", version)]
+struct Arguments {
+    /// The stalls to measure [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    stalls: Option<PathBuf>,
+
+    /// Few repetitions and small pools: only to see that all of it works
+    #[arg(long)]
+    quick: bool,
+
+    /// The sizes of pools [default: 3,200,1000,5000, with --quick 3,200]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(3..=20_000))]
+    ports: Vec<u16>,
+
+    /// Write all results to this file, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let interrupted = async {
+        let (mut sigint, mut sigterm) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            _ = sigint.recv() => {}
+            _ = sigterm.recv() => {}
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    let ran = tokio::select! {
+        ran = run(Arguments::parse()) => ran.map(|()| ExitCode::SUCCESS),
+        // What was running has been dropped then, and has ended.
+        interrupted = interrupted => interrupted.context("signals").map(|()| ExitCode::from(INTERRUPTED)),
+    };
+    ran.unwrap_or_else(|error| {
+        screen::failed(&error);
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    raise_descriptor_limit().context("the descriptor limit")?;
+    let mut effort = if arguments.quick { Effort::quick() } else { Effort::full() };
+    if !arguments.ports.is_empty() {
+        effort.sizes = arguments.ports;
+    }
+    let directory = tempfile::tempdir().context("a temporary directory")?;
+    let backend = BackendEverywhere::start().context("the containers")?;
+    let common = Common {
+        stalls: stalls(arguments.stalls)?,
+        haproxy: haproxy()?,
+        handover_template: write_handover_template(directory.path())?,
+        backend_port: backend.port(),
+    };
+    let results = measure_all(&common, &effort).await?;
+    if let Some(path) = arguments.json {
+        let json = serde_json::to_string_pretty(&results)?;
+        fs::write(&path, json + "\n").with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    screen::print(&results).context("stdout")
+}
+
+/// A pool takes a descriptor for each port and more for the connections; all that may be had are wanted.
+fn raise_descriptor_limit() -> rustix::io::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)
+}
+
+fn stalls(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let path = match given {
+        Some(path) => path,
+        None => env::current_exe().context("where is this program?")?.with_file_name("stalls"),
+    };
+    if !path.is_file() {
+        bail!("{} does not exist: build it with `cargo build`, or say --stalls PATH", path.display());
+    }
+    Ok(path)
+}
+
+fn haproxy() -> anyhow::Result<PathBuf> {
+    let given = env::var_os("HAPROXY_BIN").filter(|given| !given.is_empty()).map(PathBuf::from);
+    let usual = USUAL_HAPROXY.iter().map(PathBuf::from).filter(|path| path.is_file());
+    given.into_iter().chain(usual).next().context("no HAProxy: install it, or set HAPROXY_BIN")
+}

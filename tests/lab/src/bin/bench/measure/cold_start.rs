@@ -1,0 +1,35 @@
+//! From the start of a program to all ports serving.
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use stalls_lab::client;
+use tokio::time::{Instant, sleep};
+
+use crate::{client::misses, way::Way};
+
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pause after a connection that led nowhere: whoever starts needs the processor, too.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// How many ports are tried afterwards: HAProxy opens all of them at once.
+const SAMPLE: usize = 200;
+
+/// Waits until all ports serve; tells how long that took since `begun`.
+pub(crate) async fn cold_start(way: &impl Way, begun: Instant) -> anyhow::Result<Duration> {
+    let site = way.site();
+    while client::landing(site.listen(site.ports)).await.is_err() {
+        if begun.elapsed() > PATIENCE {
+            bail!("{} ports do not serve within {PATIENCE:?}", site.ports);
+        }
+        sleep(PAUSE).await;
+    }
+    let took = begun.elapsed();
+    for index in (1..=site.ports).step_by(usize::from(site.ports).div_ceil(SAMPLE)) {
+        let missed = misses(site.listen(index), way.address(index), 1).await?;
+        ensure!(missed == 0, "after the start the port of container {index} does not lead to it");
+    }
+    Ok(took)
+}

@@ -1,0 +1,91 @@
+//! From a change of the world to its port serving.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use super::Quantiles;
+use crate::{
+    client::{Crossing, Watch},
+    effort::Limit,
+    way::{Change, Done, Way},
+};
+
+/// How long the HAProxy processes before the last one may take to end; what they hold is not ours to close.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause between two looks at the processes.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How soon changes arrive.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Latency {
+    /// From the change to a first connection that led to the new container.
+    pub(crate) total: Quantiles,
+    /// What of it came after the metadata had been fetched and parsed; `None` where that is not known.
+    pub(crate) above_fetching: Option<Quantiles>,
+    /// Connections that led nowhere while the port changed.
+    pub(crate) failed: u64,
+    /// What was done.
+    pub(crate) done: Done,
+}
+
+/// Replaces one container after the other, and nothing else at the same time.
+pub(crate) async fn latency(way: &mut impl Way, limit: Limit) -> anyhow::Result<Latency> {
+    let (before, begun) = (way.done(), Instant::now());
+    let (mut total, mut above_fetching, mut failed) = (Vec::new(), Vec::new(), 0);
+    while total.len() < limit.count && begun.elapsed() < limit.time {
+        until_one_process(way).await;
+        let (change, crossing) = replace(way, nth_index(total.len(), 2, way.site().ports)).await?;
+        way.settle().await?;
+        total.push(crossing.at - change.since);
+        above_fetching.extend(way.fetched().and_then(|at| Duration::try_from(crossing.wall - at).ok()));
+        failed += crossing.failed;
+    }
+    let total = Quantiles::of(total).context("no change was made")?;
+    let done = way.done().since(&before);
+    Ok(Latency { total, above_fetching: Quantiles::of(above_fetching), failed, done })
+}
+
+/// Replaces a container, while a client connects all the time, and waits until its port leads to the new one.
+pub(crate) async fn replace(way: &mut impl Way, index: u16) -> anyhow::Result<(Change, Crossing)> {
+    let port = way.site().listen(index);
+    let watch = Watch::start(port, way.address(index)).await?;
+    let change = way.replace(index).await?;
+    let crossing = watch.crossing().await?;
+    let (led_to, wanted) = (crossing.container, change.address);
+    ensure!(led_to == wanted, "{port} leads to {led_to} instead of {wanted}");
+    Ok((change, crossing))
+}
+
+/// The index of the container that is replaced by the `n`th change, spread over `from..=to`.
+pub(crate) fn nth_index(n: usize, from: u16, to: u16) -> u16 {
+    /// Coprime to the sizes of pools: neighbours are not replaced one after the other, and nobody is left out.
+    const STRIDE: usize = 37;
+    let count = usize::from(to - from) + 1;
+    from + u16::try_from(n * STRIDE % count).unwrap_or_default()
+}
+
+/// Waits until no HAProxy is left of those before the last one, or for a while.
+pub(crate) async fn until_one_process(way: &impl Way) {
+    let begun = Instant::now();
+    while way.haproxy_pids().len() > 1 && begun.elapsed() < END_PATIENCE {
+        sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_stay_within_their_range() {
+        for (from, to) in [(2, 3), (2, 200), (21, 200), (2, 5000)] {
+            let indices: std::collections::BTreeSet<_> =
+                (0..10_000).map(|n| nth_index(n, from, to)).collect();
+            assert_eq!(indices, (from..=to).collect());
+        }
+    }
+}

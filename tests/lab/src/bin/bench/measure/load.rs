@@ -1,0 +1,92 @@
+//! What clients notice of changes on other ports.
+
+use anyhow::anyhow;
+use serde::Serialize;
+use stalls_lab::{
+    client::Held,
+    load::{Expect, Load, Targets},
+};
+use tokio::time::Instant;
+
+use super::latency::{nth_index, replace};
+use crate::{
+    client::misses,
+    effort::Limit,
+    way::{Done, Way},
+};
+
+/// The clients that connect all the time.
+const CLIENTS: usize = 2;
+
+/// The first so many ports do not change: each has a connection that stays, and the clients connect to them.
+const BYSTANDERS: u16 = 20;
+
+/// How many connections to a port that has just changed are looked at.
+const AFTER_A_CHANGE: u32 = 5;
+
+/// Changes under load.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct UnderLoad {
+    /// How many containers were replaced, one after the other.
+    pub(crate) changes: usize,
+    pub(crate) seconds: f64,
+    /// Connections to ports that did not change.
+    pub(crate) connections: u64,
+    /// Those of them that led nowhere: refused, reset, closed, timed out.
+    pub(crate) failed: u64,
+    /// Those of them that led to a container of another port.
+    pub(crate) wrong: u64,
+    /// Connections that led nowhere while their port changed.
+    pub(crate) failed_on_changing: u64,
+    /// Connections that did not lead to the new container, after one that did.
+    pub(crate) wrong_after_change: u64,
+    /// Connections that were to stay.
+    pub(crate) held: usize,
+    /// Those of them that did not work any more at the end.
+    pub(crate) held_broken: usize,
+    /// What was done.
+    pub(crate) done: Done,
+    /// The first few failures in words.
+    pub(crate) examples: Vec<String>,
+}
+
+/// Replaces one container after the other while clients connect to other ports.
+pub(crate) async fn under_load(way: &mut impl Way, limit: Limit) -> anyhow::Result<UnderLoad> {
+    let targets = Targets::new();
+    let mut held = Vec::new();
+    for index in 1..=BYSTANDERS {
+        let port = way.site().listen(index);
+        targets.set(port, Expect::Container(way.address(index).to_string()));
+        held.push(Held::connect(port).await.map_err(|error| anyhow!("{port}: {error}"))?);
+    }
+    let (before, begun, load) = (way.done(), Instant::now(), Load::start(CLIENTS, &targets));
+    let (mut changes, mut failed_on_changing, mut wrong_after_change) = (0, 0, 0);
+    while changes < limit.count && begun.elapsed() < limit.time {
+        let index = nth_index(changes, BYSTANDERS + 1, way.site().ports);
+        let (change, crossing) = replace(way, index).await?;
+        failed_on_changing += crossing.failed;
+        let missed = misses(way.site().listen(index), change.address, AFTER_A_CHANGE).await?;
+        wrong_after_change += u64::from(missed);
+        way.settle().await?;
+        changes += 1;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let report = load.stop().await;
+    let mut held_broken = 0;
+    for connection in &mut held {
+        held_broken += usize::from(connection.check().await.is_err());
+    }
+    Ok(UnderLoad {
+        changes,
+        seconds,
+        connections: report.ok + report.failures(),
+        failed: report.failures() - report.wrong,
+        wrong: report.wrong,
+        failed_on_changing,
+        wrong_after_change,
+        held: held.len(),
+        held_broken,
+        done: way.done().since(&before),
+        examples: report.examples,
+    })
+}

@@ -1,0 +1,37 @@
+//! What stalls itself costs.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::sleep;
+
+use crate::process;
+
+/// The memory and the processor time of stalls.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Upkeep {
+    /// Resident memory at the end.
+    pub(crate) resident_bytes: u64,
+    /// The most there has been.
+    pub(crate) most_resident_bytes: u64,
+    /// Processor time since its start.
+    pub(crate) cpu_ms: f64,
+    /// Processor time while nothing changed.
+    pub(crate) idle_cpu_ms: f64,
+    /// How long that was.
+    pub(crate) idle_seconds: f64,
+}
+
+/// Watches a process while nothing changes.
+pub(crate) async fn upkeep(pid: u32, idle: Duration) -> Upkeep {
+    let before = process::cpu_of_threads(pid);
+    sleep(idle).await;
+    let idle_cpu = process::cpu_of_threads(pid).saturating_sub(before);
+    Upkeep {
+        resident_bytes: process::resident(pid),
+        most_resident_bytes: process::most_resident(pid),
+        cpu_ms: process::cpu(pid).as_secs_f64() * 1000.0,
+        idle_cpu_ms: idle_cpu.as_secs_f64() * 1000.0,
+        idle_seconds: idle.as_secs_f64(),
+    }
+}

@@ -1,0 +1,84 @@
+//! What a process costs, from `/proc`.
+
+use std::{fs, time::Duration};
+
+use rustix::param::clock_ticks_per_second;
+
+/// The processor time that the threads which a process has now have taken, to the nanosecond where the
+/// kernel says so.
+pub(crate) fn cpu_of_threads(pid: u32) -> Duration {
+    let precise = || {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        let nanos = threads.map(|thread| {
+            let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        });
+        nanos.sum::<Option<u64>>().map(Duration::from_nanos)
+    };
+    precise().unwrap_or_else(|| cpu(pid))
+}
+
+/// The processor time that a process has taken, threads that have ended included, to some 10 ms.
+pub(crate) fn cpu(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let ticks = cpu_ticks(&stat).unwrap_or_default();
+    Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64)
+}
+
+/// User and system time, the 14th and the 15th field; the second is a name in brackets, which may contain
+/// anything.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ').skip(14 - 3);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
+/// The memory of a process in bytes, with what it shares divided among those who share it (PSS); the
+/// resident memory where the kernel does not tell.
+pub(crate) fn memory(pid: u32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    bytes(&rollup, "Pss:").unwrap_or_else(|| resident(pid))
+}
+
+/// The resident memory of a process in bytes.
+pub(crate) fn resident(pid: u32) -> u64 {
+    status(pid, "VmRSS:")
+}
+
+/// The most resident memory that a process has ever had, in bytes.
+pub(crate) fn most_resident(pid: u32) -> u64 {
+    status(pid, "VmHWM:")
+}
+
+fn status(pid: u32, key: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    bytes(&status, key).unwrap_or_default()
+}
+
+fn bytes(text: &str, key: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(key))?;
+    value.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_contain_anything() {
+        let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 126 0 0 0 31 11 0 0 20 0 1 0 1 1 1";
+        assert_eq!(cpu_ticks(stat), Some(42));
+    }
+
+    #[test]
+    fn kilobytes_are_1024_bytes() {
+        assert_eq!(bytes("Rss:  1756 kB\nPss:   427 kB\nPss_Dirty: 1 kB\n", "Pss:"), Some(427 * 1024));
+    }
+
+    #[test]
+    fn this_process_costs_something() {
+        let own = std::process::id();
+        assert!(memory(own) > 0 && resident(own) > 0 && most_resident(own) >= resident(own));
+        assert!(cpu_of_threads(own) > Duration::ZERO);
+    }
+}

@@ -1,0 +1,156 @@
+//! What the bench says while it runs, and how its results look.
+
+#![allow(clippy::print_stderr, reason = "progress goes to stderr, results to stdout")]
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+};
+
+use crate::{
+    measure::{Quantiles, UnderLoad},
+    results::{Measured, PerWay, Pool, Results},
+    way::Done,
+};
+
+/// The ways, as they are named in the tables.
+pub(crate) const WAYS: [&str; 3] = ["stalls", "stalls, other template", "as the original"];
+
+const MIB: f64 = (1 << 20) as f64;
+
+/// What is being measured.
+pub(crate) fn progress(what: &str) {
+    eprintln!("... {what}");
+}
+
+/// What went wrong.
+pub(crate) fn failed(error: &anyhow::Error) {
+    eprintln!("✗ {error:#}");
+}
+
+/// All tables, in Markdown.
+pub(crate) fn print(results: &Results) -> io::Result<()> {
+    let mut text = String::new();
+    // A string can always be written to.
+    let _ = write!(
+        text,
+        "{}, stalls {:.1} MiB\n\n{}\n{}\n{NOTES}",
+        results.haproxy,
+        results.stalls_bytes as f64 / MIB,
+        pools(&results.pools),
+        load(results.load_ports, &results.load),
+    );
+    io::stdout().write_all(text.as_bytes())
+}
+
+const NOTES: &str = "\
+stalls: the built-in template. stalls, other template: one whose used and free ports differ in more than the
+server's address, so that each change needs a handover. As the original: one frontend with an ACL for each port;
+for each change the whole configuration is written anew and `haproxy -D -sf` is run. Its pause of 5 s between two
+looks at the metadata is left out: the time begins when the world changes, as if that were noticed at once. For
+stalls it begins when the metadata server has the change; fetching and parsing the document are included.
+Processes are those that served; those that only check a file (`haproxy -c`) are not counted. Memory is PSS.
+The clients, the metadata server and the containers share the machine with all this: the times are this
+machine's, what counts is how those of one run compare.
+";
+
+/// The ways beneath each other, the sizes side by side.
+fn pools(pools: &[Pool]) -> String {
+    let mut header = vec![String::new(), "ports:".to_owned()];
+    header.extend(pools.iter().map(|pool| pool.ports.to_string()));
+    let mut rows = Vec::new();
+    let mut metric = |name: &str, cell: &dyn Fn(&Measured) -> Option<String>| {
+        let mut name = name;
+        for (at, way) in WAYS.iter().enumerate() {
+            let cells: Vec<_> = pools.iter().map(|pool| cell(pool.measured.each()[at])).collect();
+            if cells.iter().any(Option::is_some) {
+                let mut row = vec![name.to_owned(), (*way).to_owned()];
+                row.extend(cells.into_iter().map(|cell| cell.unwrap_or_else(|| "n/a".to_owned())));
+                rows.push(row);
+                name = "";
+            }
+        }
+    };
+    metric("change → serves, median / p99 (ms)", &|m| Some(quantiles(m.latency.total)));
+    metric("of it after fetching and parsing", &|m| m.latency.above_fetching.map(quantiles));
+    metric("changes measured, steps", &|m| Some(steps(m.latency.total.count, &m.latency.done)));
+    metric("HAProxy processes started", &|m| Some(m.latency.done.haproxy_processes.to_string()));
+    metric("connections that failed on the changing port", &|m| Some(m.latency.failed.to_string()));
+    metric("memory with a held connection per change (MiB / processes)", &|m| {
+        Some(format!("{:.0} / {}", m.memory.bytes as f64 / MIB, m.memory.processes))
+    });
+    metric("connections per second, first / last port", &|m| {
+        Some(format!("{:.0} / {:.0}", m.first_port.per_second, m.last_port.per_second))
+    });
+    metric("HAProxy CPU per connection, first / last port (µs)", &|m| {
+        Some(format!("{:.0} / {:.0}", m.first_port.haproxy_cpu_us, m.last_port.haproxy_cpu_us))
+    });
+    metric("cold start (ms)", &|m| Some(format!("{:.0}", m.cold_start.median_ms)));
+    metric("stalls' own memory, at the end / at most (MiB)", &|m| {
+        let upkeep = m.upkeep?;
+        let [end, most] = [upkeep.resident_bytes, upkeep.most_resident_bytes].map(|bytes| bytes as f64 / MIB);
+        Some(format!("{end:.0} / {most:.0}"))
+    });
+    metric("stalls' own CPU, whole run (ms) / idle (ms per s)", &|m| {
+        let upkeep = m.upkeep?;
+        Some(format!("{:.0} / {:.2}", upkeep.cpu_ms, upkeep.idle_cpu_ms / upkeep.idle_seconds))
+    });
+    table(&header, &rows)
+}
+
+/// The ways side by side.
+fn load(ports: u16, load: &PerWay<UnderLoad>) -> String {
+    let mut header = vec![format!("{ports} ports under load")];
+    header.extend(WAYS.map(str::to_owned));
+    let mut rows = Vec::new();
+    let mut metric = |name: &str, cell: &dyn Fn(&UnderLoad) -> String| {
+        let mut row = vec![name.to_owned()];
+        row.extend(load.each().map(cell));
+        rows.push(row);
+    };
+    metric("changes, steps", &|l| steps(l.changes, &l.done));
+    metric("in (s)", &|l| format!("{:.0}", l.seconds));
+    metric("HAProxy processes started", &|l| l.done.haproxy_processes.to_string());
+    metric("new connections on other ports", &|l| l.connections.to_string());
+    metric("of them failed", &|l| l.failed.to_string());
+    metric("of them landed wrong", &|l| l.wrong.to_string());
+    metric("connections that failed on the changing port", &|l| l.failed_on_changing.to_string());
+    metric("did not land on the new container after one that did", &|l| l.wrong_after_change.to_string());
+    metric("held connections broken", &|l| format!("{} of {}", l.held_broken, l.held));
+    table(&header, &rows)
+}
+
+fn quantiles(quantiles: Quantiles) -> String {
+    format!("{:.1} / {:.1}", quantiles.median_ms, quantiles.p99_ms)
+}
+
+fn steps(changes: usize, done: &Done) -> String {
+    let steps: Vec<_> = done.steps.iter().map(|(step, count)| format!("{count} {step}")).collect();
+    format!("{changes}: {}", steps.join(", "))
+}
+
+/// A table in Markdown whose columns are aligned in the source, too.
+fn table(header: &[String], rows: &[Vec<String>]) -> String {
+    let all = || std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
+    let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<_> = (0..header.len()).map(width).collect();
+    let line = |row: &[String]| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!(" {cell:<width$} |"));
+        format!("|{}\n", cells.collect::<String>())
+    };
+    let rule: String = widths.iter().map(|width| format!("{}|", "-".repeat(width + 2))).collect();
+    let body: String = rows.iter().map(|row| line(row)).collect();
+    format!("{}|{rule}\n{body}", line(header))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let table = table(&row(["", "ways"]), &[row(["a → b", "1"]), row(["c", "22"])]);
+        assert_eq!(table, "|       | ways |\n|-------|------|\n| a → b | 1    |\n| c     | 22   |\n");
+    }
+}
