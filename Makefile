@@ -2,15 +2,23 @@
 # Rust toolchain and nothing more: what is missing is fetched first.
 
 CARGO     ?= cargo
-BUILT     := $(or $(CARGO_TARGET_DIR),target)/debug
+TARGET    := $(or $(CARGO_TARGET_DIR),target)
+BUILT     := $(TARGET)/debug
 # What the demo is told, for example --exit.
 DEMO_FLAGS ?=
+# What the benchmarks are told, for example --quick, and how they and stalls are built.
+BENCH_FLAGS   ?=
+BENCH_PROFILE ?= release
+# Cargo keeps what the profile `dev` builds under another name.
+BENCH_BUILT   := $(TARGET)/$(BENCH_PROFILE:dev=debug)
 
 .PHONY: help
 help:
 	@echo 'make test    all tests, against the real HAProxy in three versions'
 	@echo 'make demo    stalls, HAProxy and five containers at work; Ctrl-C ends it'
 	@echo '             (DEMO_FLAGS=--exit: once through, then exit)'
+	@echo 'make bench   stalls measured beside the original in some six minutes'
+	@echo '             (BENCH_FLAGS=--quick: only a look whether it works; --json FILE: as JSON, too)'
 	@echo 'make lint    formatting, clippy, dependencies, documentation'
 	@echo 'make setup   install what the others need and is missing: gcc'
 	@echo
@@ -30,6 +38,13 @@ demo: setup
 	$(CARGO) build --locked --workspace
 	HAPROXY_BIN=$$(sh tests/haproxies.sh bookworm) && export HAPROXY_BIN && \
 		$(BUILT)/stalls-demo --stalls $(BUILT)/stalls $(DEMO_FLAGS)
+
+# stalls is built on its own first: beside the lab it would get features that the lab needs.
+.PHONY: bench
+bench: setup
+	$(CARGO) build --locked --profile $(BENCH_PROFILE) --package stalls
+	$(CARGO) build --locked --profile $(BENCH_PROFILE) --package stalls-lab --bin stalls-bench
+	$(BENCH_BUILT)/stalls-bench --stalls $(BENCH_BUILT)/stalls $(BENCH_FLAGS)
 
 .PHONY: lint
 lint: setup

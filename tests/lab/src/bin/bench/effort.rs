@@ -9,7 +9,7 @@ pub(crate) struct Effort {
     pub(crate) sizes: Vec<u16>,
     /// Starts, each of something new.
     pub(crate) cold_starts: usize,
-    /// Connections to the first port, and as many to the last.
+    /// Connections by each client in each round to the first port, and as many to the last.
     pub(crate) connections: u32,
     /// Changes whose latency is measured.
     pub(crate) changes: Limit,
@@ -44,7 +44,7 @@ impl Effort {
         Self {
             sizes: vec![3, 200, 1000, 5000],
             cold_starts: 3,
-            connections: 4000,
+            connections: 100,
             changes: Limit::new(60, 8),
             pinning_changes: 20,
             idle: Duration::from_secs(10),
@@ -59,7 +59,7 @@ impl Effort {
         Self {
             sizes: vec![3, 200],
             cold_starts: 1,
-            connections: 200,
+            connections: 10,
             changes: Limit::new(5, 3),
             pinning_changes: 3,
             idle: Duration::from_secs(1),

@@ -26,6 +26,9 @@ use self::{effort::Effort, site::Common, suite::measure_all, template::write_han
 /// The exit code of a bench that was interrupted, as shells have it: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
+/// What HAProxy needs beside the ports: connections, and a margin.
+const OTHER_DESCRIPTORS: u64 = 500;
+
 /// Where HAProxy is, where nobody says anything else.
 const USUAL_HAPROXY: [&str; 2] = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"];
 
@@ -72,11 +75,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    raise_descriptor_limit().context("the descriptor limit")?;
     let mut effort = if arguments.quick { Effort::quick() } else { Effort::full() };
     if !arguments.ports.is_empty() {
         effort.sizes = arguments.ports;
     }
+    raise_descriptor_limit(effort.sizes.iter().copied().max().unwrap_or_default())?;
     let directory = tempfile::tempdir().context("a temporary directory")?;
     let backend = BackendEverywhere::start().context("the containers")?;
     let common = Common {
@@ -93,11 +96,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     screen::print(&results).context("stdout")
 }
 
-/// A pool takes a descriptor for each port and more for the connections; all that may be had are wanted.
-fn raise_descriptor_limit() -> rustix::io::Result<()> {
+/// Takes all descriptors that may be had: HAProxy needs one for each port, and those for the connections.
+fn raise_descriptor_limit(most_ports: u16) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit)
+    setrlimit(Resource::Nofile, limit).context("the descriptor limit cannot be raised")?;
+    let needed = u64::from(most_ports) + OTHER_DESCRIPTORS;
+    if let Some(limit) = limit.maximum.filter(|limit| *limit < needed) {
+        bail!(
+            "{most_ports} ports need a descriptor limit of {needed}, here it is {limit}: choose others (--ports)"
+        );
+    }
+    Ok(())
 }
 
 fn stalls(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {

@@ -67,9 +67,11 @@ impl Original {
         if let Some(old) = self.serving() {
             command.arg("-sf").arg(old.to_string());
         }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let status = command.status().await.context("HAProxy cannot be started")?;
-        ensure!(status.success(), "HAProxy has not started: {status}");
+        // Whoever interrupts the bench must not leave a daemon behind that is still to come.
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        let output = command.output().await.context("HAProxy cannot be started")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "HAProxy has not started, {}: {said}", output.status);
         self.started += 1;
         Ok(())
     }

@@ -16,8 +16,6 @@ use crate::{
 /// The ways, as they are named in the tables.
 pub(crate) const WAYS: [&str; 3] = ["stalls", "stalls, other template", "as the original"];
 
-const MIB: f64 = (1 << 20) as f64;
-
 /// What is being measured.
 pub(crate) fn progress(what: &str) {
     eprintln!("... {what}");
@@ -36,7 +34,7 @@ pub(crate) fn print(results: &Results) -> io::Result<()> {
         text,
         "{}, stalls {:.1} MiB\n\n{}\n{}\n{NOTES}",
         results.haproxy,
-        results.stalls_bytes as f64 / MIB,
+        mib(results.stalls_bytes),
         pools(&results.pools),
         load(results.load_ports, &results.load),
     );
@@ -48,8 +46,10 @@ stalls: the built-in template. stalls, other template: one whose used and free p
 server's address, so that each change needs a handover. As the original: one frontend with an ACL for each port;
 for each change the whole configuration is written anew and `haproxy -D -sf` is run. Its pause of 5 s between two
 looks at the metadata is left out: the time begins when the world changes, as if that were noticed at once. For
-stalls it begins when the metadata server has the change; fetching and parsing the document are included.
-Processes are those that served; those that only check a file (`haproxy -c`) are not counted. Memory is PSS.
+stalls it begins when the metadata server has the change: fetching and parsing the document are included. Changes
+come 0.1 s apart there, since stalls follows no more than ten a second for long.
+Processes are those that served; those that only check a file (`haproxy -c`) are not counted. Memory is PSS, before the first change and after the
+last of a few (20, with --quick 3) when a connection has been opened before each that stays open.
 The clients, the metadata server and the containers share the machine with all this: the times are this
 machine's, what counts is how those of one run compare.
 ";
@@ -59,39 +59,37 @@ fn pools(pools: &[Pool]) -> String {
     let mut header = vec![String::new(), "ports:".to_owned()];
     header.extend(pools.iter().map(|pool| pool.ports.to_string()));
     let mut rows = Vec::new();
-    let mut metric = |name: &str, cell: &dyn Fn(&Measured) -> Option<String>| {
-        let mut name = name;
-        for (at, way) in WAYS.iter().enumerate() {
-            let cells: Vec<_> = pools.iter().map(|pool| cell(pool.measured.each()[at])).collect();
-            if cells.iter().any(Option::is_some) {
-                let mut row = vec![name.to_owned(), (*way).to_owned()];
-                row.extend(cells.into_iter().map(|cell| cell.unwrap_or_else(|| "n/a".to_owned())));
-                rows.push(row);
-                name = "";
-            }
+    let mut metric = |name: &str, ways: &[&str], cell: &dyn Fn(&Measured) -> Option<String>| {
+        for (at, way) in ways.iter().enumerate() {
+            let mut row = vec![if at == 0 { name } else { "" }.to_owned(), (*way).to_owned()];
+            let cells = pools.iter().map(|pool| cell(pool.measured.each()[at]));
+            row.extend(cells.map(|cell| cell.unwrap_or_else(|| "n/a".to_owned())));
+            rows.push(row);
         }
     };
-    metric("change → serves, median / p99 (ms)", &|m| Some(quantiles(m.latency.total)));
-    metric("of it after fetching and parsing", &|m| m.latency.above_fetching.map(quantiles));
-    metric("changes measured, steps", &|m| Some(steps(m.latency.total.count, &m.latency.done)));
-    metric("HAProxy processes started", &|m| Some(m.latency.done.haproxy_processes.to_string()));
-    metric("connections that failed on the changing port", &|m| Some(m.latency.failed.to_string()));
-    metric("memory with a held connection per change (MiB / processes)", &|m| {
-        Some(format!("{:.0} / {}", m.memory.bytes as f64 / MIB, m.memory.processes))
+    metric("change → serves, median / p99 (ms)", &WAYS, &|m| Some(quantiles(m.latency.total)));
+    metric("of it after fetching and parsing (ms)", &WAYS[..2], &|m| m.latency.above_fetching.map(quantiles));
+    metric("changes measured: steps", &WAYS, &|m| Some(steps(m.latency.total.count, &m.latency.done)));
+    metric("HAProxy processes started for them", &WAYS, &|m| {
+        Some(m.latency.done.haproxy_processes.to_string())
     });
-    metric("connections per second, first / last port", &|m| {
+    metric("connections that failed on the changing port", &WAYS, &|m| Some(m.latency.failed.to_string()));
+    metric("HAProxy's memory, before → after (MiB, processes)", &WAYS, &|m| {
+        let [before, after] = [m.memory.bytes_before, m.memory.bytes].map(mib);
+        Some(format!("{before:.0} → {after:.0}, {}", m.memory.processes))
+    });
+    metric("connections per second, first / last port", &WAYS, &|m| {
         Some(format!("{:.0} / {:.0}", m.first_port.per_second, m.last_port.per_second))
     });
-    metric("HAProxy CPU per connection, first / last port (µs)", &|m| {
+    metric("HAProxy's CPU per connection, first / last port (µs)", &WAYS, &|m| {
         Some(format!("{:.0} / {:.0}", m.first_port.haproxy_cpu_us, m.last_port.haproxy_cpu_us))
     });
-    metric("cold start (ms)", &|m| Some(format!("{:.0}", m.cold_start.median_ms)));
-    metric("stalls' own memory, at the end / at most (MiB)", &|m| {
+    metric("cold start, median (ms)", &WAYS, &|m| Some(format!("{:.0}", m.cold_start.median_ms)));
+    metric("stalls' memory, at the end / at most (MiB)", &WAYS[..2], &|m| {
         let upkeep = m.upkeep?;
-        let [end, most] = [upkeep.resident_bytes, upkeep.most_resident_bytes].map(|bytes| bytes as f64 / MIB);
-        Some(format!("{end:.0} / {most:.0}"))
+        Some(format!("{:.0} / {:.0}", mib(upkeep.resident_bytes), mib(upkeep.most_resident_bytes)))
     });
-    metric("stalls' own CPU, whole run (ms) / idle (ms per s)", &|m| {
+    metric("stalls' CPU, whole run (ms) / idle (ms per s)", &WAYS[..2], &|m| {
         let upkeep = m.upkeep?;
         Some(format!("{:.0} / {:.2}", upkeep.cpu_ms, upkeep.idle_cpu_ms / upkeep.idle_seconds))
     });
@@ -118,6 +116,10 @@ fn load(ports: u16, load: &PerWay<UnderLoad>) -> String {
     metric("did not land on the new container after one that did", &|l| l.wrong_after_change.to_string());
     metric("held connections broken", &|l| format!("{} of {}", l.held_broken, l.held));
     table(&header, &rows)
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn quantiles(quantiles: Quantiles) -> String {

@@ -39,7 +39,7 @@ struct Suite<'run> {
 
 impl Suite<'_> {
     async fn pool(&self, ports: u16) -> anyhow::Result<PerWay<Measured>> {
-        let upkeep = async |driven: &Driven| Some(upkeep(driven.pid(), self.effort.idle).await);
+        let upkeep = async |driven: &Driven| Some(upkeep(driven, self.effort.idle).await);
         let say = |way: usize| screen::progress(&format!("{ports} ports, {}", WAYS[way]));
         say(0);
         let stalls = self.measure(async || self.stalls(ports).await, upkeep).await?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use crate::process;
+use super::latency::until_one_process;
+use crate::{driven::Driven, process};
 
 /// The memory and the processor time of stalls.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -22,8 +23,10 @@ pub(crate) struct Upkeep {
     pub(crate) idle_seconds: f64,
 }
 
-/// Watches a process while nothing changes.
-pub(crate) async fn upkeep(pid: u32, idle: Duration) -> Upkeep {
+/// Watches stalls while nothing changes.
+pub(crate) async fn upkeep(driven: &Driven, idle: Duration) -> Upkeep {
+    until_one_process(driven).await;
+    let pid = driven.pid();
     let before = process::cpu_of_threads(pid);
     sleep(idle).await;
     let idle_cpu = process::cpu_of_threads(pid).saturating_sub(before);
