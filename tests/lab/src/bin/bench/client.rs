@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use rustix::net::sockopt::set_socket_linger;
 use time::OffsetDateTime;
 use tokio::{sync::oneshot, task::spawn_blocking, time::Instant};
 
@@ -18,10 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a port may go on leading to the old container.
 const WATCH: Duration = Duration::from_secs(30);
 
-/// Connects, reads the address of the container that is there, and closes.
+/// Connects, reads the address of the container that is there, and resets the connection: a table of the
+/// system in which those that end in good order stay for minutes, as that of netfilter's connection tracking,
+/// would be full soon, and nobody could connect any more.
 pub(crate) fn landing(port: SocketAddr) -> io::Result<Ipv4Addr> {
     let mut stream = TcpStream::connect_timeout(&port, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    set_socket_linger(&stream, Some(Duration::ZERO))?;
     let (mut line, mut read) = ([0; 64], 0);
     loop {
         match stream.read(&mut line[read..])? {

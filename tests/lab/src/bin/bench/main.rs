@@ -3,6 +3,7 @@
 mod client;
 mod driven;
 mod effort;
+mod load;
 mod measure;
 mod original;
 mod process;

@@ -2,16 +2,14 @@
 
 use anyhow::anyhow;
 use serde::Serialize;
-use stalls_lab::{
-    client::Held,
-    load::{Expect, Load, Targets},
-};
+use stalls_lab::client::Held;
 use tokio::time::Instant;
 
 use super::latency::{nth_index, replace};
 use crate::{
     client::misses,
     effort::Limit,
+    load::{Load, Targets},
     way::{Done, Way},
 };
 
@@ -52,11 +50,11 @@ pub(crate) struct UnderLoad {
 
 /// Replaces one container after the other while clients connect to other ports.
 pub(crate) async fn under_load(way: &mut impl Way, limit: Limit) -> anyhow::Result<UnderLoad> {
-    let targets = Targets::new();
+    let mut targets = Targets::new();
     let mut held = Vec::new();
     for index in 1..=BYSTANDERS {
         let port = way.site().listen(index);
-        targets.set(port, Expect::Container(way.address(index).to_string()));
+        targets.push((port, way.address(index)));
         held.push(Held::connect(port).await.map_err(|error| anyhow!("{port}: {error}"))?);
     }
     let (before, begun, load) = (way.done(), Instant::now(), Load::start(CLIENTS, &targets));
@@ -71,7 +69,7 @@ pub(crate) async fn under_load(way: &mut impl Way, limit: Limit) -> anyhow::Resu
         changes += 1;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let report = load.stop().await;
+    let tally = load.stop().await?;
     let mut held_broken = 0;
     for connection in &mut held {
         held_broken += usize::from(connection.check().await.is_err());
@@ -79,14 +77,14 @@ pub(crate) async fn under_load(way: &mut impl Way, limit: Limit) -> anyhow::Resu
     Ok(UnderLoad {
         changes,
         seconds,
-        connections: report.ok + report.failures(),
-        failed: report.failures() - report.wrong,
-        wrong: report.wrong,
+        connections: tally.connections,
+        failed: tally.failed,
+        wrong: tally.wrong,
         failed_on_changing,
         wrong_after_change,
         held: held.len(),
         held_broken,
         done: way.done().since(&before),
-        examples: report.examples,
+        examples: tally.examples,
     })
 }
