@@ -1,21 +1,38 @@
 //! What a process costs, from `/proc`.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use rustix::param::clock_ticks_per_second;
 
-/// The processor time that the threads which a process has now have taken, to the nanosecond where the
-/// kernel says so.
-pub(crate) fn cpu_of_threads(pid: u32) -> Duration {
-    let precise = || {
-        let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-        let nanos = threads.map(|thread| {
-            let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        });
-        nanos.sum::<Option<u64>>().map(Duration::from_nanos)
-    };
-    precise().unwrap_or_else(|| cpu(pid))
+/// The processor time that each thread of some processes has taken, to the nanosecond where the kernel says so.
+#[derive(Clone, Debug)]
+pub(crate) struct ThreadTimes(BTreeMap<u32, Duration>);
+
+impl ThreadTimes {
+    /// Until now.
+    pub(crate) fn of(pids: &[u32]) -> Self {
+        Self(pids.iter().flat_map(|pid| times(*pid).unwrap_or_else(|| [(*pid, cpu(*pid))].into())).collect())
+    }
+
+    /// What has been taken since `before`, without what a thread took that has ended meanwhile.
+    pub(crate) fn since(&self, before: &Self) -> Duration {
+        let taken = self
+            .0
+            .iter()
+            .map(|(thread, now)| now.saturating_sub(before.0.get(thread).copied().unwrap_or_default()));
+        taken.sum()
+    }
+}
+
+fn times(pid: u32) -> Option<BTreeMap<u32, Duration>> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let times = threads.map(|thread| {
+        let thread = thread.ok()?;
+        let schedstat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let nanos = schedstat.split(' ').next()?.parse().ok()?;
+        Some((thread.file_name().to_str()?.parse().ok()?, Duration::from_nanos(nanos)))
+    });
+    times.collect()
 }
 
 /// The processor time that a process has taken, threads that have ended included, to some 10 ms.
@@ -76,9 +93,19 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_has_ended_takes_nothing_from_the_others() {
+        let times = |times: &[(u32, u64)]| {
+            ThreadTimes(times.iter().map(|(thread, nanos)| (*thread, Duration::from_nanos(*nanos))).collect())
+        };
+        let taken = times(&[(1, 15), (3, 2)]).since(&times(&[(1, 10), (2, 100)]));
+        assert_eq!(taken, Duration::from_nanos(7));
+    }
+
+    #[test]
     fn this_process_costs_something() {
         let own = std::process::id();
         assert!(memory(own) > 0 && resident(own) > 0 && most_resident(own) >= resident(own));
-        assert!(cpu_of_threads(own) > Duration::ZERO);
+        let begun = ThreadTimes::of(&[]);
+        assert!(ThreadTimes::of(&[own]).since(&begun) > Duration::ZERO);
     }
 }

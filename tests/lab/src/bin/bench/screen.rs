@@ -48,8 +48,9 @@ for each change the whole configuration is written anew and `haproxy -D -sf` is 
 looks at the metadata is left out: the time begins when the world changes, as if that were noticed at once. For
 stalls it begins when the metadata server has the change: fetching and parsing the document are included. Changes
 come 0.1 s apart there, since stalls follows no more than ten a second for long.
-Processes are those that served; those that only check a file (`haproxy -c`) are not counted. Memory is PSS, before the first change and after the
-last of a few (20, with --quick 3) when a connection has been opened before each that stays open.
+Processes are those that served; those that only check a file (`haproxy -c`) are not counted. HAProxy's memory is
+PSS, before the first and after the last of 20 changes (with --quick 3), before each of which a connection was
+opened that stays.
 The clients, the metadata server and the containers share the machine with all this: the times are this
 machine's, what counts is how those of one run compare.
 ";

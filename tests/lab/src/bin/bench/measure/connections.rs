@@ -1,13 +1,11 @@
 //! What a connection costs HAProxy.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 use serde::Serialize;
 use tokio::{task::JoinSet, time::Instant};
 
 use super::latency::until_one_process;
-use crate::{client::misses, process, way::Way};
+use crate::{client::misses, process::ThreadTimes, way::Way};
 
 /// How many clients connect at once.
 const CLIENTS: u32 = 8;
@@ -29,17 +27,16 @@ pub(crate) struct Connections {
 pub(crate) async fn connections(way: &impl Way, index: u16, per_client: u32) -> anyhow::Result<Connections> {
     until_one_process(way).await;
     let pids = way.haproxy_pids();
-    let cpu = || pids.iter().map(|pid| process::cpu_of_threads(*pid)).sum::<Duration>();
     let (port, container) = (way.site().listen(index), way.address(index));
     let round = f64::from(per_client * CLIENTS);
     let (mut rates, mut costs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let (cpu_before, begun) = (cpu(), Instant::now());
+        let (before, begun) = (ThreadTimes::of(&pids), Instant::now());
         let clients: JoinSet<_> = (0..CLIENTS).map(|_| misses(port, container, per_client)).collect();
         let missed = clients.join_all().await.into_iter().sum::<anyhow::Result<u32>>()?;
         ensure!(missed == 0, "{missed} of {round} connections to {port} were lost");
         rates.push(round / begun.elapsed().as_secs_f64());
-        costs.push(cpu().saturating_sub(cpu_before).as_secs_f64() * 1e6 / round);
+        costs.push(ThreadTimes::of(&pids).since(&before).as_secs_f64() * 1e6 / round);
     }
     let count = per_client * CLIENTS * ROUNDS as u32;
     Ok(Connections { count, per_second: median(rates), haproxy_cpu_us: median(costs) })

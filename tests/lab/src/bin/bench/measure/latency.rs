@@ -62,8 +62,9 @@ pub(crate) async fn replace(way: &mut impl Way, index: u16) -> anyhow::Result<(C
 
 /// The index of the container that is replaced by the `n`th change, spread over `from..=to`.
 pub(crate) fn nth_index(n: usize, from: u16, to: u16) -> u16 {
-    /// Coprime to the sizes of pools: neighbours are not replaced one after the other, and nobody is left out.
-    const STRIDE: usize = 37;
+    /// A prime above all numbers of ports: neighbours are not replaced one after the other, and nobody is left
+    /// out.
+    const STRIDE: usize = 65_537;
     let count = usize::from(to - from) + 1;
     from + u16::try_from(n * STRIDE % count).unwrap_or_default()
 }
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn changes_stay_within_their_range() {
-        for (from, to) in [(2, 3), (2, 200), (21, 200), (2, 5000)] {
+        for (from, to) in [(2, 3), (2, 200), (21, 200), (2, 1000), (2, 5000)] {
             let indices: std::collections::BTreeSet<_> =
                 (0..10_000).map(|n| nth_index(n, from, to)).collect();
             assert_eq!(indices, (from..=to).collect());

@@ -6,7 +6,10 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use super::latency::until_one_process;
-use crate::{driven::Driven, process};
+use crate::{
+    driven::Driven,
+    process::{self, ThreadTimes},
+};
 
 /// The memory and the processor time of stalls.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -27,9 +30,9 @@ pub(crate) struct Upkeep {
 pub(crate) async fn upkeep(driven: &Driven, idle: Duration) -> Upkeep {
     until_one_process(driven).await;
     let pid = driven.pid();
-    let before = process::cpu_of_threads(pid);
+    let before = ThreadTimes::of(&[pid]);
     sleep(idle).await;
-    let idle_cpu = process::cpu_of_threads(pid).saturating_sub(before);
+    let idle_cpu = ThreadTimes::of(&[pid]).since(&before);
     Upkeep {
         resident_bytes: process::resident(pid),
         most_resident_bytes: process::most_resident(pid),
