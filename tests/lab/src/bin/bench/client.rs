@@ -2,14 +2,17 @@
 //! else's work in them.
 
 use std::{
+    fmt::{self, Display, Formatter},
     io::{self, ErrorKind, Read},
     net::{Ipv4Addr, SocketAddr, TcpStream},
+    ops::AddAssign,
     str, thread,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use rustix::net::sockopt::set_socket_linger;
+use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::{sync::oneshot, task::spawn_blocking, time::Instant};
 
@@ -64,8 +67,40 @@ pub(crate) struct Crossing {
     pub(crate) wall: OffsetDateTime,
     /// Its address.
     pub(crate) container: Ipv4Addr,
-    /// How many connections before it led nowhere.
-    pub(crate) failed: u64,
+    /// The connections before it that led nowhere.
+    pub(crate) lost: Lost,
+}
+
+/// Connections that led nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Lost {
+    /// Nobody listened.
+    pub(crate) refused: u64,
+    /// Reset, closed, or nothing happened in time.
+    pub(crate) broken: u64,
+}
+
+impl Lost {
+    /// One more, because of this.
+    pub(crate) fn count(&mut self, error: &io::Error) {
+        match error.kind() {
+            ErrorKind::ConnectionRefused => self.refused += 1,
+            _ => self.broken += 1,
+        }
+    }
+}
+
+impl AddAssign for Lost {
+    fn add_assign(&mut self, other: Self) {
+        self.refused += other.refused;
+        self.broken += other.broken;
+    }
+}
+
+impl Display for Lost {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {}", self.refused, self.broken)
+    }
 }
 
 impl Watch {
@@ -98,15 +133,15 @@ fn watch(
     done: &oneshot::Sender<anyhow::Result<Crossing>>,
 ) -> anyhow::Result<Crossing> {
     let deadline = Instant::now() + WATCH;
-    let mut failed = 0;
+    let mut lost = Lost::default();
     while !done.is_closed() && Instant::now() < deadline {
         match landing(port) {
             Ok(container) if container != old => {
                 let (at, wall) = (Instant::now(), OffsetDateTime::now_utc());
-                return Ok(Crossing { at, wall, container, failed });
+                return Ok(Crossing { at, wall, container, lost });
             }
             Ok(_) => {}
-            Err(_) => failed += 1,
+            Err(error) => lost.count(&error),
         }
     }
     bail!("{port} still leads to {old} after {WATCH:?}")

@@ -12,7 +12,7 @@ use std::{
 use anyhow::Context;
 use tokio::sync::oneshot;
 
-use crate::client::landing;
+use crate::client::{Lost, landing};
 
 /// How many of its failures a client describes in words.
 const EXAMPLES: usize = 3;
@@ -24,8 +24,8 @@ pub(crate) type Targets = Vec<(SocketAddr, Ipv4Addr)>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) connections: u64,
-    /// Those that led nowhere: refused, reset, closed, timed out.
-    pub(crate) failed: u64,
+    /// Those that led nowhere.
+    pub(crate) lost: Lost,
     /// Those that led to another container.
     pub(crate) wrong: u64,
     /// The first few of both in words.
@@ -59,7 +59,7 @@ impl Load {
         for tally in self.tallies.drain(..) {
             let tally = tally.await.context("a client")?;
             sum.connections += tally.connections;
-            sum.failed += tally.failed;
+            sum.lost += tally.lost;
             sum.wrong += tally.wrong;
             sum.examples.extend(tally.examples);
         }
@@ -85,7 +85,7 @@ fn connect_until(stop: &AtomicBool, targets: &Targets) -> Tally {
                 format!("{landed} instead of {container}")
             }
             Err(error) => {
-                tally.failed += 1;
+                tally.lost.count(&error);
                 error.to_string()
             }
         };

@@ -74,7 +74,7 @@ fn pools(pools: &[Pool]) -> String {
     metric("HAProxy processes started for them", &WAYS, &|m| {
         Some(m.latency.done.haproxy_processes.to_string())
     });
-    metric("connections that failed on the changing port", &WAYS, &|m| Some(m.latency.failed.to_string()));
+    metric("lost on the changing port, refused / broken", &WAYS, &|m| Some(m.latency.lost.to_string()));
     metric("HAProxy's memory, before → after (MiB, processes)", &WAYS, &|m| {
         let [before, after] = [m.memory.bytes_before, m.memory.bytes].map(mib);
         Some(format!("{before:.0} → {after:.0}, {}", m.memory.processes))
@@ -111,10 +111,10 @@ fn load(ports: u16, load: &PerWay<UnderLoad>) -> String {
     metric("in (s)", &|l| format!("{:.0}", l.seconds));
     metric("HAProxy processes started", &|l| l.done.haproxy_processes.to_string());
     metric("new connections on other ports", &|l| l.connections.to_string());
-    metric("of them failed", &|l| l.failed.to_string());
-    metric("of them landed wrong", &|l| l.wrong.to_string());
-    metric("connections that failed on the changing port", &|l| l.failed_on_changing.to_string());
-    metric("did not land on the new container after one that did", &|l| l.wrong_after_change.to_string());
+    metric("of them lost, refused / broken", &|l| l.lost.to_string());
+    metric("of them landed on another container", &|l| l.wrong.to_string());
+    metric("lost on the changing port, refused / broken", &|l| l.lost_on_changing.to_string());
+    metric("did not land on the new container, after one had", &|l| l.wrong_after_change.to_string());
     metric("held connections broken", &|l| format!("{} of {}", l.held_broken, l.held));
     table(&header, &rows)
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Quantiles;
 use crate::{
-    client::{Crossing, Watch},
+    client::{Crossing, Lost, Watch},
     effort::Limit,
     way::{Change, Done, Way},
 };
@@ -26,8 +26,8 @@ pub(crate) struct Latency {
     pub(crate) total: Quantiles,
     /// What of it came after the metadata had been fetched and parsed; `None` where that is not known.
     pub(crate) above_fetching: Option<Quantiles>,
-    /// Connections that led nowhere while the port changed.
-    pub(crate) failed: u64,
+    /// Connections that led nowhere while their port changed.
+    pub(crate) lost: Lost,
     /// What was done.
     pub(crate) done: Done,
 }
@@ -35,18 +35,18 @@ pub(crate) struct Latency {
 /// Replaces one container after the other, and nothing else at the same time.
 pub(crate) async fn latency(way: &mut impl Way, limit: Limit) -> anyhow::Result<Latency> {
     let (before, begun) = (way.done(), Instant::now());
-    let (mut total, mut above_fetching, mut failed) = (Vec::new(), Vec::new(), 0);
+    let (mut total, mut above_fetching, mut lost) = (Vec::new(), Vec::new(), Lost::default());
     while total.len() < limit.count && begun.elapsed() < limit.time {
         until_one_process(way).await;
         let (change, crossing) = replace(way, nth_index(total.len(), 2, way.site().ports)).await?;
         way.settle().await?;
         total.push(crossing.at - change.since);
         above_fetching.extend(way.fetched().and_then(|at| Duration::try_from(crossing.wall - at).ok()));
-        failed += crossing.failed;
+        lost += crossing.lost;
     }
     let total = Quantiles::of(total).context("no change was made")?;
     let done = way.done().since(&before);
-    Ok(Latency { total, above_fetching: Quantiles::of(above_fetching), failed, done })
+    Ok(Latency { total, above_fetching: Quantiles::of(above_fetching), lost, done })
 }
 
 /// Replaces a container, while a client connects all the time, and waits until its port leads to the new one.

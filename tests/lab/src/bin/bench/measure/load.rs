@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::latency::{nth_index, replace};
 use crate::{
-    client::misses,
+    client::{Lost, misses},
     effort::Limit,
     load::{Load, Targets},
     way::{Done, Way},
@@ -30,12 +30,12 @@ pub(crate) struct UnderLoad {
     pub(crate) seconds: f64,
     /// Connections to ports that did not change.
     pub(crate) connections: u64,
-    /// Those of them that led nowhere: refused, reset, closed, timed out.
-    pub(crate) failed: u64,
+    /// Those of them that led nowhere.
+    pub(crate) lost: Lost,
     /// Those of them that led to a container of another port.
     pub(crate) wrong: u64,
     /// Connections that led nowhere while their port changed.
-    pub(crate) failed_on_changing: u64,
+    pub(crate) lost_on_changing: Lost,
     /// Connections that did not lead to the new container, after one that did.
     pub(crate) wrong_after_change: u64,
     /// Connections that were to stay.
@@ -58,11 +58,11 @@ pub(crate) async fn under_load(way: &mut impl Way, limit: Limit) -> anyhow::Resu
         held.push(Held::connect(port).await.map_err(|error| anyhow!("{port}: {error}"))?);
     }
     let (before, begun, load) = (way.done(), Instant::now(), Load::start(CLIENTS, &targets));
-    let (mut changes, mut failed_on_changing, mut wrong_after_change) = (0, 0, 0);
+    let (mut changes, mut lost_on_changing, mut wrong_after_change) = (0, Lost::default(), 0);
     while changes < limit.count && begun.elapsed() < limit.time {
         let index = nth_index(changes, BYSTANDERS + 1, way.site().ports);
         let (change, crossing) = replace(way, index).await?;
-        failed_on_changing += crossing.failed;
+        lost_on_changing += crossing.lost;
         let missed = misses(way.site().listen(index), change.address, AFTER_A_CHANGE).await?;
         wrong_after_change += u64::from(missed);
         way.settle().await?;
@@ -78,9 +78,9 @@ pub(crate) async fn under_load(way: &mut impl Way, limit: Limit) -> anyhow::Resu
         changes,
         seconds,
         connections: tally.connections,
-        failed: tally.failed,
+        lost: tally.lost,
         wrong: tally.wrong,
-        failed_on_changing,
+        lost_on_changing,
         wrong_after_change,
         held: held.len(),
         held_broken,
