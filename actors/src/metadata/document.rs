@@ -12,7 +12,10 @@ use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Container, MetadataFault, PublishedPorts, ServiceIndex};
+use super::{
+    Container, MetadataFault, PublishedPorts, ServiceIndex,
+    lenient::{Lenient, Shape},
+};
 
 /// Texts from outside are cut to this many characters: they go into log lines and the state file.
 const LONGEST_TEXT: usize = 256;
@@ -24,9 +27,36 @@ struct ServiceDocument {
     #[serde(default)]
     uuid: Value,
     #[serde(default)]
-    containers: Value,
+    containers: Lenient<Vec<Lenient<ContainerDocument>>>,
     #[serde(default)]
     ports: Value,
+}
+
+/// The fields of a container that matter: a fifth of all. The rest is passed over while it is read.
+#[derive(Deserialize)]
+struct ContainerDocument {
+    #[serde(default)]
+    name: Value,
+    #[serde(default)]
+    uuid: Value,
+    #[serde(default)]
+    external_id: Value,
+    #[serde(default)]
+    service_index: Value,
+    #[serde(default)]
+    create_index: Value,
+    #[serde(default)]
+    state: Value,
+    #[serde(default)]
+    primary_ip: Value,
+}
+
+impl Shape for ServiceDocument {
+    const IS_LIST: bool = false;
+}
+
+impl Shape for ContainerDocument {
+    const IS_LIST: bool = false;
 }
 
 /// The containers of the service document in `body`, which was asked for as `service` (a name or uuid) at
@@ -44,16 +74,16 @@ pub(crate) fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Ve
         return Err(wrong(format!("neither its name nor its uuid is {service:?}")));
     }
     let containers = match document.containers {
-        Value::Null => Vec::new(), // at scale 0
-        Value::Array(containers) => containers,
-        _ => return Err(wrong("`containers` is not a list".into())),
+        Lenient::Null => Vec::new(), // at scale 0
+        Lenient::Wanted(containers) => containers,
+        Lenient::Other => return Err(wrong("`containers` is not a list".into())),
     };
     let mut newest: BTreeMap<Arc<str>, Container> = BTreeMap::new();
     let mut anonymous = Vec::new();
     for container in &containers {
-        if !container.is_object() {
+        let Lenient::Wanted(container) = container else {
             return Err(wrong("`containers` lists something else than objects".into()));
-        }
+        };
         let container = container_of(container);
         if container.uuid.is_empty() {
             anonymous.push(container);
@@ -88,25 +118,34 @@ pub(super) fn parse_version(path: &str, body: &[u8]) -> Result<String, MetadataF
 }
 
 fn parse(path: &str, body: &[u8]) -> Result<ServiceDocument, MetadataFault> {
-    serde_json::from_value(value(path, body)?)
-        .map_err(|_| MetadataFault::WrongShape { path: path.to_owned(), reason: "not an object".into() })
+    serde_json::from_slice::<Lenient<ServiceDocument>>(body).map_err(|error| not_json(path, &error)).and_then(
+        |document| match document {
+            Lenient::Wanted(document) => Ok(document),
+            Lenient::Null | Lenient::Other => {
+                Err(MetadataFault::WrongShape { path: path.to_owned(), reason: "not an object".into() })
+            }
+        },
+    )
 }
 
 fn value(path: &str, body: &[u8]) -> Result<Value, MetadataFault> {
-    serde_json::from_slice(body)
-        .map_err(|error| MetadataFault::NotJson { path: path.to_owned(), reason: error.to_string() })
+    serde_json::from_slice(body).map_err(|error| not_json(path, &error))
 }
 
-fn container_of(container: &Value) -> Container {
-    let name = text(&container["name"]);
-    let identity = [&container["uuid"], &container["external_id"]].into_iter().find_map(text);
+fn not_json(path: &str, error: &serde_json::Error) -> MetadataFault {
+    MetadataFault::NotJson { path: path.to_owned(), reason: error.to_string() }
+}
+
+fn container_of(container: &ContainerDocument) -> Container {
+    let name = text(&container.name);
+    let identity = [&container.uuid, &container.external_id].into_iter().find_map(text);
     Container {
         uuid: identity.or_else(|| name.clone()).unwrap_or_default().into(),
         name: name.unwrap_or_default().into(),
-        index: service_index(&container["service_index"]),
-        create_index: container["create_index"].as_u64().unwrap_or(0),
-        state: text(&container["state"]),
-        primary_ip: text(&container["primary_ip"]),
+        index: service_index(&container.service_index),
+        create_index: container.create_index.as_u64().unwrap_or(0),
+        state: text(&container.state),
+        primary_ip: text(&container.primary_ip),
     }
 }
 

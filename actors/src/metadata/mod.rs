@@ -3,6 +3,7 @@
 mod client;
 mod document;
 mod fault;
+mod lenient;
 mod pace;
 mod poller;
 mod snapshot;
