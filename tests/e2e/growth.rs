@@ -28,7 +28,7 @@ async fn the_pool_grows_by_one_handover_that_nobody_notices() {
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
     let grown = stage.line_after(mark, "plan applied").await;
-    assert_eq!((grown["step"].as_str(), grown["kind"].as_str()), (Some("handover"), Some("grows")));
+    assert_eq!((grown["step"].as_str(), grown["kind"].as_str()), (Some("handover"), Some("more_ports")));
     for connection in &mut held {
         assert_eq!(connection.check().await, Ok(()));
     }

@@ -85,7 +85,7 @@ async fn a_haproxy_that_is_left_behind_hands_over_to_one_of_another_pool() {
     stage.kill().await;
     let mut stage = stage.env("PORT_COUNT", POOL + 4).started().await;
     let applied = stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
-    assert_eq!(applied["kind"], "grows");
+    assert_eq!(applied["kind"], "more_ports");
     assert_eq!(held.check().await, Ok(()));
     drop(held);
     assert_ne!(stage.haproxy().await, haproxy);

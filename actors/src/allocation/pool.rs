@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct Pool {
     mapping: Mapping,
     most_ports: u16,
-    /// As it is remembered or was for the last snapshot. It never shrinks: that would cost a handover, and
+    /// As it is remembered or was for the last snapshot. Without PORT_COUNT it never shrinks: that would cost a handover, and
     /// nobody needs it.
     size: Option<u16>,
     snapshot: Option<Arc<Snapshot>>,

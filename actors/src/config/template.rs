@@ -58,11 +58,12 @@ pub enum TemplateError {
 /// What a template must have, and what becomes of it with the sample values: the socket of the runtime API with
 /// the right to hand the listening sockets on, and a section and a server for each port by the names that
 /// commands call them.
-const NEEDED: [(&str, &str); 5] = [
+const NEEDED: [(&str, &str); 6] = [
     ("stats socket \"${HAP_CLI}\"", "stats socket \"${HAP_CLI}\""),
     ("level admin", "level admin"),
     ("expose-fd listeners", "expose-fd listeners"),
     ("listen p{{port}}", "listen p5000"),
+    ("bind {{bind}}", "bind *:5000"),
     ("server c {{server}}", "server c 10.0.0.7:8080"),
 ];
 const SAMPLE_SERVER: &str = "10.0.0.7:8080";

@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, net::SocketAddr};
 use super::{Frame, HaproxyConfig};
 
 /// The frame that HAProxy has accepted, and the kinds of routes that it has seen in it. Another configuration of
-/// the same frame and of the same kinds of routes differs in ports and addresses only, and these are well-formed
-/// by their type; so it need not be checked.
+/// the same frame with no other kinds of routes differs in its servers' addresses only, and these are well-formed
+/// by their type; so it need not be checked. Of a template that is not uniform the frame is the whole text: then
+/// each change is checked.
 #[derive(Debug, Default)]
 pub(super) struct Vetted {
     frame: Option<Frame>,

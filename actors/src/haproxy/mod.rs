@@ -31,6 +31,17 @@
 //! What dies or fails is tried again, at first at once and then after growing pauses. While a newer plan is on
 //! its way to the disk, what stands there is passed over, but only every other time.
 //!
+//! ```text
+//! Adopting ──> Repairing ──> Idle <──> Applying ──(refused)──> Repairing ──> BackingOff ──> Idle
+//!                             │ ^
+//!                             v │
+//!                          BringingUp ──(dies)────────────────> Repairing ──> BackingOff ──> Idle
+//!                               └──(never answers)─> Failing ──> Repairing ──> ...
+//!
+//! the live one dies ──> BackingOff        the live one does not answer ──> Releasing ──> Idle
+//! Shutdown ──> Stopping
+//! ```
+//!
 //! What a generation is can be read from its folder, from `/proc` and from itself, so a stalls that starts anew
 //! adopts the HAProxy that an earlier one left behind.
 

@@ -5,6 +5,8 @@
 use slog::{Level, Logger, crit, debug, error, info, warn};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
+use super::runtime_api::port_of;
+
 /// Logs every line of `pipe` until it ends.
 pub(super) async fn relog(pipe: impl AsyncRead + Unpin, stream: &'static str, log: Logger) {
     let mut lines = BufReader::new(pipe).split(b'\n');
@@ -63,14 +65,22 @@ fn console(line: &str) -> Option<(Level, &str)> {
 /// that say nothing is wrong. A server that a health check of the user's own template finds down is another matter,
 /// and says so in other words.
 fn is_echo(text: &str) -> bool {
-    let toggles = ["Paused ", "Resumed ", "Stopping "].iter().any(|word| text.starts_with(word));
-    let is_stop = text.starts_with("Proxy ") && text.contains(" stopped (");
-    let is_of_server = text.starts_with("Server p")
-        && [" is going DOWN for maintenance", " (leaving forced maintenance)"]
-            .iter()
-            .any(|w| text.contains(w));
-    let lacks_server = text.starts_with("proxy ") && text.ends_with(" has no server available!");
-    toggles || is_stop || is_of_server || lacks_server
+    // A process that drains stops all its proxies, the user's own ones too.
+    if text.starts_with("Stopping ") || text.starts_with("Proxy ") && text.contains(" stopped (") {
+        return true;
+    }
+    let is_ours = text.split(' ').any(|word| {
+        let name = word.trim_matches(['\'', '.']);
+        port_of(name.strip_suffix("/c").unwrap_or(name)).is_some()
+    });
+    let told = [
+        ("Paused ", ""),
+        ("Resumed ", ""),
+        ("Server ", " is going DOWN for maintenance"),
+        ("Server ", " (leaving forced maintenance)"),
+        ("proxy ", " has no server available!"),
+    ];
+    is_ours && told.iter().any(|(start, rest)| text.starts_with(start) && text.contains(rest))
 }
 
 #[cfg(test)]
@@ -104,7 +114,12 @@ mod tests {
         ] {
             assert_eq!(parse(&format!("<1>{text}")), (Level::Debug, text));
         }
-        let down = "Server p5001/c is DOWN, reason: Layer4 connection problem";
-        assert_eq!(parse(&format!("<1>{down}")), (Level::Critical, down));
+        for trouble in [
+            "Server p5001/c is DOWN, reason: Layer4 connection problem",
+            "proxy web has no server available!",
+            "Server prod/c is going DOWN for maintenance.",
+        ] {
+            assert_eq!(parse(&format!("<1>{trouble}")), (Level::Critical, trouble));
+        }
     }
 }

@@ -6,4 +6,4 @@ mod reply;
 
 pub use client::{CliError, NoAnswer, RuntimeApi, UnixSocketApi};
 pub use command::Command;
-pub(super) use reply::{Frontend, ReplyError, Server, frontends, pid, servers};
+pub(super) use reply::{Frontend, ReplyError, Server, frontends, pid, port_of, servers};

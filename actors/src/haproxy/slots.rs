@@ -39,6 +39,12 @@ impl Slot {
         }
     }
 
+    /// Whether both lead to the same server in the same way, or both are free.
+    pub(super) fn does_the_same_as(&self, other: &Self) -> bool {
+        let does = |slot: &Self| (slot.server, slot.is_ready, slot.is_open);
+        does(self) == does(other) || self.serves(None) && other.serves(None)
+    }
+
     /// The server that we had led it to.
     pub(super) fn was_led_to(&self) -> SocketAddr {
         self.displaced.unwrap_or(self.server)

@@ -47,10 +47,11 @@ pub(super) enum Leaving {
 /// Why a new process is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// No running HAProxy can be told to listen on another port.
-    Grows,
+    /// The pool has grown, or a port that was left out can be bound again: no running HAProxy can be told to listen
+    /// on another port.
+    MorePorts,
     /// Some ports cannot be bound at present, or are no longer ours.
-    Shrinks,
+    FewerPorts,
     /// The template, a setting, or what the template makes of who is on which port.
     OtherFrame,
     /// It was left behind by an earlier stalls, and what it was started with cannot be read.
@@ -96,9 +97,9 @@ pub(super) fn next_step(live: Live<'_>, wanted: &HaproxyConfig, on_leave: OnLeav
 
 fn why_another_frame(slots: &Slots, wanted: &HaproxyConfig) -> Reason {
     if wanted.routes.keys().any(|port| !slots.contains_key(port)) {
-        Reason::Grows
+        Reason::MorePorts
     } else if wanted.routes.len() < slots.len() {
-        Reason::Shrinks
+        Reason::FewerPorts
     } else {
         Reason::OtherFrame
     }
@@ -168,8 +169,8 @@ impl Reason {
     /// The bounded label for logs and metrics.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Grows => "grows",
-            Self::Shrinks => "shrinks",
+            Self::MorePorts => "more_ports",
+            Self::FewerPorts => "fewer_ports",
             Self::OtherFrame => "other_frame",
             Self::Unknown => "unknown",
             Self::Disagrees(_) => "disagrees",
@@ -180,8 +181,8 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Grows => f.write_str("the configuration has ports that it does not listen on"),
-            Self::Shrinks => f.write_str("it listens on ports that the configuration does not have"),
+            Self::MorePorts => f.write_str("the configuration has ports that it does not listen on"),
+            Self::FewerPorts => f.write_str("it listens on ports that the configuration does not have"),
             Self::OtherFrame => f.write_str("the configuration differs in more than who is on which port"),
             Self::Unknown => f.write_str("what it was started with cannot be read"),
             Self::Disagrees(how) => write!(f, "it does not do as it is told: {how}"),

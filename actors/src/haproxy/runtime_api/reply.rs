@@ -96,7 +96,8 @@ fn read<'a, T>(
     parsed.filter_map(Result::transpose).collect()
 }
 
-fn port_of(proxy: &str) -> Option<u16> {
+/// The port of one of our proxies, by its name.
+pub(in super::super) fn port_of(proxy: &str) -> Option<u16> {
     proxy.strip_prefix('p')?.parse().ok()
 }
 

@@ -70,8 +70,8 @@ fn the_same_needs_nothing() {
 fn a_handover_tells_its_reason() {
     let live = config("f", &[(5000, A), (5001, None)]);
     for (wanted, reason) in [
-        (config("g", &[(5000, A), (5001, None), (5002, None)]), Reason::Grows),
-        (config("g", &[(5000, A)]), Reason::Shrinks),
+        (config("g", &[(5000, A), (5001, None), (5002, None)]), Reason::MorePorts),
+        (config("g", &[(5000, A)]), Reason::FewerPorts),
         (config("g", &[(5000, A), (5001, None)]), Reason::OtherFrame),
     ] {
         assert_eq!(step(&live, &wanted), Step::Handover(reason));

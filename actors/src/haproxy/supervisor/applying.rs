@@ -59,10 +59,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     /// What cannot be had at runtime is had by a handover, if the live HAProxy still answers.
     fn fall_back(&mut self, live: u64, trouble: &ApplyError, ctx: &mut Context<Self>) {
         match trouble {
-            ApplyError::NoAnswer(trouble) => {
-                self.give_up_live(live, trouble, ctx);
-                self.go_on(ctx);
-            }
+            ApplyError::NoAnswer(trouble) => self.give_up_live(live, trouble, ctx),
             ApplyError::NotDone(what) => {
                 self.fallbacks += 1;
                 let generation = self.generations.get_mut(live);

@@ -48,7 +48,6 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 // A step that is under way finds that out too.
                 Err(LookError::NoAnswer(trouble)) if matches!(supervisor.activity, Activity::Idle) => {
                     supervisor.give_up_live(live, &trouble, ctx);
-                    supervisor.go_on(ctx);
                 }
                 Err(LookError::NoAnswer(_)) => {}
                 Err(LookError::Odd(what)) => {
@@ -63,7 +62,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         let mut differ = Vec::new();
         for (port, known) in generation.slots.iter_mut().filter(|(port, _)| !outdated.contains(port)) {
             if let Some(seen) = seen.get(port) {
-                if !seen.is_like(known) {
+                if !seen.does_the_same_as(known) {
                     differ.push((*port, *seen, *known));
                 }
                 let displaced = Some(known.was_led_to()).filter(|own| *own != seen.server);
@@ -80,13 +79,5 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         warn!(self.log, "haproxy was changed by somebody else, it is set right";
             "generation" => live, "ports" => differ.len());
         self.advance(ctx);
-    }
-}
-
-impl Slot {
-    /// Whether a client could tell no difference.
-    fn is_like(&self, other: &Self) -> bool {
-        let does = |slot: &Self| (slot.server, slot.is_ready, slot.is_open);
-        does(self) == does(other) || self.serves(None) && other.serves(None)
     }
 }

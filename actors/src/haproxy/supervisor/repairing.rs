@@ -66,7 +66,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     }
 
     /// Takes the next step, unless ports have to be let go of first.
-    pub(super) fn go_on(&mut self, ctx: &mut Context<Self>) {
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
         if !matches!(self.activity, Activity::Releasing) {
             self.activity = Activity::Idle;
             self.advance(ctx);
