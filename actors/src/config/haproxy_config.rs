@@ -35,6 +35,11 @@ pub struct HaproxyConfig {
 pub struct Frame(Arc<str>);
 
 impl HaproxyConfig {
+    /// Whether who is on which port can change within its frame.
+    pub fn has_frame(&self) -> bool {
+        !Arc::ptr_eq(&self.frame.0, &self.text)
+    }
+
     /// How many ports lead to a container.
     pub fn mapped(&self) -> usize {
         self.routes.values().flatten().count()

@@ -101,13 +101,17 @@ impl Template {
         if let Some((needed, _)) = NEEDED.into_iter().find(|(_, rendered)| !whole.contains(rendered)) {
             return Err(TemplateError::Lacks(needed));
         }
+        // Parts that cannot be rendered on their own are no mistake: then only the whole can.
         template.is_uniform = template.take_apart()
-            && template.render_in_parts(&sample)? == whole
-            && is_toggled(
-                &template.render_listener(sample.maxconn, listener(5000, Some(SAMPLE_SERVER)))?,
-                &template.render_listener(sample.maxconn, listener(5000, None))?,
-            );
+            && template.render_in_parts(&sample).is_ok_and(|parts| parts == whole)
+            && template.is_toggled_by(&[listener(5000, Some(SAMPLE_SERVER)), listener(5000, None)]);
         Ok(template)
+    }
+
+    /// Whether the second listener, a free one, is the first with its server disabled.
+    fn is_toggled_by(&self, [used, free]: &[Listener; 2]) -> bool {
+        let [used, free] = [used, free].map(|listener| self.render_listener(1000, listener.clone()));
+        used.is_ok_and(|used| free.is_ok_and(|free| is_toggled(&used, &free)))
     }
 
     /// Whether everything that distinguishes a used port from a free one can be told to a HAProxy that runs: the
@@ -251,6 +255,17 @@ mod tests {
         let otherwise = format!("{server}\n{{{{#if server}}}}    maxconn 7\n{{{{/if}}}}");
         for not_uniform in [one_checked, never_disabled, by_port, by_place, otherwise] {
             assert!(!uniform(&not_uniform), "{not_uniform}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_taken_apart_is_taken_as_a_whole() {
+        let server = "{{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}";
+        let inline = format!("{{{{#*inline \"c\"}}}}{server}{{{{/inline}}}}");
+        let by_partial = inline + &BUILT_IN.replace(server, "{{> c}}");
+        let by_first = format!("# from {{{{listeners.[0].port}}}}\n{BUILT_IN}");
+        for whole in [by_partial, by_first] {
+            assert!(!Template::parse(&whole).unwrap().is_uniform(), "{whole}");
         }
     }
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, fmt, iter::zip, net::SocketAddr};
+use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
 use super::{
     OnLeave,
@@ -88,11 +88,17 @@ pub(super) fn next_step(live: Live<'_>, wanted: &HaproxyConfig, on_leave: OnLeav
     if let Some(how) = disagrees {
         return Step::Handover(Reason::Disagrees(how.to_owned()));
     }
-    if *frame != wanted.frame || !slots.keys().eq(wanted.routes.keys()) {
-        return Step::Handover(why_another_frame(slots, wanted));
+    let needs_handover = *frame != wanted.frame || !slots.keys().eq(wanted.routes.keys());
+    // What can be had at once does not wait for a handover, which may fail.
+    let changes =
+        if needs_handover && !wanted.has_frame() { Vec::new() } else { changes(slots, wanted, on_leave) };
+    if !changes.is_empty() {
+        Step::Changes(changes)
+    } else if needs_handover {
+        Step::Handover(why_another_frame(slots, wanted))
+    } else {
+        Step::Nothing
     }
-    let changes = changes(slots, wanted, on_leave);
-    if changes.is_empty() { Step::Nothing } else { Step::Changes(changes) }
 }
 
 fn why_another_frame(slots: &Slots, wanted: &HaproxyConfig) -> Reason {
@@ -105,12 +111,15 @@ fn why_another_frame(slots: &Slots, wanted: &HaproxyConfig) -> Reason {
     }
 }
 
-/// The ports are the same in both.
+/// What becomes of the ports that both have.
 fn changes(slots: &Slots, wanted: &HaproxyConfig, on_leave: OnLeave) -> Vec<Change> {
-    let differ: Vec<_> = zip(slots, &wanted.routes)
-        .filter(|((_, slot), (_, route))| !slot.serves(**route))
-        .map(|((port, slot), (_, route))| (*port, *slot, *route))
-        .collect();
+    let mut routes = wanted.routes.iter().peekable();
+    let in_both = slots.iter().filter_map(|(port, slot)| {
+        while routes.next_if(|(other, _)| *other < port).is_some() {}
+        let (_, route) = routes.next_if(|(other, _)| *other == port)?;
+        Some((*port, *slot, *route))
+    });
+    let differ: Vec<_> = in_both.filter(|(_, slot, route)| !slot.serves(*route)).collect();
     let mut gone: BTreeSet<SocketAddr> = differ.iter().map(|(_, slot, _)| slot.was_led_to()).collect();
     for running in wanted.routes.values().flatten().chain(&wanted.still_running) {
         gone.remove(running);

@@ -35,6 +35,9 @@ use crate::{
 /// A HAProxy that keeps failing needs a person; retries must not bury what it says.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
+/// A handover instead of changes at runtime is no failure, but a process more.
+const LONGEST_FALLBACK_RETRY: Duration = Duration::from_secs(2);
+
 /// How HAProxy is supervised.
 #[derive(Clone, Copy, Debug)]
 pub struct SupervisorSettings {
@@ -74,6 +77,7 @@ pub struct HaproxySupervisor<H, A> {
     port_timer: Option<SpawnHandle>,
     health_timer: Option<SpawnHandle>,
     backoff: Backoff,
+    fallback_backoff: Backoff,
     rng: fastrand::Rng,
     log: Logger,
 }
@@ -139,6 +143,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             port_timer: None,
             health_timer: None,
             backoff: Backoff::new(FirstRetry::Immediate, LONGEST_RETRY),
+            fallback_backoff: Backoff::new(FirstRetry::Immediate, LONGEST_FALLBACK_RETRY),
             log,
         }
     }

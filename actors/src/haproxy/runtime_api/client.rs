@@ -33,7 +33,7 @@ pub enum CliError {
         socket: PathBuf,
         /// The command.
         command: Command,
-        /// HAProxy's words; none when the reply is missing.
+        /// HAProxy's words.
         reply: String,
     },
 }
@@ -110,9 +110,11 @@ async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, Cli
         for command in batch.commands {
             match replies.next() {
                 Some(reply) if command.succeeded(&reply) => all.push(reply),
-                reply => {
-                    refused.get_or_insert((*command, reply.unwrap_or_default()));
+                Some(reply) => {
+                    refused.get_or_insert((*command, reply));
                 }
+                // It has ended, or closed the connection, amid the answer.
+                None => return Err(no_answer(socket, io::ErrorKind::UnexpectedEof.into()).into()),
             }
         }
     }
@@ -125,9 +127,10 @@ async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, Cli
 async fn ask(socket: &Path, line: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket).await?;
     stream.write_all(line.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    // What is not ours, such as a proxy of the user's own template, may be in any encoding.
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 fn no_answer(socket: PathBuf, source: io::Error) -> NoAnswer {

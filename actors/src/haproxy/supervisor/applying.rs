@@ -3,6 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use slog::info;
 use tokio::time::Instant;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
         process::HaproxyHost,
         runtime_api::RuntimeApi,
         slots::Slots,
-        steps::{Change, Step},
+        steps::{Change, Step, next_step},
     },
     Activity, HaproxySupervisor,
     repairing::FailedStep,
@@ -40,7 +41,16 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 Ok(slots) => {
                     supervisor.activity = Activity::Idle;
                     supervisor.note_changed(live, config.revision, slots);
-                    supervisor.note_applied(&config, &Step::Changes(changes), since.elapsed());
+                    let rest =
+                        next_step(supervisor.generations.live_state(), &config, supervisor.settings.on_leave);
+                    let step = Step::Changes(changes);
+                    match rest {
+                        Step::Handover(reason) => {
+                            info!(supervisor.log, "plan applied in part, haproxy hands over";
+                            "revision" => config.revision, "reason" => %reason)
+                        }
+                        _ => supervisor.note_applied(&config, &step, since.elapsed()),
+                    }
                     supervisor.advance(ctx);
                 }
                 Err(trouble) => supervisor.fall_back(live, &trouble, ctx),

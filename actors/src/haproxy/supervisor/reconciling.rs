@@ -19,8 +19,9 @@ use super::{
 const MOST_TOLD: usize = 10;
 
 /// A look at the live HAProxy that is under way. No step waits for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Look {
+    generation: u64,
     /// The ports that have been changed meanwhile, or are being changed: what is seen of them is old.
     pub(super) outdated: BTreeSet<u16>,
 }
@@ -32,12 +33,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         if self.look.is_some() || !matches!(self.activity, Activity::Idle | Activity::BackingOff { .. }) {
             return;
         }
-        self.look = Some(Look::default());
+        self.look = Some(Look { generation: live, outdated: BTreeSet::new() });
         let (api, socket) = (Rc::clone(&self.api), self.host.socket(live));
         let seen = async move { look(api.as_ref(), socket, None).await };
         ctx.spawn(seen.into_actor(self).map(move |seen, supervisor, ctx| {
-            let Some(Look { outdated }) = supervisor.look.take() else { return };
-            // It may have been replaced meanwhile, or the end may have begun.
+            let Some(Look { outdated, .. }) = supervisor.look.take_if(|look| look.generation == live) else {
+                return;
+            };
+            // It may have died meanwhile, or the end may have begun.
             if supervisor.generations.live().is_none_or(|(number, _)| number != live)
                 || matches!(supervisor.activity, Activity::Stopping)
             {

@@ -1,6 +1,6 @@
 //! A live HAProxy that cannot be talked to is made to let go of its ports.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use actix::{AsyncContext, Context};
 use rustix::process::Signal;
@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        generations::Role,
         process::HaproxyHost,
         runtime_api::{NoAnswer, RuntimeApi},
     },
@@ -26,16 +25,13 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     pub(super) fn give_up_live(&mut self, number: u64, trouble: &NoAnswer, ctx: &mut Context<Self>) {
         let log = self.log.new(slog::o!("generation" => number, "error" => trouble.to_string()));
         match trouble {
-            NoAnswer::NotListening { .. } => {
-                // It is ending, or drains since somebody else has told it to.
-                warn!(log, "haproxy listens no more, it is replaced");
-                self.generations.turn(number, Role::Draining);
-            }
+            // It is ending, or drains since somebody else has told it to; or only its socket's file is gone.
+            NoAnswer::NotListening { .. } => warn!(log, "haproxy listens no more, it is replaced"),
             NoAnswer::Io { .. } | NoAnswer::TimedOut { .. } => {
                 error!(log, "haproxy does not answer, it drains and is replaced");
-                self.drain(number);
             }
         }
+        self.drain(number);
         self.activity = Activity::Releasing;
         let until = Instant::now() + RELEASE_LIMIT;
         ctx.run_later(LOOK, move |supervisor, ctx| supervisor.await_release(number, until, ctx));
@@ -45,17 +41,24 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         if !matches!(self.activity, Activity::Releasing) {
             return;
         }
-        let held = self.generations.get(number).into_iter().flat_map(|generation| &generation.slots);
-        let mut held = held.filter(|(_, slot)| slot.is_open).map(|(port, _)| *port);
-        if self.host.unbindable(&mut held).is_empty() {
-            self.activity = Activity::Idle;
-            self.advance(ctx);
+        if self.host.unbindable(&mut self.ports_held_by(number).into_iter()).is_empty() {
+            // The first time that is no pause at all. But each replacement may be as mute as the one before.
+            self.back_off(ctx);
         } else if Instant::now() < until {
             ctx.run_later(LOOK, move |supervisor, ctx| supervisor.await_release(number, until, ctx));
         } else {
             error!(self.log, "haproxy does not let go of its ports, it is killed"; "generation" => number);
-            self.activity = Activity::Idle;
+            self.back_off(ctx);
             self.end(number, Signal::KILL);
         }
+    }
+
+    /// The ports that a generation listens on as far as is known: those that it listened on when it was last seen,
+    /// and those that it may have been told to open since.
+    fn ports_held_by(&self, number: u64) -> BTreeSet<u16> {
+        let Some(generation) = self.generations.get(number) else { return BTreeSet::new() };
+        let open = generation.slots.iter().filter(|(_, slot)| slot.is_open).map(|(port, _)| *port);
+        let wanted = self.on_disk.iter().flat_map(|on_disk| &on_disk.config.routes);
+        open.chain(wanted.filter(|(_, server)| server.is_some()).map(|(port, _)| *port)).collect()
     }
 }

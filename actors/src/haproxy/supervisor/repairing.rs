@@ -74,7 +74,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     }
 
     fn try_again_later(&mut self, failed: &FailedStep, ctx: &mut Context<Self>) {
-        let retry = self.back_off(ctx);
+        let retry = match failed {
+            FailedStep::Start { .. } => self.back_off(ctx),
+            // The handover that is to follow succeeds as a rule, and others wait for it.
+            FailedStep::Changes { .. } => {
+                let pause = self.fallback_backoff.next_pause(&mut self.rng);
+                self.pause(pause, ctx)
+            }
+        };
         self.say_failed(failed, retry);
     }
 

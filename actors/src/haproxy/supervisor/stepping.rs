@@ -75,11 +75,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         {
             self.note_applied(config, &step, since.elapsed());
         }
+        // Whatever is being seen is of the old one.
+        self.look = None;
         self.reconcile(ctx);
         self.health_timer.get_or_insert_with(|| {
             ctx.run_later(HEALTHY, |supervisor, _| {
                 supervisor.health_timer = None;
                 supervisor.backoff.reset();
+                supervisor.fallback_backoff.reset();
             })
         });
         self.advance(ctx);
@@ -108,6 +111,10 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             ctx.cancel_future(timer);
         }
         let pause = self.backoff.next_pause(&mut self.rng);
+        self.pause(pause, ctx)
+    }
+
+    pub(super) fn pause(&mut self, pause: Duration, ctx: &mut Context<Self>) -> Duration {
         let until = ctx.run_later(pause, |supervisor, ctx| {
             if matches!(supervisor.activity, Activity::BackingOff { .. }) {
                 supervisor.activity = Activity::Idle;

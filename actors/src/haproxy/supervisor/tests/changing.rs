@@ -162,6 +162,49 @@ async fn one_that_does_not_let_go_of_its_ports_either_is_killed() {
 }
 
 #[actix_rt::test]
+async fn one_that_hangs_as_soon_as_it_has_opened_a_port_is_killed_too() {
+    let scene = Scene::new(|host| {
+        host.hangs_at = Some("set server p5001/c weight 100%".into());
+        host.ignores = [(1, "USR1")].into();
+        host.freed_by_end = [(1, 5001)].into();
+    });
+    scene.write(leading_to(1, "a", &[(5000, None), (5001, None)])).await;
+    scene.supervisor.do_send(written(leading_to(2, "a", &[(5000, None), (5001, OTHER)])));
+    scene.wait(ms(1)).await;
+    scene.host.0.borrow_mut().taken_ports = [5001].into();
+    scene.wait(ms(1_200)).await;
+    assert_eq!(scene.host.running(), [2]);
+    assert!(scene.withheld.lock().unwrap().is_empty());
+}
+
+#[actix_rt::test]
+async fn replacements_that_are_as_mute_as_the_one_before_are_paced() {
+    let scene = Scene::new(|host| host.hangs_at = Some("show servers state".into()));
+    scene.write(config(1, "a")).await;
+    scene.wait(ms(60_000)).await;
+    let launches = scene.host.generations().len();
+    assert!((5..=14).contains(&launches), "{launches}");
+}
+
+#[actix_rt::test]
+async fn what_needs_no_handover_does_not_wait_for_one_that_fails() {
+    let scene = Scene::new(|host| {
+        host.fates.push_back(Fate::Serve);
+        host.fates.extend([Fate::Die; 50]);
+    });
+    scene.write(config(1, "a")).await;
+    let larger = |revision, first| leading_to(revision, "b", &[(5000, first), (5001, None), (5002, None)]);
+    scene.write(larger(2, ONE)).await;
+    scene.write(larger(3, OTHER)).await;
+    scene.wait(ms(60_000)).await;
+    assert_eq!(scene.host.running(), [1]);
+    let server = scene.host.0.borrow_mut().model(1, 1001).connect(5000);
+    assert_eq!(server, Some(OTHER.unwrap().parse().unwrap()));
+    assert_eq!(scene.log.saying("plan applied").len(), 1);
+    assert_eq!(scene.log.saying("plan applied in part, haproxy hands over")[0].field("revision"), "3");
+}
+
+#[actix_rt::test]
 async fn one_that_dies_amid_a_change_is_started_again_with_that_change() {
     let scene = Scene::new(|_| {});
     scene.write(config(1, "a")).await;
@@ -178,7 +221,7 @@ async fn one_that_dies_amid_a_change_is_started_again_with_that_change() {
 
 #[actix_rt::test]
 async fn one_that_was_told_to_drain_meanwhile_is_replaced() {
-    let scene = Scene::new(|_| {});
+    let scene = Scene::new(|host| host.ignores = [(1, "USR1")].into());
     scene.write(config(1, "a")).await;
     scene.host.turns(1, Fate::Die);
     scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;

@@ -67,7 +67,7 @@ pub(super) struct Host {
     pub(super) looks_to_effect: u32,
     /// What the next command of this text is answered; it is not carried out.
     pub(super) refuses: BTreeMap<String, &'static str>,
-    /// Who hangs as soon as this command arrives.
+    /// Whoever receives this command hangs.
     pub(super) hangs_at: Option<String>,
     running: BTreeMap<u64, Process>,
     models: BTreeMap<u64, Model>,
@@ -236,7 +236,7 @@ fn answer(host: &FakeHost, socket: &Path, commands: &[Command]) -> Result<Vec<St
     }
     let mut replies = Vec::new();
     for command in commands {
-        if host.hangs_at.take_if(|text| *text == command.to_string()).is_some() {
+        if host.hangs_at.as_ref().is_some_and(|text| *text == command.to_string()) {
             host.running.get_mut(&generation).into_iter().for_each(|process| process.fate = Fate::Mute);
             return Err(timed_out(socket));
         }

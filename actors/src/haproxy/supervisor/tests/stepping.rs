@@ -150,7 +150,10 @@ async fn a_live_one_that_does_not_answer_drains_since_nobody_could_take_over_fro
 
 #[actix_rt::test]
 async fn a_live_one_that_somebody_else_told_to_drain_is_replaced() {
-    let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Die]));
+    let scene = Scene::new(|host| {
+        host.fates.extend([Fate::Serve, Fate::Die]);
+        host.ignores = [(1, "USR1")].into();
+    });
     scene.write(config(1, "a")).await;
     scene.host.turns(1, Fate::Die);
     scene.write(config(2, "b")).await;
