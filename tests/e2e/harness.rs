@@ -5,6 +5,7 @@ mod cli;
 mod haproxy;
 mod log;
 mod process;
+mod seeded;
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +21,8 @@ use stalls_lab::{
     backend::Fleet,
     block::Block,
     client::{Held, await_landing, await_refused},
+    haproxy::handover_template,
+    load::{Load, LoadReport},
     metadata::{MetadataOptions, MetadataServer, World},
     stalls::{Launch, Signal, Stalls},
 };
@@ -30,13 +33,15 @@ pub(crate) use self::{
     churn::Churn,
     haproxy::{Script, real_haproxy, routes},
     process::descriptors,
+    seeded::Seeded,
 };
 
 /// The program under test.
 pub(crate) const STALLS: &str = env!("CARGO_BIN_EXE_stalls");
 
-/// How long anything may take. It only bounds a failure: what is awaited comes in milliseconds.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+/// How long anything may take. It only bounds a failure. Most of what is awaited comes in milliseconds; a
+/// HAProxy that hangs is given up after 5 s.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// The first port of the pool, unless a test says otherwise.
 pub(crate) const BASE: u16 = 5000;
@@ -57,6 +62,7 @@ pub(crate) struct Stage {
     runs: Runs,
     launch: Launch,
     base: u16,
+    pool: u16,
     fleet: Fleet,
     pub(crate) server: MetadataServer,
     pub(crate) block: Block,
@@ -88,7 +94,7 @@ impl Stage {
         let mut fleet = Fleet::new("app", "web", BACKEND_PORT);
         fleet.sync(&server).await;
         let launch = launch(block.listen_ip(), &server.base_url());
-        Self { runs: Runs(Vec::new()), launch, base: BASE, fleet, server, block }
+        Self { runs: Runs(Vec::new()), launch, base: BASE, pool: POOL, fleet, server, block }
     }
 
     /// Sets a variable for the next start of stalls.
@@ -110,9 +116,9 @@ impl Stage {
     }
 
     /// Has every change made by a handover: with this template HAProxy could not be told of it otherwise.
-    pub(crate) fn with_reloads(self) -> Self {
+    pub(crate) fn with_handovers(self) -> Self {
         let template = self.launch.state_dir().join("haproxy.cfg.hbs");
-        fs::write(&template, haproxy::reloading_template()).expect("a template can be written");
+        fs::write(&template, handover_template()).expect("a template can be written");
         self.env("HAPROXY_TEMPLATE", template.display())
     }
 
@@ -120,6 +126,12 @@ impl Stage {
     pub(crate) fn on_base(mut self, base: u16) -> Self {
         self.base = base;
         self.env("BASE_PORT", base)
+    }
+
+    /// Has the pool be of another size.
+    pub(crate) fn with_pool(mut self, count: u16) -> Self {
+        self.pool = count;
+        self.env("PORT_COUNT", count)
     }
 
     /// Starts stalls, and returns when every port is as it should be.
@@ -204,7 +216,7 @@ impl Stage {
     /// Waits until every port leads to the container with its index, and the others refuse.
     pub(crate) async fn settled(&self) {
         let tenants = self.tenants();
-        for port in self.base..self.base + POOL {
+        for port in self.base..self.base + self.pool {
             match tenants.get(&port) {
                 Some(uuid) => self.expect_port(port, uuid).await,
                 None => self.expect_refused(port).await,
@@ -259,7 +271,7 @@ impl Stage {
         let entries = fs::read_dir(self.launch.run_dir()).expect("RUN_DIR can be read");
         let folders: Vec<_> = entries.map(|e| e.unwrap().path()).filter(|path| path.is_dir()).collect();
         assert_eq!(folders, [] as [PathBuf; 0], "folders of generations are left");
-        for port in self.base..self.base + POOL {
+        for port in self.base..self.base + self.pool {
             self.assert_refused(port).await;
         }
     }
@@ -355,6 +367,13 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(begun.elapsed() < SOON, "not so after {SOON:?}: {what}");
         sleep(LOOK).await;
     }
+}
+
+/// Waits until there has been some load, and stops it; nothing may have gone wrong.
+pub(crate) async fn end_well(load: Load) {
+    until("some load", || load.so_far().ok > 200).await;
+    let report: LoadReport = load.stop().await;
+    assert_eq!(report.failures(), 0, "{report:?}");
 }
 
 /// The first port of a run of free ones on every address, below those that the system gives away.

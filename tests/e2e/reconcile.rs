@@ -50,7 +50,7 @@ async fn whatever_somebody_else_tells_haproxy_is_said_and_set_right() {
     }
     stage.settled().await;
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_reload();
+    stage.assert_no_handover();
     // The first connection's container was reached on two ports meanwhile; the second one's port led elsewhere.
     check(&mut held).await;
 }
@@ -65,7 +65,7 @@ async fn connections_to_the_right_container_outlive_the_repair_of_their_own_port
     stage.line("haproxy was changed by somebody else").await;
     stage.settled().await;
     check(&mut held).await;
-    stage.assert_no_reload();
+    stage.assert_no_handover();
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn the_same_mischief_again_and_again_is_set_right_each_time() {
         stage.settled().await;
     }
     check(&mut held).await;
-    stage.assert_no_reload();
+    stage.assert_no_handover();
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn what_somebody_else_has_made_as_it_should_be_is_no_matter() {
     stage.cli(&format!("enable frontend p{}; set server p{}/c state ready", BASE + 3, BASE + 3)).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
-    stage.assert_no_reload();
+    stage.assert_no_handover();
 }
 
 #[tokio::test]

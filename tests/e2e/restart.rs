@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stalls_lab::stalls::Signal;
 use tokio::time::sleep;
 
-use crate::harness::{BASE, Churn, POOL, SOON, Stage, run, until};
+use crate::harness::{BASE, Churn, POOL, SOON, Seeded, Stage, run, until};
 
 #[tokio::test]
 async fn with_the_metadata_away_the_last_mapping_serves() {
@@ -41,7 +41,7 @@ async fn a_haproxy_that_is_left_behind_is_adopted_as_it_is() {
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_reload();
+    stage.assert_no_handover();
     drop(held);
     stage.end().await;
 }
@@ -58,14 +58,14 @@ async fn a_haproxy_that_is_left_behind_is_told_of_what_has_changed_meanwhile() {
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_reload();
+    stage.assert_no_handover();
     drop(held);
     stage.end().await;
 }
 
 #[tokio::test]
 async fn a_haproxy_that_is_left_behind_hands_over_when_it_cannot_be_told_of_what_has_changed() {
-    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
+    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
     stage.change(|world| world.web().scale_to(5)).await;
@@ -83,7 +83,7 @@ async fn a_haproxy_that_is_left_behind_hands_over_to_one_of_another_pool() {
     let mut stage = Stage::with_scale(3).await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
-    let mut stage = stage.env("PORT_COUNT", POOL + 4).started().await;
+    let mut stage = stage.with_pool(POOL + 4).started().await;
     let applied = stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
     assert_eq!(applied["kind"], "more_ports");
     assert_eq!(held.check().await, Ok(()));
@@ -131,7 +131,7 @@ async fn stalls_may_be_killed_at_any_moment() {
         stage.kill_and_start().await;
         churn.settle(&stage).await;
         churn.check_held().await;
-        stage.assert_no_reload();
+        stage.assert_no_handover();
     }
     churn.end(&stage).await;
     assert_eq!(stage.haproxy().await, haproxy);
@@ -141,11 +141,12 @@ async fn stalls_may_be_killed_at_any_moment() {
 
 #[tokio::test]
 async fn stalls_may_be_killed_amid_handovers() {
-    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
+    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
     let mut held = stage.hold(BASE).await;
+    let mut random = Seeded::new();
     for turn in 0..6 {
         stage.change(|world| world.web().scale_to(4 + turn % 2)).await;
-        sleep(Duration::from_millis(fastrand::u64(..60))).await;
+        sleep(Duration::from_millis(random.u64(..60))).await;
         stage.kill_and_start().await;
         stage.settled().await;
         assert_eq!(held.check().await, Ok(()));

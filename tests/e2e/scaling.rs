@@ -12,7 +12,7 @@ async fn a_new_container_gets_its_port_and_nobody_else_notices() {
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_reload();
+    stage.assert_no_handover();
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_replacement_keeps_the_port() {
     stage.expect_port(BASE + 1, &new).await;
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
-    stage.assert_no_reload();
+    stage.assert_no_handover();
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_service_may_be_scaled_to_0_and_back() {
     stage.settled().await;
     stage.change(|world| world.web().scale_to(3)).await;
     stage.settled().await;
-    stage.assert_no_reload();
+    stage.assert_no_handover();
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn connections_to_a_container_that_has_been_replaced_are_waited_for_too() 
 
 #[tokio::test]
 async fn the_connections_of_a_process_that_drains_already_are_waited_for_too() {
-    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
+    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
     let mut held = stage.hold(BASE).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
@@ -120,7 +120,7 @@ async fn sigterm_is_heard_while_a_haproxy_does_not_answer() {
 #[tokio::test]
 async fn sigterm_is_heard_amid_handovers() {
     for changes in [1, 3, 7, 12] {
-        let stage = Stage::prepared(3).await.with_reloads().started().await;
+        let stage = Stage::prepared(3).await.with_handovers().started().await;
         end_amid(stage, changes).await;
     }
 }

@@ -1,12 +1,8 @@
 //! HAProxy as the tests replace it, and its configuration as they read it.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
+use stalls_lab::haproxy;
 use tempfile::TempDir;
 
 /// A script in the place of HAProxy; `$HAPROXY` is the real one.
@@ -41,18 +37,7 @@ impl Script {
 
 /// The HAProxy that the tests run against.
 pub(crate) fn real_haproxy() -> PathBuf {
-    let usual = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"].map(PathBuf::from);
-    let given = env::var_os("HAPROXY_BIN").map(PathBuf::from);
-    given.or_else(|| usual.into_iter().find(|path| path.is_file())).unwrap_or_else(|| "haproxy".into())
-}
-
-/// The built-in template with a line that only used ports have.
-pub(super) fn reloading_template() -> String {
-    let server = "server c {{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}";
-    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src/config/haproxy.cfg.hbs");
-    let built_in = fs::read_to_string(built_in).expect("the built-in template can be read");
-    assert!(built_in.contains(server), "the built-in template has another line for the server");
-    built_in.replace(server, &format!("{server}\n{{{{#if server}}}}    # used\n{{{{/if}}}}"))
+    haproxy::under_test().unwrap_or_else(|| "haproxy".into())
 }
 
 /// What a configuration of HAProxy says of each port: where it leads, or nothing for one that refuses.

@@ -30,7 +30,7 @@ impl Stage {
 
     /// The plans of the current run have all been applied by the process that it has started, or found, first.
     #[track_caller]
-    pub(crate) fn assert_no_reload(&self) {
+    pub(crate) fn assert_no_handover(&self) {
         let processes = self.lines("haproxy serves").len() + self.lines("haproxy adopted").len();
         assert_eq!(processes, 1, "there was another HAProxy");
         let steps = self.steps();

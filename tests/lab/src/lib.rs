@@ -5,6 +5,7 @@
 //! - [`backend_everywhere`]: one "container" at every loopback address at once, for pools of thousands
 //! - [`client`] and [`load`]: who connects through HAProxy, one at a time and many at once
 //! - [`stalls`]: the program under test, as a child process with its log
+//! - [`haproxy`]: which HAProxy all of it runs with
 //! - [`block`]: loopback addresses that no other test uses
 //!
 //! A test reserves a block of addresses, starts a metadata server and a fleet of backends on it,
@@ -42,6 +43,7 @@ pub mod backend;
 pub mod backend_everywhere;
 pub mod block;
 pub mod client;
+pub mod haproxy;
 mod listening;
 pub mod load;
 pub mod metadata;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, env, fs, mem, net::Ipv4Addr, path::PathBuf, pro
 use tokio::process::Command;
 
 use super::{home::Home, process::Stalls};
+use crate::haproxy;
 
 /// How to start stalls: with nothing in its environment but `PATH`, `HAPROXY_BIN` and what is set here.
 #[derive(Clone, Debug)]
@@ -17,8 +18,8 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Maps `app/web`'s port 8080 to 16 ports from 5000 on this address, with a detailed log, through the HAProxy
-    /// that this process' own `HAPROXY_BIN` names, if it does.
+    /// Maps `app/web`'s port 8080 to 16 ports from 5000 on this address, with a detailed log, through
+    /// [the HAProxy under test](haproxy::under_test).
     pub fn new(binary: impl Into<PathBuf>, listen_ip: Ipv4Addr, metadata_url: &str) -> Self {
         let home = Home::new();
         for directory in [home.state_dir(), home.run_dir()] {
@@ -39,7 +40,7 @@ impl Launch {
             ("SERVICE_NAME", "web".to_owned()),
             ("STATE_DIR", home.state_dir().display().to_string()),
         ];
-        let haproxy = env::var("HAPROXY_BIN").map(|path| ("HAPROXY_BIN", path));
+        let haproxy = haproxy::under_test().map(|path| ("HAPROXY_BIN", path.display().to_string()));
         Self {
             binary: binary.into(),
             environment: environment
