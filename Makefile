@@ -22,7 +22,7 @@ help:
 	@echo 'make lint    formatting, clippy, dependencies, documentation'
 	@echo 'make setup   install what the others need and is missing: gcc'
 	@echo
-	@echo 'HAPROXY_BIN=/path/to/haproxy runs test or demo with that one alone, and fetches none.'
+	@echo 'HAPROXY_BIN=/path/to/haproxy runs test, demo or bench with that one alone, and fetches none.'
 
 .PHONY: setup
 setup:
@@ -44,7 +44,8 @@ demo: setup
 bench: setup
 	$(CARGO) build --locked --profile $(BENCH_PROFILE) --package stalls
 	$(CARGO) build --locked --profile $(BENCH_PROFILE) --package stalls-lab --bin stalls-bench
-	$(BENCH_BUILT)/stalls-bench --stalls $(BENCH_BUILT)/stalls $(BENCH_FLAGS)
+	HAPROXY_BIN=$$(sh tests/haproxies.sh bookworm) && export HAPROXY_BIN && \
+		$(BENCH_BUILT)/stalls-bench --stalls $(BENCH_BUILT)/stalls $(BENCH_FLAGS)
 
 .PHONY: lint
 lint: setup

@@ -1,6 +1,9 @@
 //! The directories of one launch, and what lives on in them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -22,7 +25,16 @@ impl Home {
     /// When it cannot be made.
     #[expect(clippy::new_without_default, reason = "a directory is nothing to have by default")]
     pub fn new() -> Self {
-        let directory = tempfile::Builder::new().prefix("st").tempdir();
+        Self::within(&env::temp_dir())
+    }
+
+    /// Makes it within this one.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    pub fn within(parent: &Path) -> Self {
+        let directory = tempfile::Builder::new().prefix("st").tempdir_in(parent);
         Self(directory.expect("a temporary directory can be made"))
     }
 

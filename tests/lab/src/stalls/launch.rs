@@ -21,7 +21,11 @@ impl Launch {
     /// Maps `app/web`'s port 8080 to 16 ports from 5000 on this address, with a detailed log, through
     /// [the HAProxy under test](haproxy::under_test).
     pub fn new(binary: impl Into<PathBuf>, listen_ip: Ipv4Addr, metadata_url: &str) -> Self {
-        let home = Home::new();
+        Self::at(Home::new(), binary, listen_ip, metadata_url)
+    }
+
+    /// As [`Launch::new`] has it, with these directories.
+    pub fn at(home: Home, binary: impl Into<PathBuf>, listen_ip: Ipv4Addr, metadata_url: &str) -> Self {
         for directory in [home.state_dir(), home.run_dir()] {
             fs::create_dir(directory).expect("a directory can be made in a new temporary one");
         }

@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, path::Path, time::Duration};
 
 use stalls_lab::{
     metadata::{MetadataOptions, MetadataServer, World},
-    stalls::{Launch, Stalls},
+    stalls::{Home, Launch, Stalls},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Instant, sleep_until};
@@ -43,13 +43,18 @@ impl Driven {
         let mut options = MetadataOptions::new(World::new(site.container_addresses(), ports.into()));
         options.listen = (site.metadata_ip(), 0).into();
         let server = MetadataServer::start(options).await;
-        let mut launch = Launch::new(&common.stalls, site.listen_ip(), &server.base_url())
-            .env("BACKEND_PORT", common.backend_port)
-            .env("BASE_PORT", site.base_port())
-            .env("PORT_COUNT", ports)
-            .env("HAPROXY_BIN", common.haproxy.display())
-            .env("POLL_SLEEP_TIME_MS", 5000)
-            .own_process_group();
+        let mut launch = Launch::at(
+            Home::within(&common.directories),
+            &common.stalls,
+            site.listen_ip(),
+            &server.base_url(),
+        )
+        .env("BACKEND_PORT", common.backend_port)
+        .env("BASE_PORT", site.base_port())
+        .env("PORT_COUNT", ports)
+        .env("HAPROXY_BIN", common.haproxy.display())
+        .env("POLL_SLEEP_TIME_MS", 5000)
+        .own_process_group();
         if let Some(template) = template {
             launch = launch.env("HAPROXY_TEMPLATE", template.display());
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// The sizes of pools, and the repetitions at each of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Effort {
@@ -11,8 +13,10 @@ pub(crate) struct Effort {
     pub(crate) cold_starts: usize,
     /// Connections by each client in each round to the first port, and as many to the last.
     pub(crate) connections: u32,
-    /// Changes whose latency is measured.
+    /// Changes by stalls whose latency is measured.
     pub(crate) changes: Limit,
+    /// Changes in the other ways whose latency is measured.
+    pub(crate) changes_of_others: Limit,
     /// Changes with a connection opened before each that stays open.
     pub(crate) pinning_changes: usize,
     /// How long stalls is watched while nothing changes.
@@ -25,31 +29,47 @@ pub(crate) struct Effort {
     pub(crate) load_changes_of_others: Limit,
 }
 
-/// So many, or as many as can be had in this time.
+/// So many, or as many as can be had in this time, but some in any case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
-    pub(crate) count: usize,
-    pub(crate) time: Duration,
+    count: usize,
+    time: Duration,
+    at_least: usize,
 }
 
 impl Limit {
     const fn new(count: usize, seconds: u64) -> Self {
-        Self { count, time: Duration::from_secs(seconds) }
+        Self { count, time: Duration::from_secs(seconds), at_least: 1 }
+    }
+
+    const fn at_least(self, at_least: usize) -> Self {
+        Self { at_least, ..self }
+    }
+
+    /// Whether these are enough, of which the first was begun then.
+    pub(crate) fn is_reached(&self, count: usize, begun: Instant) -> bool {
+        count >= self.count || (count >= self.at_least && begun.elapsed() >= self.time)
     }
 }
 
 impl Effort {
+    /// The most ports that a pool has.
+    pub(crate) fn most_ports(&self) -> u16 {
+        self.sizes.iter().copied().fold(self.load_ports, u16::max)
+    }
+
     /// Numbers that are worth being compared, in about six minutes.
     pub(crate) fn full() -> Self {
         Self {
             sizes: vec![3, 200, 1000, 5000],
             cold_starts: 3,
             connections: 100,
-            changes: Limit::new(60, 8),
+            changes: Limit::new(60, 20).at_least(20),
+            changes_of_others: Limit::new(60, 8),
             pinning_changes: 20,
             idle: Duration::from_secs(10),
             load_ports: 200,
-            load_changes: Limit::new(1000, 120),
+            load_changes: Limit::new(1000, 130),
             load_changes_of_others: Limit::new(1000, 30),
         }
     }
@@ -61,6 +81,7 @@ impl Effort {
             cold_starts: 1,
             connections: 10,
             changes: Limit::new(5, 3),
+            changes_of_others: Limit::new(5, 3),
             pinning_changes: 3,
             idle: Duration::from_secs(1),
             load_ports: 200,

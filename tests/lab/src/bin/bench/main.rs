@@ -11,27 +11,27 @@ mod results;
 mod screen;
 mod site;
 mod suite;
-mod template;
 mod way;
 
-use std::{env, fs, path::PathBuf, process::ExitCode};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use stalls_lab::backend_everywhere::BackendEverywhere;
+use stalls_lab::{backend_everywhere::BackendEverywhere, haproxy};
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::{effort::Effort, site::Common, suite::measure_all, template::write_handover_template};
+use self::{effort::Effort, site::Common, suite::measure_all};
 
 /// The exit code of a bench that was interrupted, as shells have it: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
 /// What HAProxy needs beside the ports: connections, and a margin.
 const OTHER_DESCRIPTORS: u64 = 500;
-
-/// Where HAProxy is, where nobody says anything else.
-const USUAL_HAPROXY: [&str; 2] = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"];
 
 /// Measures stalls beside the way in which the original drives HAProxy.
 #[derive(Debug, Parser)]
@@ -80,13 +80,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if !arguments.ports.is_empty() {
         effort.sizes = arguments.ports;
     }
-    raise_descriptor_limit(effort.sizes.iter().copied().max().unwrap_or_default())?;
+    raise_descriptor_limit(effort.most_ports())?;
     let directory = tempfile::tempdir().context("a temporary directory")?;
     let backend = BackendEverywhere::start().context("the containers")?;
     let common = Common {
         stalls: stalls(arguments.stalls)?,
-        haproxy: haproxy()?,
+        haproxy: haproxy::under_test().context("no HAProxy: install it, or set HAPROXY_BIN")?,
         handover_template: write_handover_template(directory.path())?,
+        directories: directories(),
         backend_port: backend.port(),
     };
     let results = measure_all(&common, &effort).await?;
@@ -122,8 +123,15 @@ fn stalls(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-fn haproxy() -> anyhow::Result<PathBuf> {
-    let given = env::var_os("HAPROXY_BIN").filter(|given| !given.is_empty()).map(PathBuf::from);
-    let usual = USUAL_HAPROXY.iter().map(PathBuf::from).filter(|path| path.is_file());
-    given.into_iter().chain(usual).next().context("no HAProxy: install it, or set HAPROXY_BIN")
+/// In memory, as /run is on hosts and should be in containers; else among the temporary files.
+fn directories() -> PathBuf {
+    let in_memory = Some(PathBuf::from("/dev/shm")).filter(|path| path.is_dir());
+    in_memory.unwrap_or_else(env::temp_dir)
+}
+
+/// Writes the template that makes each change a handover into this directory; returns its path.
+fn write_handover_template(directory: &Path) -> anyhow::Result<PathBuf> {
+    let path = directory.join("handover.cfg.hbs");
+    fs::write(&path, haproxy::handover_template()).context("the template")?;
+    Ok(path)
 }

@@ -43,7 +43,7 @@ impl Original {
         let mut original = Self {
             haproxy: common.haproxy.clone(),
             backend_port: common.backend_port,
-            home: Home::new(),
+            home: Home::within(&common.directories),
             containers: (0..ports).map(|slot| after(first, slot.into())).collect(),
             next: after(first, ports.into()),
             site,

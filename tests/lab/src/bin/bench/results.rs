@@ -1,5 +1,7 @@
 //! Everything that was measured, as it goes into the JSON file.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use crate::measure::{Connections, Latency, Memory, Quantiles, UnderLoad, Upkeep};
@@ -11,6 +13,10 @@ pub(crate) struct Results {
     pub(crate) haproxy: String,
     /// The size of the executable of stalls.
     pub(crate) stalls_bytes: u64,
+    /// The changes before each of which a connection was opened that stayed, for the memory.
+    pub(crate) pinning_changes: usize,
+    /// Where the directories were that each way writes to.
+    pub(crate) directories: PathBuf,
     /// The pools, ascending.
     pub(crate) pools: Vec<Pool>,
     /// The number of ports of the pool under load.

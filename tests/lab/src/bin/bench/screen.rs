@@ -32,16 +32,19 @@ pub(crate) fn print(results: &Results) -> io::Result<()> {
     // A string can always be written to.
     let _ = write!(
         text,
-        "{}, stalls {:.1} MiB\n\n{}\n{}\n{NOTES}",
+        "{}, stalls {:.1} MiB\n\n{}\n{}\n{}",
         results.haproxy,
         mib(results.stalls_bytes),
         pools(&results.pools),
         load(results.load_ports, &results.load),
+        notes(results),
     );
     io::stdout().write_all(text.as_bytes())
 }
 
-const NOTES: &str = "\
+fn notes(results: &Results) -> String {
+    format!(
+        "\
 stalls: the built-in template. stalls, other template: one whose used and free ports differ in more than the
 server's address, so that each change needs a handover. As the original: one frontend with an ACL for each port;
 for each change the whole configuration is written anew and `haproxy -D -sf` is run. Its pause of 5 s between two
@@ -49,11 +52,16 @@ looks at the metadata is left out: the time begins when the world changes, as if
 stalls it begins when the metadata server has the change: fetching and parsing the document are included. Changes
 come 0.1 s apart there, since stalls follows no more than ten a second for long.
 Processes are those that served; those that only check a file (`haproxy -c`) are not counted. HAProxy's memory is
-PSS, before the first and after the last of 20 changes (with --quick 3), before each of which a connection was
-opened that stays.
+PSS, of the one process before the first change and of all of them after the last of {pinning_changes} changes,
+before each of which a connection was opened that stays; the times of changes are measured after that.
+The directories that each way writes to (RUN_DIR, STATE_DIR; the original's configuration) are in {directories}.
 The clients, the metadata server and the containers share the machine with all this: the times are this
 machine's, what counts is how those of one run compare.
-";
+",
+        pinning_changes = results.pinning_changes,
+        directories = results.directories.display(),
+    )
+}
 
 /// The ways beneath each other, the sizes side by side.
 fn pools(pools: &[Pool]) -> String {

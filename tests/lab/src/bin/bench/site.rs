@@ -23,6 +23,8 @@ pub(crate) struct Common {
     pub(crate) haproxy: PathBuf,
     /// The template that makes each change a handover.
     pub(crate) handover_template: PathBuf,
+    /// Where each way has its directories.
+    pub(crate) directories: PathBuf,
     /// The port that every container listens on.
     pub(crate) backend_port: u16,
 }

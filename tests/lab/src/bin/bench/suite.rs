@@ -26,6 +26,8 @@ pub(crate) async fn measure_all(common: &Common, effort: &Effort) -> anyhow::Res
     Ok(Results {
         haproxy: haproxy_version(&common.haproxy)?,
         stalls_bytes: fs::metadata(&common.stalls)?.len(),
+        pinning_changes: effort.pinning_changes,
+        directories: common.directories.clone(),
         pools,
         load_ports: effort.load_ports,
         load: suite.load(effort.load_ports).await?,
@@ -41,17 +43,20 @@ impl Suite<'_> {
     async fn pool(&self, ports: u16) -> anyhow::Result<PerWay<Measured>> {
         let upkeep = async |driven: &Driven| Some(upkeep(driven, self.effort.idle).await);
         let say = |way: usize| screen::progress(&format!("{ports} ports, {}", WAYS[way]));
+        let others = self.effort.changes_of_others;
         say(0);
-        let stalls = self.measure(async || self.stalls(ports).await, upkeep).await?;
+        let stalls = self.measure(self.effort.changes, async || self.stalls(ports).await, upkeep).await?;
         say(1);
-        let stalls_handover = self.measure(async || self.stalls_handover(ports).await, upkeep).await?;
+        let stalls_handover =
+            self.measure(others, async || self.stalls_handover(ports).await, upkeep).await?;
         say(2);
-        let original = self.measure(async || self.original(ports).await, async |_| None).await?;
+        let original = self.measure(others, async || self.original(ports).await, async |_| None).await?;
         Ok(PerWay { stalls, stalls_handover, original })
     }
 
     async fn measure<W: Way>(
         &self,
+        changes: Limit,
         start: impl AsyncFn() -> anyhow::Result<(W, Instant)>,
         upkeep: impl AsyncFn(&W) -> Option<Upkeep>,
     ) -> anyhow::Result<Measured> {
@@ -68,8 +73,9 @@ impl Suite<'_> {
             cold_start: Quantiles::of(cold_starts).context("nothing was started")?,
             first_port: connections(&way, 1, self.effort.connections).await?,
             last_port: connections(&way, way.site().ports, self.effort.connections).await?,
-            latency: latency(&mut way, self.effort.changes).await?,
+            // Before anything else changes.
             memory: memory(&mut way, self.effort.pinning_changes).await?,
+            latency: latency(&mut way, changes).await?,
             upkeep: upkeep(&way).await,
         })
     }

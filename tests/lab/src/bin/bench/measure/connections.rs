@@ -4,7 +4,7 @@ use anyhow::ensure;
 use serde::Serialize;
 use tokio::{task::JoinSet, time::Instant};
 
-use super::latency::until_one_process;
+use super::changes::until_one_process;
 use crate::{client::misses, process::ThreadTimes, way::Way};
 
 /// How many clients connect at once.

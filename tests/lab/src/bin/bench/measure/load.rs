@@ -5,7 +5,7 @@ use serde::Serialize;
 use stalls_lab::client::Held;
 use tokio::time::Instant;
 
-use super::latency::{nth_index, replace};
+use super::changes::{nth_index, replace};
 use crate::{
     client::{Lost, misses},
     effort::Limit,
@@ -59,7 +59,7 @@ pub(crate) async fn under_load(way: &mut impl Way, limit: Limit) -> anyhow::Resu
     }
     let (before, begun, load) = (way.done(), Instant::now(), Load::start(CLIENTS, &targets));
     let (mut changes, mut lost_on_changing, mut wrong_after_change) = (0, Lost::default(), 0);
-    while changes < limit.count && begun.elapsed() < limit.time {
+    while !limit.is_reached(changes, begun) {
         let index = nth_index(changes, BYSTANDERS + 1, way.site().ports);
         let (change, crossing) = replace(way, index).await?;
         lost_on_changing += crossing.lost;

@@ -2,18 +2,18 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use serde::Serialize;
 use stalls_lab::client::{ConnectError, Held, await_landing};
 use tokio::time::Instant;
 
-use super::latency::{nth_index, until_one_process};
+use super::changes::{nth_index, until_one_process};
 use crate::{process, way::Way};
 
 /// The memory of HAProxy.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Memory {
-    /// Of a single process, before the first change.
+    /// Of the single process, after some connections and before the first change.
     pub(crate) bytes_before: u64,
     /// Of all processes, after the last change.
     pub(crate) bytes: u64,
@@ -29,7 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) async fn memory(way: &mut impl Way, changes: usize) -> anyhow::Result<Memory> {
     until_one_process(way).await;
     let sum = |pids: &[u32]| pids.iter().map(|pid| process::memory(*pid)).sum();
-    let bytes_before = sum(&way.haproxy_pids());
+    let pids = way.haproxy_pids();
+    ensure!(pids.len() == 1, "there are {} HAProxy processes before the first change", pids.len());
+    let bytes_before = sum(&pids);
     let pinned = way.site().listen(1);
     let mut held = Vec::new();
     for n in 0..changes {

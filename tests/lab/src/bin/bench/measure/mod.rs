@@ -1,5 +1,6 @@
 //! What is measured, each for one way of driving HAProxy.
 
+mod changes;
 mod cold_start;
 mod connections;
 mod latency;

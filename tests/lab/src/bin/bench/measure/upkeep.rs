@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::latency::until_one_process;
+use super::changes::until_one_process;
 use crate::{
     driven::Driven,
     process::{self, ThreadTimes},
