@@ -46,7 +46,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                     let step = Step::Changes(changes);
                     match rest {
                         Step::Handover(reason) => {
-                            info!(supervisor.log, "plan applied in part, haproxy hands over";
+                            info!(supervisor.log, "changes made, haproxy hands over for the rest";
                             "revision" => config.revision, "reason" => %reason)
                         }
                         _ => supervisor.note_applied(&config, &step, since.elapsed()),

@@ -201,7 +201,7 @@ async fn what_needs_no_handover_does_not_wait_for_one_that_fails() {
     let server = scene.host.0.borrow_mut().model(1, 1001).connect(5000);
     assert_eq!(server, Some(OTHER.unwrap().parse().unwrap()));
     assert_eq!(scene.log.saying("plan applied").len(), 1);
-    assert_eq!(scene.log.saying("plan applied in part, haproxy hands over")[0].field("revision"), "3");
+    assert_eq!(scene.log.saying("changes made, haproxy hands over for the rest")[0].field("revision"), "3");
 }
 
 #[actix_rt::test]

@@ -1,5 +1,4 @@
-//! A client that does nothing else, on a thread of its own: no pause between its connections, and no one
-//! else's work in them.
+//! A client that does nothing else, on a thread of its own: no one else's work is in its connections.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -18,6 +17,10 @@ use tokio::{sync::oneshot, task::spawn_blocking, time::Instant};
 
 /// How long connecting and what a container says may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause between the connections of who watches a port. Without one, watching would take the processor from what
+/// is watched: client, HAProxy and container have two cores between them.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// How long a port may go on leading to the old container.
 const WATCH: Duration = Duration::from_secs(30);
@@ -52,7 +55,7 @@ pub(crate) async fn misses(port: SocketAddr, container: Ipv4Addr, connections: u
     spawn_blocking(connect).await.context("the client")
 }
 
-/// Somebody who connects to a port without a pause until it leads to another container.
+/// Somebody who connects to a port again and again until it leads to another container.
 #[derive(Debug)]
 pub(crate) struct Watch {
     crossing: oneshot::Receiver<anyhow::Result<Crossing>>,
@@ -126,6 +129,11 @@ impl Watch {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the thread is the client's own")]
+fn pause() {
+    thread::sleep(PAUSE);
+}
+
 /// Ends early when nobody waits for it any more.
 fn watch(
     port: SocketAddr,
@@ -143,6 +151,7 @@ fn watch(
             Ok(_) => {}
             Err(error) => lost.count(&error),
         }
+        pause();
     }
     bail!("{port} still leads to {old} after {WATCH:?}")
 }
