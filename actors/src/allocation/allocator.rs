@@ -12,7 +12,7 @@ use slog::{Logger, error, info, warn};
 use tokio::time::Instant;
 
 use super::{
-    Plan, SavedState, StateError, StateStore,
+    Occupant, Plan, SavedState, StateError, StateStore,
     pool::{Growth, Pool},
 };
 use crate::{
@@ -219,13 +219,18 @@ fn log_differences(log: &Logger, old: Option<&Plan>, new: &Plan, pools: &[Pool])
         let none = (BTreeMap::new(), BTreeMap::new());
         let before = old.and_then(|old| old.mappings.get(position));
         let (old_slots, old_unmapped) = before.map_or((&none.0, &none.1), |b| (&b.slots, &b.unmapped));
-        for (slot, freed) in old_slots.iter().filter(|(slot, _)| !plan.slots.contains_key(slot)) {
-            info!(log, "slot freed"; "port" => plan.port(*slot), "container" => &freed.name, "uuid" => &freed.uuid);
-        }
-        for (slot, occupant) in plan.slots.iter().filter(|(slot, new)| old_slots.get(slot) != Some(new)) {
-            info!(log, "slot assigned"; "port" => plan.port(*slot), "container" => &occupant.name,
-                "uuid" => &occupant.uuid, "address" => %occupant.address,
-                "replaces" => old_slots.get(slot).map(|old| &old.uuid));
+        let (mut old, mut new) = (old_slots.iter().peekable(), plan.slots.iter().peekable());
+        while let Some(slot) = [old.peek(), new.peek()].into_iter().flatten().map(|(slot, _)| **slot).min() {
+            let of_slot = |(other, _): &(&u16, &Occupant)| **other == slot;
+            let (was, is) = (old.next_if(of_slot), new.next_if(of_slot));
+            match (was.map(|(_, was)| was), is.map(|(_, is)| is)) {
+                (Some(freed), None) => info!(log, "slot freed"; "port" => plan.port(slot),
+                    "container" => &freed.name, "uuid" => &freed.uuid),
+                (was, Some(is)) if was != Some(is) => info!(log, "slot assigned"; "port" => plan.port(slot),
+                    "container" => &is.name, "uuid" => &is.uuid, "address" => %is.address,
+                    "replaces" => was.map(|was| &was.uuid)),
+                _ => {}
+            }
         }
         for (uuid, reason) in plan.unmapped.iter().filter(|(uuid, new)| old_unmapped.get(*uuid) != Some(new))
         {

@@ -57,12 +57,13 @@ pub(crate) fn assign(
     now: Duration,
 ) -> Assignments {
     let Candidates { eligible, unmapped } = candidates;
-    let mut placement = Placement { slots: BTreeMap::new(), unmapped, rules };
+    let mut placement = Placement { slots: vec![None; rules.pool_size.into()], unmapped, rules };
     let unindexed = placement.place_by_index(&eligible);
     let newcomers = placement.keep_places(unindexed, previous, now);
     let tombstones = placement.tombstones(previous, now);
     placement.place_newcomers(newcomers, &tombstones);
-    let slots = placement.slots.into_iter().map(|(slot, e)| (slot, occupant(e))).collect();
+    let slots =
+        (0..=u16::MAX).zip(placement.slots).filter_map(|(slot, e)| Some((slot, occupant(e?)))).collect();
     Assignments { slots: Arc::new(slots), tombstones, unmapped: placement.unmapped }
 }
 
@@ -75,7 +76,8 @@ impl Assignments {
 }
 
 struct Placement<'a> {
-    slots: BTreeMap<u16, Eligible<'a>>,
+    /// One entry for each slot of the pool.
+    slots: Vec<Option<Eligible<'a>>>,
     unmapped: BTreeMap<Arc<str>, Unmapped>,
     rules: Rules,
 }
@@ -99,7 +101,7 @@ impl<'a> Placement<'a> {
             let uuid = &candidate.container.uuid;
             match u16::try_from(index - 1).ok().filter(|slot| *slot < self.rules.pool_size) {
                 Some(slot) => {
-                    if let Some(loser) = self.slots.insert(slot, candidate) {
+                    if let Some(loser) = self.slots[usize::from(slot)].replace(candidate) {
                         let superseded = Unmapped::Superseded { by: uuid.to_string() };
                         self.unmapped.insert(Arc::clone(&loser.container.uuid), superseded);
                     }
@@ -131,8 +133,8 @@ impl<'a> Placement<'a> {
         let mut newcomers = Vec::new();
         for candidate in unindexed {
             let place = places.get(&*candidate.container.uuid).copied();
-            match place.filter(|slot| *slot < self.rules.pool_size && !self.slots.contains_key(slot)) {
-                Some(slot) => drop(self.slots.insert(slot, candidate)),
+            match place.filter(|slot| self.is_free(*slot)) {
+                Some(slot) => self.slots[usize::from(slot)] = Some(candidate),
                 None => newcomers.push(candidate),
             }
         }
@@ -142,35 +144,36 @@ impl<'a> Placement<'a> {
     /// Rule 6 and the tombstones of rule 3: whoever lost a slot just now leaves one.
     fn tombstones(&self, previous: &Assignments, now: Duration) -> BTreeMap<u16, Tombstone> {
         let until = now + self.rules.tombstone;
-        let freed = previous.slots.iter().filter(|(slot, _)| !self.slots.contains_key(slot));
+        let freed = previous.slots.iter().filter(|(slot, _)| self.is_free(**slot));
         let freed =
             freed.map(|(slot, occupant)| (*slot, Tombstone { uuid: Arc::clone(&occupant.uuid), until }));
         let standing = live(&previous.tombstones, now).map(|(slot, t)| (slot, t.clone()));
         standing
             .chain(freed)
-            .filter(|(slot, tombstone)| {
-                *slot < self.rules.pool_size && !self.slots.contains_key(slot) && tombstone.until > now
-            })
+            .filter(|(slot, tombstone)| self.is_free(*slot) && tombstone.until > now)
             .collect()
     }
 
     /// Rule 3, second half: the oldest first, each on the lowest slot that is free and no tombstone.
     fn place_newcomers(&mut self, newcomers: Vec<Eligible<'a>>, tombstones: &BTreeMap<u16, Tombstone>) {
-        let taken =
-            |slots: &BTreeMap<u16, _>, slot: &u16| slots.contains_key(slot) || tombstones.contains_key(slot);
+        let Rules { pool_size, room, .. } = self.rules;
         let mut lowest = 0;
         for newcomer in newcomers {
-            while lowest < self.rules.pool_size && taken(&self.slots, &lowest) {
+            while lowest < pool_size && (!self.is_free(lowest) || tombstones.contains_key(&lowest)) {
                 lowest += 1;
             }
-            if lowest < self.rules.pool_size {
-                self.slots.insert(lowest, newcomer);
+            if lowest < pool_size {
+                self.slots[usize::from(lowest)] = Some(newcomer);
             } else {
-                let Rules { pool_size, room, .. } = self.rules;
                 let none_free = Unmapped::NoFreeSlot { pool_size, room };
                 self.unmapped.insert(Arc::clone(&newcomer.container.uuid), none_free);
             }
         }
+    }
+
+    /// Whether the slot is one of the pool, and nobody has it.
+    fn is_free(&self, slot: u16) -> bool {
+        self.slots.get(usize::from(slot)).is_some_and(Option::is_none)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Carrying out changes on the live HAProxy.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     rc::Rc,
     time::Duration,
@@ -63,7 +64,7 @@ pub(super) async fn apply<A: RuntimeApi>(
         api.run(socket.clone(), then).await?;
     }
     // The ports serve by now. Whether HAProxy sees it the same way is better known than believed.
-    let ports: Vec<u16> = changes.iter().map(|change| change.port()).collect();
+    let ports: BTreeSet<u16> = changes.iter().map(|change| change.port()).collect();
     let slots = look(api.as_ref(), socket, Some(&ports)).await?;
     let as_told =
         |change: &&Change| slots.get(&change.port()).is_some_and(|slot| slot.serves(change.route()));
@@ -83,7 +84,7 @@ async fn await_effect<A: RuntimeApi>(api: &A, socket: &Path, changes: &[Change])
     let mut pause = FIRST_PAUSE;
     let give_up = Instant::now() + EFFECT_LIMIT;
     while let Some((port, _)) = awaited.first().copied() {
-        let ports: Vec<u16> = awaited.iter().map(|(port, _)| *port).collect();
+        let ports: BTreeSet<u16> = awaited.iter().map(|(port, _)| *port).collect();
         let servers = look_at_servers(api, socket.to_owned(), &ports).await?;
         awaited.retain(|(port, server)| servers.get(port).is_none_or(|shown| shown.address != *server));
         looks += 1;

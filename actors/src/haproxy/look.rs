@@ -1,6 +1,9 @@
 //! What the live HAProxy does with each port, asked from itself.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use thiserror::Error;
 
@@ -43,7 +46,7 @@ impl From<ReplyError> for LookError {
 pub(super) async fn look<A: RuntimeApi>(
     api: &A,
     socket: PathBuf,
-    ports: Option<&[u16]>,
+    ports: Option<&BTreeSet<u16>>,
 ) -> Result<Slots, LookError> {
     let each = ask_for(ports, |port| [Command::ShowServers(port), Command::ShowFrontends(port)]);
     let replies = api.run(socket, each).await?;
@@ -67,7 +70,7 @@ pub(super) async fn look<A: RuntimeApi>(
 pub(super) async fn look_at_servers<A: RuntimeApi>(
     api: &A,
     socket: PathBuf,
-    ports: &[u16],
+    ports: &BTreeSet<u16>,
 ) -> Result<BTreeMap<u16, Server>, LookError> {
     let replies = api.run(socket, ask_for(Some(ports), |port| [Command::ShowServers(port)])).await?;
     let mut all = BTreeMap::new();
@@ -78,7 +81,7 @@ pub(super) async fn look_at_servers<A: RuntimeApi>(
 }
 
 fn ask_for<const N: usize>(
-    ports: Option<&[u16]>,
+    ports: Option<&BTreeSet<u16>>,
     commands: impl Fn(Option<u16>) -> [Command; N],
 ) -> Vec<Command> {
     match ports {
