@@ -17,7 +17,7 @@ help:
 	@echo 'make test    all tests, against the real HAProxy in three versions'
 	@echo 'make demo    stalls, HAProxy and five containers at work; Ctrl-C ends it'
 	@echo '             (DEMO_FLAGS=--exit: once through, then exit)'
-	@echo 'make bench   stalls measured beside the original in some six minutes'
+	@echo 'make bench   stalls measured beside the original in some eight minutes'
 	@echo '             (BENCH_FLAGS=--quick: only a look whether it works; --json FILE: as JSON, too)'
 	@echo 'make lint    formatting, clippy, dependencies, documentation'
 	@echo 'make setup   install what the others need and is missing: gcc'
