@@ -41,15 +41,13 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 Ok(slots) => {
                     supervisor.activity = Activity::Idle;
                     supervisor.note_changed(live, config.revision, slots);
-                    let rest =
-                        next_step(supervisor.generations.live_state(), &config, supervisor.settings.on_leave);
-                    let step = Step::Changes(changes);
-                    match rest {
-                        Step::Handover(reason) => {
-                            info!(supervisor.log, "changes made, haproxy hands over for the rest";
-                            "revision" => config.revision, "reason" => %reason)
-                        }
-                        _ => supervisor.note_applied(&config, &step, since.elapsed()),
+                    let (live, on_leave) =
+                        (supervisor.generations.live_state(), supervisor.settings.on_leave);
+                    if let Step::Handover(reason) = next_step(live, &config, on_leave) {
+                        info!(supervisor.log, "changes made, haproxy hands over for the rest";
+                            "revision" => config.revision, "reason" => %reason);
+                    } else {
+                        supervisor.note_applied(&config, &Step::Changes(changes), since.elapsed());
                     }
                     supervisor.advance(ctx);
                 }
