@@ -233,6 +233,10 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             }
             // The step under way brings the next one.
             (_, Role::Live) => error!(log, "haproxy died"; "retry_ms" => 0),
+            // It may have been given up in the very moment in which it died, since it did not answer any more.
+            (_, Role::Draining) if how.starts_with("signal ") => {
+                error!(log, "haproxy died"; "drained" => true);
+            }
             _ => debug!(log, "haproxy ended"),
         }
     }

@@ -74,6 +74,18 @@ async fn one_that_has_hung_since_the_last_change_is_replaced() {
 }
 
 #[actix_rt::test]
+async fn one_that_dies_during_a_look_is_said_to_have_died() {
+    let scene = Scene::new(|host| host.ignores = [(1, "USR1")].into());
+    scene.write(config(1, "a")).await;
+    scene.host.turns(1, Fate::Die);
+    scene.wait(RECONCILE).await;
+    scene.host.end(1, "signal 9");
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [2]);
+    assert_eq!(scene.log.saying("haproxy died").len(), 1);
+}
+
+#[actix_rt::test]
 async fn one_that_listens_no_more_is_replaced_and_its_connections_go_on() {
     let scene = Scene::new(|host| host.ignores = [(1, "USR1")].into());
     scene.write(config(1, "a")).await;
