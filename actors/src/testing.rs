@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    net::SocketAddr,
     num::{NonZeroU16, NonZeroU64},
     sync::{Arc, Mutex},
     time::Duration,
@@ -13,6 +14,7 @@ use slog::{Drain, KV, Key, Level, Logger, Never, OwnedKVList, Record, Serializer
 use tokio::time::Instant;
 
 use crate::{
+    config::HaproxyConfig,
     mapping::{Mapping, ServiceRef},
     metadata::{Container, ServiceIndex},
 };
@@ -175,5 +177,18 @@ pub(crate) fn container(uuid: &str, create_index: u64, index: Option<u64>) -> Co
         create_index,
         state: Some("running".into()),
         primary_ip: Some(format!("10.42.{}.{}", create_index / 200, create_index % 200 + 1)),
+    }
+}
+
+/// A configuration of `frame` with these routes; its text differs from its frame.
+pub(crate) fn haproxy_config(frame: &str, routes: BTreeMap<u16, Option<SocketAddr>>) -> HaproxyConfig {
+    HaproxyConfig {
+        revision: 1,
+        frame: frame.to_owned().into(),
+        text: format!("{frame} {routes:?}").into(),
+        maxconn: 100,
+        routes,
+        withheld: [].into(),
+        still_running: [].into(),
     }
 }

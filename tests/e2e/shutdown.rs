@@ -1,8 +1,18 @@
 //! stalls is asked to end.
 
-use stalls_lab::{metadata::Fault, stalls::Signal};
+use stalls_lab::{client::Held, metadata::Fault, stalls::Signal};
 
 use crate::harness::{BASE, POOL, Script, Stage};
+
+/// stalls is asked to end, waits for this connection to the first port, and ends well.
+async fn drains_to_its_end(stage: &mut Stage, mut held: Held) {
+    stage.signal(Signal::TERM);
+    stage.expect_refused(BASE).await;
+    assert_eq!(held.check().await, Ok(()));
+    assert!(stage.is_running());
+    drop(held);
+    stage.ended_well().await;
+}
 
 #[tokio::test]
 async fn sigterm_with_nothing_open_ends_promptly() {
@@ -42,29 +52,19 @@ async fn connections_that_outlast_the_drain_time_are_cut() {
 #[tokio::test]
 async fn connections_to_a_container_that_has_been_replaced_are_waited_for_too() {
     let mut stage = Stage::with_scale(3).await;
-    let mut held = stage.hold(BASE).await;
+    let held = stage.hold(BASE).await;
     let newer = stage.change(|world| world.web().begin_upgrade(1)).await;
     stage.expect_port(BASE, &newer).await;
-    stage.signal(Signal::TERM);
-    stage.expect_refused(BASE).await;
-    assert_eq!(held.check().await, Ok(()));
-    assert!(stage.is_running());
-    drop(held);
-    stage.ended_well().await;
+    drains_to_its_end(&mut stage, held).await;
 }
 
 #[tokio::test]
 async fn the_connections_of_a_process_that_drains_already_are_waited_for_too() {
     let mut stage = Stage::prepared(3).await.with_handovers().started().await;
-    let mut held = stage.hold(BASE).await;
+    let held = stage.hold(BASE).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
-    stage.signal(Signal::TERM);
-    stage.expect_refused(BASE).await;
-    assert_eq!(held.check().await, Ok(()));
-    assert!(stage.is_running());
-    drop(held);
-    stage.ended_well().await;
+    drains_to_its_end(&mut stage, held).await;
 }
 
 #[tokio::test]

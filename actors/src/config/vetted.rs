@@ -50,19 +50,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::testing::haproxy_config;
 
     fn config(frame: &str, servers: &[Option<&str>]) -> HaproxyConfig {
         let routes: BTreeMap<_, _> =
             (5000..).zip(servers.iter().map(|server| server.map(|s| s.parse().unwrap()))).collect();
-        HaproxyConfig {
-            revision: 1,
-            frame: frame.to_owned().into(),
-            text: "".into(),
-            maxconn: 100,
-            routes,
-            withheld: [].into(),
-            still_running: [].into(),
-        }
+        haproxy_config(frame, routes)
     }
 
     #[test]

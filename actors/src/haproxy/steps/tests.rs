@@ -5,27 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::haproxy::{
-    changes::{Commands, commands},
-    model::Model,
-    slots::slots_of,
+use crate::{
+    haproxy::{
+        changes::{Commands, commands},
+        model::Model,
+        slots::slots_of,
+    },
+    testing::haproxy_config,
 };
 
 fn config(frame: &str, routes: &[(u16, Option<&str>)]) -> HaproxyConfig {
     let routes = routes.iter().map(|(port, server)| (*port, server.map(|s| s.parse().unwrap()))).collect();
-    with_routes(frame, routes)
-}
-
-fn with_routes(frame: &str, routes: BTreeMap<u16, Option<SocketAddr>>) -> HaproxyConfig {
-    HaproxyConfig {
-        revision: 1,
-        frame: frame.to_owned().into(),
-        text: "".into(),
-        maxconn: 100,
-        routes,
-        withheld: [].into(),
-        still_running: [].into(),
-    }
+    haproxy_config(frame, routes)
 }
 
 /// The step from a HAProxy that was started with one configuration to another.
@@ -195,7 +186,7 @@ fn changes_from(slots: &Slots, wanted: &HaproxyConfig, on_leave: OnLeave) -> Vec
 proptest! {
     #[test]
     fn the_changes_make_any_haproxy_what_is_wanted(slots in slots(), routes in routes(), on_leave in on_leave()) {
-        let wanted = with_routes("f", routes);
+        let wanted = haproxy_config("f", routes);
         let mut haproxy = Model::new(1, &slots);
         let Commands { first, then } = commands(&changes_from(&slots, &wanted, on_leave));
         first.into_iter().for_each(|command| drop(haproxy.answer(command)));
@@ -212,7 +203,7 @@ proptest! {
     fn a_port_that_does_not_differ_is_not_touched_and_the_others_cost_five_commands_at_most(
         slots in slots(), routes in routes(), on_leave in on_leave()
     ) {
-        let wanted = with_routes("f", routes);
+        let wanted = haproxy_config("f", routes);
         let differ: BTreeSet<u16> =
             wanted.routes.iter().filter(|(port, route)| !slots[port].serves(**route)).map(|(port, _)| *port).collect();
         let Commands { first, then } = commands(&changes_from(&slots, &wanted, on_leave));
@@ -228,7 +219,7 @@ proptest! {
     fn on_the_way_no_port_leads_to_another_ones_server_and_nobody_is_cut_who_need_not_be(
         before in routes(), after in routes(), on_leave in on_leave(), effects in prop::collection::vec(any::<bool>(), 200)
     ) {
-        let (live, wanted) = (with_routes("f", before), with_routes("f", after));
+        let (live, wanted) = (haproxy_config("f", before), haproxy_config("f", after));
         let mut haproxy = Model::new(1, &slots_of(&live));
         let mut effects = effects.into_iter().cycle();
         let held: BTreeMap<u16, Option<SocketAddr>> =

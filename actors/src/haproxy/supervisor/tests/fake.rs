@@ -31,7 +31,7 @@ use crate::{
     config::HaproxyConfig,
     link::{Ended, Prepared},
     messages::{ConfigWritten, Leave, Shutdown, WithholdPorts},
-    testing::Lines,
+    testing::{Lines, haproxy_config},
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
@@ -346,13 +346,6 @@ pub(super) fn config(revision: u64, frame: &str) -> HaproxyConfig {
 }
 
 pub(super) fn leading_to(revision: u64, frame: &str, routes: &[(u16, Option<&str>)]) -> HaproxyConfig {
-    HaproxyConfig {
-        revision,
-        frame: frame.to_owned().into(),
-        text: format!("{frame} {routes:?}").into(),
-        maxconn: 100,
-        routes: routes.iter().map(|(port, server)| (*port, server.map(|s| s.parse().unwrap()))).collect(),
-        withheld: [].into(),
-        still_running: [].into(),
-    }
+    let routes = routes.iter().map(|(port, server)| (*port, server.map(|s| s.parse().unwrap()))).collect();
+    HaproxyConfig { revision, ..haproxy_config(frame, routes) }
 }
