@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     changes::{Commands, commands},
-    look::{LookError, look, look_at_servers},
-    runtime_api::{CliError, NoAnswer, RuntimeApi},
+    look::{LookError, look, tell_and_look_at_servers},
+    runtime_api::{CliError, Command, NoAnswer, RuntimeApi},
     slots::Slots,
     steps::Change,
 };
@@ -58,8 +58,7 @@ pub(super) async fn apply<A: RuntimeApi>(
     changes: Vec<Change>,
 ) -> Result<Slots, ApplyError> {
     let Commands { first, then } = commands(&changes);
-    api.run(socket.clone(), first).await?;
-    await_effect(api.as_ref(), &socket, &changes).await?;
+    await_effect(api.as_ref(), &socket, first, &changes).await?;
     if !then.is_empty() {
         api.run(socket.clone(), then).await?;
     }
@@ -76,19 +75,27 @@ pub(super) async fn apply<A: RuntimeApi>(
     }
 }
 
-/// Waits until new connections go where they were told to.
-async fn await_effect<A: RuntimeApi>(api: &A, socket: &Path, changes: &[Change]) -> Result<(), ApplyError> {
+/// Tells HAProxy `first`, and waits until new connections go where they were told to. Before 2.9 they do at once.
+async fn await_effect<A: RuntimeApi>(
+    api: &A,
+    socket: &Path,
+    first: Vec<Command>,
+    changes: &[Change],
+) -> Result<(), ApplyError> {
     let mut awaited: Vec<_> =
         changes.iter().filter_map(|change| Some((change.port(), change.route()?))).collect();
+    let mut commands = first;
     let mut looks = 0;
     let mut pause = FIRST_PAUSE;
     let give_up = Instant::now() + EFFECT_LIMIT;
-    while let Some((port, _)) = awaited.first().copied() {
-        let ports: BTreeSet<u16> = awaited.iter().map(|(port, _)| *port).collect();
-        let servers = look_at_servers(api, socket.to_owned(), &ports).await?;
+    loop {
+        let ports = awaited.iter().map(|(port, _)| *port).collect();
+        let servers = tell_and_look_at_servers(api, socket.to_owned(), commands, &ports).await?;
+        commands = Vec::new();
         awaited.retain(|(port, server)| servers.get(port).is_none_or(|shown| shown.address != *server));
+        let Some((port, _)) = awaited.first() else { return Ok(()) };
         looks += 1;
-        if awaited.is_empty() || looks < LOOKS_WITHOUT_PAUSE {
+        if looks < LOOKS_WITHOUT_PAUSE {
             continue;
         }
         if Instant::now() >= give_up {
@@ -99,5 +106,4 @@ async fn await_effect<A: RuntimeApi>(api: &A, socket: &Path, changes: &[Change])
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    Ok(())
 }

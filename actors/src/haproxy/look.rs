@@ -66,15 +66,19 @@ pub(super) async fn look<A: RuntimeApi>(
     Ok(all_servers.into_iter().filter_map(slot).collect())
 }
 
-/// Looks where new connections of these `ports` go, which is cheaper.
-pub(super) async fn look_at_servers<A: RuntimeApi>(
+/// Tells HAProxy of `commands`, and in the same breath looks where new connections of these `ports` go, which is
+/// cheaper than all that can be looked at.
+pub(super) async fn tell_and_look_at_servers<A: RuntimeApi>(
     api: &A,
     socket: PathBuf,
+    mut commands: Vec<Command>,
     ports: &BTreeSet<u16>,
 ) -> Result<BTreeMap<u16, Server>, LookError> {
-    let replies = api.run(socket, ask_for(Some(ports), |port| [Command::ShowServers(port)])).await?;
+    let told = commands.len();
+    commands.extend(ask_for(Some(ports), |port| [Command::ShowServers(port)]));
+    let replies = api.run(socket, commands).await?;
     let mut all = BTreeMap::new();
-    for reply in replies {
+    for reply in replies.into_iter().skip(told) {
         all.extend(servers(&reply)?);
     }
     Ok(all)
