@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use stalls_actors::{
     allocation::{StateFile, plan_once},
-    config::Renderer,
+    config::{ConfigText, Renderer},
     metadata::{HttpMetadata, MetadataLimits, fetch_once},
 };
 
@@ -22,7 +22,7 @@ pub(crate) fn run(settings: Settings) -> Exit {
     // Its end would wait for a name that is being looked up.
     std::mem::forget(runner);
     let printed = rendered.and_then(|text| {
-        io::stdout().write_all(text.as_bytes()).map_err(|error| (Exit::Internal, error.into()))
+        write!(io::stdout().lock(), "{text}").map_err(|error| (Exit::Internal, error.into()))
     });
     match printed {
         Ok(()) => Exit::Ok,
@@ -33,7 +33,7 @@ pub(crate) fn run(settings: Settings) -> Exit {
     }
 }
 
-async fn rendered(settings: Settings) -> Result<Arc<str>, (Exit, anyhow::Error)> {
+async fn rendered(settings: Settings) -> Result<ConfigText, (Exit, anyhow::Error)> {
     let source = HttpMetadata::new(settings.metadata_url.clone(), MetadataLimits::default());
     let snapshots = fetch_once(&source, &settings.services(), settings.needs_published_ports())
         .await
@@ -46,7 +46,7 @@ async fn rendered(settings: Settings) -> Result<Arc<str>, (Exit, anyhow::Error)>
         ));
         None
     });
-    let plan = plan_once(&settings.allocation(), &state.unwrap_or_default(), &snapshots);
+    let plan = Arc::new(plan_once(&settings.allocation(), &state.unwrap_or_default(), &snapshots));
     let listen = settings.listen();
     let mut renderer = Renderer::new(settings.template, listen);
     let config = renderer.render(&plan, &BTreeSet::new());

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Permissions},
-    io::{self, Write},
+    io::{self, BufWriter, IntoInnerError, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -11,6 +11,8 @@ use tempfile::{Builder, NamedTempFile};
 
 /// Files may be read by the owner's group (for whoever looks after the host), never by others.
 const MODE: u32 = 0o640;
+
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// What the new content outlasts, once it is in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +32,19 @@ pub(crate) struct Staged {
     outlasts: Outlasts,
 }
 
-/// Writes `content` beside `target`.
-pub(crate) fn stage(target: &Path, content: &[u8], outlasts: Outlasts) -> io::Result<Staged> {
-    let mut file = Builder::new()
+/// Writes what `write` writes beside `target`.
+pub(crate) fn stage(
+    target: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    outlasts: Outlasts,
+) -> io::Result<Staged> {
+    let file = Builder::new()
         .prefix(".new-")
         .permissions(Permissions::from_mode(MODE))
         .tempfile_in(folder_of(target))?;
-    file.write_all(content)?;
+    let mut content = BufWriter::with_capacity(BUFFER_BYTES, file.as_file());
+    write(&mut content)?;
+    content.into_inner().map_err(IntoInnerError::into_error)?;
     if outlasts == Outlasts::PowerCut {
         file.as_file().sync_all()?;
     }
@@ -80,13 +88,13 @@ mod tests {
         for outlasts in [Outlasts::Crash, Outlasts::PowerCut] {
             let dir = tempfile::tempdir().unwrap();
             let target = dir.path().join("file");
-            stage(&target, b"old", outlasts).unwrap().commit().unwrap();
-            let staged = stage(&target, b"new", outlasts).unwrap();
+            stage(&target, |file| file.write_all(b"old"), outlasts).unwrap().commit().unwrap();
+            let staged = stage(&target, |file| file.write_all(b"new"), outlasts).unwrap();
             assert_eq!(fs::read(&target).unwrap(), b"old");
             assert_eq!(fs::read(staged.path()).unwrap(), b"new");
             staged.commit().unwrap();
             assert_eq!(fs::read(&target).unwrap(), b"new");
-            drop(stage(&target, b"dropped", outlasts).unwrap());
+            drop(stage(&target, |file| file.write_all(b"dropped"), outlasts).unwrap());
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         }
     }
@@ -95,7 +103,7 @@ mod tests {
     fn others_cannot_read_it() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("file");
-        stage(&target, b"x", Outlasts::Crash).unwrap().commit().unwrap();
+        stage(&target, |file| file.write_all(b"x"), Outlasts::Crash).unwrap().commit().unwrap();
         assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777 & !MODE, 0);
     }
 }

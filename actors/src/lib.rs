@@ -22,6 +22,7 @@ pub mod link;
 pub mod mapping;
 pub mod messages;
 pub mod metadata;
+pub mod paged_map;
 
 mod atomic_file;
 mod backoff;

@@ -17,6 +17,7 @@ use crate::{
     config::HaproxyConfig,
     mapping::{Mapping, ServiceRef},
     metadata::{Container, ServiceIndex},
+    paged_map::PagedMap,
 };
 
 pub(crate) fn ms(n: u64) -> Duration {
@@ -176,17 +177,18 @@ pub(crate) fn container(uuid: &str, create_index: u64, index: Option<u64>) -> Co
         index: index.and_then(NonZeroU64::new).map_or(ServiceIndex::Unusable, ServiceIndex::Numbered),
         create_index,
         state: Some("running".into()),
-        primary_ip: Some(format!("10.42.{}.{}", create_index / 200, create_index % 200 + 1)),
+        primary_ip: Some(format!("10.42.{}.{}", create_index / 200, create_index % 200 + 1).as_str().into()),
     }
 }
 
 /// A configuration of `frame` with these routes; its text differs from its frame.
-pub(crate) fn haproxy_config(frame: &str, routes: BTreeMap<u16, Option<SocketAddr>>) -> HaproxyConfig {
+pub(crate) fn haproxy_config(frame: &str, routes: PagedMap<Option<SocketAddr>>) -> HaproxyConfig {
     HaproxyConfig {
         revision: 1,
         frame: frame.to_owned().into(),
         text: format!("{frame} {routes:?}").into(),
         maxconn: 100,
+        mapped: routes.values().flatten().count(),
         routes,
         withheld: [].into(),
         still_running: [].into(),

@@ -12,7 +12,7 @@ use slog::{Logger, error, info, warn};
 use tokio::time::Instant;
 
 use super::{
-    Occupant, Plan, SavedState, StateError, StateStore,
+    Plan, SavedState, StateError, StateStore,
     pool::{Growth, Pool},
 };
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     mapping::Mapping,
     messages::{PlanChanged, ServiceChanged, Shutdown},
     outbox::Outbox,
+    paged_map::PagedMap,
 };
 
 /// How long a start waits for the metadata before the remembered assignments serve. Serving them at once
@@ -216,20 +217,17 @@ fn log_differences(log: &Logger, old: Option<&Plan>, new: &Plan, pools: &[Pool])
     for (position, (plan, pool)) in new.mappings.iter().zip(pools).enumerate() {
         let service = plan.mapping.service.to_string();
         let log = log.new(slog::o!("service" => service, "revision" => new.revision));
-        let none = (BTreeMap::new(), BTreeMap::new());
         let before = old.and_then(|old| old.mappings.get(position));
+        let none = (PagedMap::default(), BTreeMap::new());
         let (old_slots, old_unmapped) = before.map_or((&none.0, &none.1), |b| (&b.slots, &b.unmapped));
-        let (mut old, mut new) = (old_slots.iter().peekable(), plan.slots.iter().peekable());
-        while let Some(slot) = [old.peek(), new.peek()].into_iter().flatten().map(|(slot, _)| **slot).min() {
-            let of_slot = |(other, _): &(&u16, &Occupant)| **other == slot;
-            let (was, is) = (old.next_if(of_slot), new.next_if(of_slot));
-            match (was.map(|(_, was)| was), is.map(|(_, is)| is)) {
-                (Some(freed), None) => info!(log, "slot freed"; "port" => plan.port(slot),
-                    "container" => &freed.name, "uuid" => &freed.uuid),
-                (was, Some(is)) if was != Some(is) => info!(log, "slot assigned"; "port" => plan.port(slot),
+        for (slot, was, is) in old_slots.differences(&plan.slots) {
+            match (was, is) {
+                (_, Some(is)) => info!(log, "slot assigned"; "port" => plan.port(slot),
                     "container" => &is.name, "uuid" => &is.uuid, "address" => %is.address,
                     "replaces" => was.map(|was| &was.uuid)),
-                _ => {}
+                (Some(freed), None) => info!(log, "slot freed"; "port" => plan.port(slot),
+                    "container" => &freed.name, "uuid" => &freed.uuid),
+                (None, None) => {}
             }
         }
         for (uuid, reason) in plan.unmapped.iter().filter(|(uuid, new)| old_unmapped.get(*uuid) != Some(new))

@@ -15,13 +15,16 @@ use super::{
     Occupant, Unmapped,
     eligibility::{Candidates, Eligible},
 };
-use crate::metadata::ServiceIndex;
+use crate::{
+    metadata::ServiceIndex,
+    paged_map::{PagedMap, in_step},
+};
 
 /// What is remembered from one snapshot to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Assignments {
     /// Who is on which slot.
-    pub(crate) slots: Arc<BTreeMap<u16, Occupant>>,
+    pub(crate) slots: PagedMap<Occupant>,
     /// Who was on a slot that is free now, and how long it is kept for it.
     pub(crate) tombstones: BTreeMap<u16, Tombstone>,
     /// Who is on no slot, and why, by container uuid.
@@ -60,11 +63,11 @@ pub(crate) fn assign(
     let mut placement = Placement { slots: vec![None; rules.pool_size.into()], unmapped, rules };
     let unindexed = placement.place_by_index(&eligible);
     let newcomers = placement.keep_places(unindexed, previous, now);
-    let tombstones = placement.tombstones(previous, now);
-    placement.place_newcomers(newcomers, &tombstones);
-    let slots =
-        (0..=u16::MAX).zip(placement.slots).filter_map(|(slot, e)| Some((slot, occupant(e?)))).collect();
-    Assignments { slots: Arc::new(slots), tombstones, unmapped: placement.unmapped }
+    let mut slots = previous.slots.clone();
+    let freed = placement.settle(&previous.slots, &mut slots);
+    let tombstones = placement.tombstones(previous, freed, now);
+    placement.place_newcomers(newcomers, &tombstones, &mut slots);
+    Assignments { slots, tombstones, unmapped: placement.unmapped }
 }
 
 impl Assignments {
@@ -86,22 +89,16 @@ impl<'a> Placement<'a> {
     /// Rules 2, 4 and 5. All hosts see the same index, so they agree without talking to each other; of two
     /// that have the same one, the newest that runs wins. Gives back those without a usable index.
     fn place_by_index(&mut self, eligible: &[Eligible<'a>]) -> Vec<Eligible<'a>> {
-        let mut unindexed = Vec::new();
-        let mut indexed = Vec::new();
-        for candidate in eligible {
-            match candidate.container.index {
-                ServiceIndex::Numbered(index) => indexed.push((index.get(), *candidate)),
-                ServiceIndex::Unusable => unindexed.push(*candidate),
-            }
-        }
         // Oldest come first; whoever only starts has to stand back behind whoever runs. So the last one wins.
-        let (running, starting): (Vec<_>, Vec<_>) =
-            indexed.into_iter().partition(|(_, candidate)| candidate.is_running());
-        for (index, candidate) in starting.into_iter().chain(running) {
+        let starting = eligible.iter().filter(|candidate| !candidate.is_running());
+        let running = eligible.iter().filter(|candidate| candidate.is_running());
+        for candidate in starting.chain(running) {
+            let ServiceIndex::Numbered(index) = candidate.container.index else { continue };
+            let index = index.get();
             let uuid = &candidate.container.uuid;
             match u16::try_from(index - 1).ok().filter(|slot| *slot < self.rules.pool_size) {
                 Some(slot) => {
-                    if let Some(loser) = self.slots[usize::from(slot)].replace(candidate) {
+                    if let Some(loser) = self.slots[usize::from(slot)].replace(*candidate) {
                         let superseded = Unmapped::Superseded { by: uuid.to_string() };
                         self.unmapped.insert(Arc::clone(&loser.container.uuid), superseded);
                     }
@@ -113,7 +110,8 @@ impl<'a> Placement<'a> {
                 }
             }
         }
-        unindexed
+        let has_none = |candidate: &&Eligible<'_>| candidate.container.index == ServiceIndex::Unusable;
+        eligible.iter().filter(has_none).copied().collect()
     }
 
     /// Rule 3, first half: the slot it already has, or had a moment ago. A container with an index is
@@ -141,21 +139,55 @@ impl<'a> Placement<'a> {
         newcomers
     }
 
+    /// Makes `slots` of the `previous` ones, and gives back those that have become free. Of a large pool most stay
+    /// as they are.
+    fn settle<'p>(
+        &self,
+        previous: &'p PagedMap<Occupant>,
+        slots: &mut PagedMap<Occupant>,
+    ) -> Vec<(u16, &'p Occupant)> {
+        let placed =
+            (0..=u16::MAX).zip(&self.slots).filter_map(|(slot, placed)| Some((slot, placed.as_ref()?)));
+        let mut freed = Vec::new();
+        for (slot, was, is) in in_step(previous.iter(), placed) {
+            match (was, is) {
+                (Some(was), Some(is)) if is.is(was) => {}
+                (_, Some(is)) => drop(slots.insert(slot, is.occupant())),
+                (Some(was), None) => {
+                    slots.remove(&slot);
+                    freed.push((slot, was));
+                }
+                (None, None) => {}
+            }
+        }
+        freed
+    }
+
     /// Rule 6 and the tombstones of rule 3: whoever lost a slot just now leaves one.
-    fn tombstones(&self, previous: &Assignments, now: Duration) -> BTreeMap<u16, Tombstone> {
+    fn tombstones(
+        &self,
+        previous: &Assignments,
+        freed: Vec<(u16, &Occupant)>,
+        now: Duration,
+    ) -> BTreeMap<u16, Tombstone> {
         let until = now + self.rules.tombstone;
-        let freed = previous.slots.iter().filter(|(slot, _)| self.is_free(**slot));
-        let freed =
-            freed.map(|(slot, occupant)| (*slot, Tombstone { uuid: Arc::clone(&occupant.uuid), until }));
+        let fresh = freed
+            .into_iter()
+            .map(|(slot, occupant)| (slot, Tombstone { uuid: Arc::clone(&occupant.uuid), until }));
         let standing = live(&previous.tombstones, now).map(|(slot, t)| (slot, t.clone()));
         standing
-            .chain(freed)
+            .chain(fresh)
             .filter(|(slot, tombstone)| self.is_free(*slot) && tombstone.until > now)
             .collect()
     }
 
     /// Rule 3, second half: the oldest first, each on the lowest slot that is free and no tombstone.
-    fn place_newcomers(&mut self, newcomers: Vec<Eligible<'a>>, tombstones: &BTreeMap<u16, Tombstone>) {
+    fn place_newcomers(
+        &mut self,
+        newcomers: Vec<Eligible<'a>>,
+        tombstones: &BTreeMap<u16, Tombstone>,
+        slots: &mut PagedMap<Occupant>,
+    ) {
         let Rules { pool_size, room, .. } = self.rules;
         let mut lowest = 0;
         for newcomer in newcomers {
@@ -163,6 +195,7 @@ impl<'a> Placement<'a> {
                 lowest += 1;
             }
             if lowest < pool_size {
+                slots.insert(lowest, newcomer.occupant());
                 self.slots[usize::from(lowest)] = Some(newcomer);
             } else {
                 let none_free = Unmapped::NoFreeSlot { pool_size, room };
@@ -181,7 +214,15 @@ fn live(tombstones: &BTreeMap<u16, Tombstone>, now: Duration) -> impl Iterator<I
     tombstones.iter().filter(move |(_, t)| t.until > now).map(|(slot, t)| (*slot, t))
 }
 
-fn occupant(eligible: Eligible<'_>) -> Occupant {
-    let Eligible { container, address } = eligible;
-    Occupant { uuid: Arc::clone(&container.uuid), name: Arc::clone(&container.name), address }
+impl Eligible<'_> {
+    fn occupant(&self) -> Occupant {
+        let Self { container, address } = self;
+        Occupant { uuid: Arc::clone(&container.uuid), name: Arc::clone(&container.name), address: *address }
+    }
+
+    /// Whether this is the container that was known as `occupant`, at the same address.
+    fn is(&self, occupant: &Occupant) -> bool {
+        let Self { container, address } = self;
+        container.uuid == occupant.uuid && *address == occupant.address && container.name == occupant.name
+    }
 }

@@ -1,13 +1,11 @@
 //! Rule 1: which containers can be mapped at all.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{borrow::Borrow, collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Unmapped;
-use crate::metadata::Container;
+use crate::metadata::{Container, Stage};
 
 /// A container that can be mapped, and where it is reached.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +24,12 @@ pub(crate) struct Candidates<'a> {
 }
 
 /// Splits `containers`, which come oldest first, into those that can be mapped and the others.
-pub(crate) fn split(containers: &[Container], allow_loopback: bool) -> Candidates<'_> {
+pub(crate) fn split<C: Borrow<Container>>(containers: &[C], allow_loopback: bool) -> Candidates<'_> {
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
-    let mut by_address: HashMap<IpAddr, usize> = HashMap::with_capacity(containers.len());
-    for container in containers {
+    let mut by_address: FxHashMap<IpAddr, usize> =
+        FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
+    for container in containers.iter().map(Borrow::borrow) {
         match address_of(container, allow_loopback) {
             Ok(address) => {
                 // Two containers at one address are one too many: the older one's address was given away, or
@@ -53,39 +52,27 @@ fn address_of(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unm
     if container.uuid.is_empty() {
         return Err(Unmapped::NoIdentity);
     }
-    if let Some(state) = container.state.as_deref().filter(|state| !can_serve(state)) {
-        return Err(Unmapped::NotRunning { state: state.to_owned() });
+    match (container.stage(), &container.state) {
+        (Stage::Stopping | Stage::Other, Some(state)) => {
+            Err(Unmapped::NotRunning { state: state.to_string() })
+        }
+        _ => usable_address(container, allow_loopback),
     }
-    usable_address(container, allow_loopback)
 }
 
 /// Where a container is reached, whatever its state.
 pub(super) fn usable_address(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
-    let primary_ip = container.primary_ip.as_deref().ok_or(Unmapped::NoAddress)?;
-    let bad = || Unmapped::BadAddress { primary_ip: primary_ip.to_owned() };
-    // An IPv4-mapped IPv6 address is the IPv4 address in disguise, loopback included.
-    let address = primary_ip.parse::<IpAddr>().map_err(|_| bad())?.to_canonical();
-    if address.is_unspecified() {
-        return Err(bad());
+    let primary_ip = container.primary_ip.as_ref().ok_or(Unmapped::NoAddress)?;
+    match primary_ip.address() {
+        Some(address) if address.is_loopback() && !allow_loopback => Err(Unmapped::Loopback { address }),
+        Some(address) if !address.is_unspecified() => Ok(address),
+        _ => Err(Unmapped::BadAddress { primary_ip: primary_ip.to_string() }),
     }
-    if address.is_loopback() && !allow_loopback {
-        return Err(Unmapped::Loopback { address });
-    }
-    Ok(address)
-}
-
-fn can_serve(state: &str) -> bool {
-    is_running(state) || matches!(state, "starting" | "restarting")
-}
-
-/// Whether a container in this state runs already.
-pub(super) fn is_running(state: &str) -> bool {
-    state == "running" || state.starts_with("updating-")
 }
 
 impl Eligible<'_> {
-    /// Whether it runs already; one whose state is missing is taken to.
+    /// Whether it runs already.
     pub(super) fn is_running(&self) -> bool {
-        self.container.state.as_deref().is_none_or(is_running)
+        self.container.stage() == Stage::Running
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter::zip,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -9,7 +10,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::mapping::Mapping;
+use crate::{
+    mapping::Mapping,
+    paged_map::{PagedMap, in_step},
+};
 
 /// All mappings at one moment, in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct MappingPlan {
     /// The number of slots, from 1 up; the pool does not run past port 65535.
     pub pool_size: u16,
     /// Who is on which slot.
-    pub slots: Arc<BTreeMap<u16, Occupant>>,
+    pub slots: PagedMap<Occupant>,
     /// Who is on none, and why, by container uuid.
     pub unmapped: BTreeMap<Arc<str>, Unmapped>,
     /// Where those of them are whose process still runs, as far as the metadata says; empty for a pool that
@@ -167,20 +171,37 @@ impl MappingPlan {
     pub fn port(&self, slot: u16) -> u16 {
         self.mapping.base_port.get().saturating_add(slot)
     }
+
+    fn route(&self, slot: u16, occupant: Option<&Occupant>) -> (u16, Option<SocketAddr>) {
+        let backend = occupant.map(|o| SocketAddr::new(o.address, self.mapping.backend_port.get()));
+        (self.port(slot), backend)
+    }
 }
 
 impl Plan {
     /// Every port of every pool, with the backend that it leads to or `None` where it is to refuse.
     pub fn routes(&self) -> impl Iterator<Item = (u16, Option<SocketAddr>)> + '_ {
         self.mappings.iter().flat_map(|plan| {
-            let mut occupied = plan.slots.iter().peekable();
-            (0..plan.pool_size).map(move |slot| {
-                let occupant =
-                    occupied.next_if(|(occupied, _)| **occupied == slot).map(|(_, occupant)| occupant);
-                let backend = occupant.map(|o| SocketAddr::new(o.address, plan.mapping.backend_port.get()));
-                (plan.port(slot), backend)
-            })
+            let all = (0..plan.pool_size).map(|slot| (slot, ()));
+            in_step(all, plan.slots.iter()).map(|(slot, _, occupant)| plan.route(slot, occupant))
         })
+    }
+
+    /// The routes that are not as in `older`; `None` if the two do not have the same ports.
+    pub(crate) fn routes_since<'a>(&'a self, older: &'a Self) -> Option<Vec<(u16, Option<SocketAddr>)>> {
+        let pools = |plan: &'a Self| plan.mappings.iter().map(|m| (&m.mapping, m.pool_size));
+        if !pools(self).eq(pools(older)) {
+            return None;
+        }
+        let differences = zip(&older.mappings, &self.mappings).flat_map(|(older, newer)| {
+            older.slots.differences(&newer.slots).map(|(slot, _, occupant)| newer.route(slot, occupant))
+        });
+        Some(differences.collect())
+    }
+
+    /// Whether a pool has this port.
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        self.mappings.iter().any(|plan| plan.mapping.pool(plan.pool_size).contains(&port))
     }
 
     /// The backends that no port leads to although they still run.

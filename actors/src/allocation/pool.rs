@@ -61,7 +61,7 @@ impl Pool {
             let within = |slot: &u16| size.is_some_and(|size| *slot < size);
             let is_allowed = |address: IpAddr| settings.allow_loopback || !address.is_loopback();
             let slots = saved.slots.iter().filter(|(slot, o)| within(slot) && is_allowed(o.address));
-            assignments.slots = Arc::new(slots.map(|(slot, occupant)| (*slot, occupant.clone())).collect());
+            assignments.slots = slots.map(|(slot, occupant)| (*slot, occupant.clone())).collect();
             let tombstones = saved.tombstones.iter().filter(|(slot, _)| within(slot));
             assignments.tombstones = tombstones
                 .map(|(slot, tombstone)| {
@@ -157,7 +157,7 @@ impl Pool {
         MappingPlan {
             mapping: self.mapping.clone(),
             pool_size: self.size(),
-            slots: Arc::clone(&self.assignments.slots),
+            slots: self.assignments.slots.clone(),
             unmapped: self.assignments.unmapped.clone(),
             still_running: self.still_running.clone(),
         }
@@ -172,7 +172,7 @@ impl Pool {
             service: self.mapping.service.clone(),
             backend_port: self.mapping.backend_port.get(),
             pool_size: self.size(),
-            slots: Arc::clone(&self.assignments.slots),
+            slots: self.assignments.slots.clone(),
             tombstones: tombstones.collect(),
         }
     }

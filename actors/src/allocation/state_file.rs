@@ -4,9 +4,8 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     future::Future,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -16,6 +15,7 @@ use super::Occupant;
 use crate::{
     atomic_file::{self, Outlasts, off_thread},
     mapping::ServiceRef,
+    paged_map::PagedMap,
 };
 
 /// The layout below. Another number is another layout.
@@ -42,7 +42,7 @@ pub struct SavedMapping {
     /// The number of slots.
     pub pool_size: u16,
     /// Who was on which slot.
-    pub slots: Arc<BTreeMap<u16, Occupant>>,
+    pub slots: PagedMap<Occupant>,
     /// Which slots were tombstones.
     pub tombstones: BTreeMap<u16, SavedTombstone>,
 }
@@ -164,8 +164,9 @@ impl StateStore for StateFile {
         async move {
             let path = this.path.clone();
             let saved = off_thread(move || {
-                let json = serde_json::to_vec_pretty(&Versioned { version: VERSION, state })?;
-                atomic_file::stage(&path, &json, Outlasts::PowerCut)?.commit()
+                let state = Versioned { version: VERSION, state };
+                let write = |file: &mut dyn Write| Ok(serde_json::to_writer_pretty(file, &state)?);
+                atomic_file::stage(&path, write, Outlasts::PowerCut)?.commit()
             });
             saved.await.map_err(|error| this.io_error(error))
         }
@@ -190,7 +191,7 @@ mod tests {
                 service: ServiceRef { stack: None, service: "web".into() },
                 backend_port: 8080,
                 pool_size: 64,
-                slots: Arc::new([(3, occupant)].into()),
+                slots: [(3, occupant)].into(),
                 tombstones: [(4, SavedTombstone { uuid: "dead".into(), left_ms: 30_000 })].into(),
             }],
         }

@@ -1,20 +1,21 @@
 //! Who still runs although no port leads there. Pure.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{borrow::Borrow, collections::BTreeSet, net::IpAddr};
 
-use super::{
-    Assignments,
-    eligibility::{is_running, usable_address},
-};
-use crate::metadata::Container;
+use super::{Assignments, eligibility::usable_address};
+use crate::metadata::{Container, Stage};
 
 /// The addresses of those of `containers` that have no slot but still run, apart from addresses that a slot has.
-pub(super) fn still_running(
-    containers: &[Container],
+pub(super) fn still_running<C: Borrow<Container>>(
+    containers: &[C],
     assignments: &Assignments,
     allow_loopback: bool,
 ) -> BTreeSet<IpAddr> {
-    let without_slot = containers.iter().filter(|c| assignments.unmapped.contains_key(&*c.uuid));
+    if assignments.unmapped.is_empty() {
+        return BTreeSet::new();
+    }
+    let containers = containers.iter().map(Borrow::borrow);
+    let without_slot = containers.filter(|c| assignments.unmapped.contains_key(&*c.uuid));
     let mut running: BTreeSet<_> = without_slot
         .filter(|container| runs(container))
         .filter_map(|container| usable_address(container, allow_loopback).ok())
@@ -25,10 +26,9 @@ pub(super) fn still_running(
     running
 }
 
-/// A container that is being stopped still finishes its work; one that restarts has lost it. One whose state is
-/// missing is taken to run, as elsewhere.
+/// A container that is being stopped still finishes its work; one that restarts has lost it.
 fn runs(container: &Container) -> bool {
-    container.state.as_deref().is_none_or(|state| is_running(state) || state == "stopping")
+    matches!(container.stage(), Stage::Running | Stage::Stopping)
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{Output, Stdio},
-    sync::Arc,
     time::Duration,
 };
 
 use thiserror::Error;
 use tokio::{io::AsyncReadExt, process::Command};
 
+use super::ConfigText;
 use crate::{
     atomic_file::{self, Outlasts, off_thread},
     children::Children,
@@ -33,10 +33,10 @@ const LONGEST_WORDS: usize = 2000;
 /// Where configurations go. On any error the file stays what it was: the last good one.
 pub trait ConfigStore: 'static {
     /// Replaces the file by `text`, once HAProxy has found no fault with it.
-    fn check_and_replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static;
+    fn check_and_replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static;
 
     /// Replaces the file by `text`, which is known to be faultless.
-    fn replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static;
+    fn replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static;
 }
 
 /// Why the file was not replaced.
@@ -100,10 +100,10 @@ impl CheckedFile {
         Self { path: run_dir.join("haproxy.cfg"), haproxy, children }
     }
 
-    async fn stage_check_commit(self, text: Arc<str>) -> Result<(), WriteError> {
+    async fn stage_check_commit(self, text: ConfigText) -> Result<(), WriteError> {
         let io_error = |source| WriteError::Io { path: self.path.clone(), source };
         let path = self.path.clone();
-        let staged = off_thread(move || atomic_file::stage(&path, text.as_bytes(), OUTLASTS));
+        let staged = off_thread(move || atomic_file::stage(&path, |file| write!(file, "{text}"), OUTLASTS));
         let staged = staged.await.map_err(io_error)?;
         let haproxy = || self.haproxy.clone();
         let output = tokio::time::timeout(CHECK_LIMIT, self.check(staged.path()))
@@ -123,9 +123,9 @@ impl CheckedFile {
         off_thread(move || staged.commit()).await.map_err(io_error)
     }
 
-    async fn stage_commit(self, text: Arc<str>) -> Result<(), WriteError> {
+    async fn stage_commit(self, text: ConfigText) -> Result<(), WriteError> {
         let path = self.path.clone();
-        off_thread(move || atomic_file::stage(&path, text.as_bytes(), OUTLASTS)?.commit())
+        off_thread(move || atomic_file::stage(&path, |file| write!(file, "{text}"), OUTLASTS)?.commit())
             .await
             .map_err(|source| WriteError::Io { path: self.path, source })
     }
@@ -150,11 +150,11 @@ impl CheckedFile {
 }
 
 impl ConfigStore for CheckedFile {
-    fn check_and_replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static {
+    fn check_and_replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
         self.clone().stage_check_commit(text)
     }
 
-    fn replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static {
+    fn replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
         self.clone().stage_commit(text)
     }
 }

@@ -1,12 +1,11 @@
 //! A configuration as the other stages see it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+
+use super::ConfigText;
+use crate::paged_map::PagedMap;
 
 /// A configuration, and what it makes of each port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,16 +15,21 @@ pub struct HaproxyConfig {
     /// What only a new process can change.
     pub frame: Frame,
     /// The file's text.
-    pub text: Arc<str>,
+    pub text: ConfigText,
     /// HAProxy's global connection limit.
     pub maxconn: u64,
     /// Every port that HAProxy binds, with the server that it leads to or `None` where it is to refuse.
-    pub routes: BTreeMap<u16, Option<SocketAddr>>,
+    pub routes: Routes,
+    /// How many of them lead to a server.
+    pub mapped: usize,
     /// The plan's ports that are left out since they cannot be bound at present.
     pub withheld: BTreeSet<u16>,
     /// The servers that are on no port (any more), but run still.
     pub still_running: BTreeSet<SocketAddr>,
 }
+
+/// Where ports lead, `None` where they refuse.
+pub type Routes = PagedMap<Option<SocketAddr>>;
 
 /// Everything that a running HAProxy cannot be told to change: the text of the configuration when all its ports are
 /// free. A template that distinguishes used ports from free ones in more than HAProxy can be told has no other
@@ -37,17 +41,12 @@ pub struct Frame(Arc<str>);
 impl HaproxyConfig {
     /// Whether who is on which port can change within its frame.
     pub fn has_frame(&self) -> bool {
-        !Arc::ptr_eq(&self.frame.0, &self.text)
-    }
-
-    /// How many ports lead to a container.
-    pub fn mapped(&self) -> usize {
-        self.routes.values().flatten().count()
+        !Arc::ptr_eq(&self.frame.0, &self.text.head)
     }
 
     /// How many ports refuse.
     pub fn free(&self) -> usize {
-        self.routes.len() - self.mapped()
+        self.routes.len() - self.mapped
     }
 }
 

@@ -5,11 +5,13 @@ mod haproxy_config;
 mod maxconn;
 mod render;
 mod template;
+mod text;
 mod vetted;
 mod writer;
 
 pub use checked_file::{CheckedFile, ConfigStore, WriteError};
-pub use haproxy_config::{Frame, HaproxyConfig};
+pub use haproxy_config::{Frame, HaproxyConfig, Routes};
 pub use render::{ListenSettings, RenderError, Renderer};
 pub use template::{Template, TemplateError};
+pub use text::ConfigText;
 pub use writer::{ConfigWriter, WriterSettings};

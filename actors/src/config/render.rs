@@ -1,7 +1,7 @@
 //! From plans to configurations. No I/O.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -9,9 +9,9 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    Frame, HaproxyConfig,
+    ConfigText, HaproxyConfig, Routes,
     maxconn::maxconn,
-    template::{Listener, Template, TemplateError, Values, ended},
+    template::{Listener, Template, TemplateError, Values},
 };
 use crate::allocation::Plan;
 
@@ -49,23 +49,7 @@ pub enum RenderError {
 pub struct Renderer {
     template: Template,
     settings: ListenSettings,
-    last: Option<Sheet>,
-}
-
-/// A configuration in parts.
-#[derive(Debug)]
-struct Sheet {
-    maxconn: u64,
-    frame: Frame,
-    head: String,
-    sections: BTreeMap<u16, Section>,
-    foot: String,
-}
-
-#[derive(Debug)]
-struct Section {
-    server: Option<SocketAddr>,
-    text: String,
+    last: Option<(Arc<Plan>, HaproxyConfig)>,
 }
 
 impl Renderer {
@@ -88,84 +72,103 @@ impl Renderer {
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn render(&mut self, plan: &Plan, withheld: &BTreeSet<u16>) -> Result<HaproxyConfig, RenderError> {
-        let is_withheld = |(port, _): &(u16, _)| withheld.contains(port);
-        let routes: BTreeMap<_, _> = plan.routes().filter(|route| !is_withheld(route)).collect();
+    pub fn render(
+        &mut self,
+        plan: &Arc<Plan>,
+        withheld: &BTreeSet<u16>,
+    ) -> Result<HaproxyConfig, RenderError> {
+        let withheld = withheld.iter().copied().filter(|port| plan.has_port(*port)).collect();
+        let last = self.last.take().filter(|(_, config)| config.withheld == withheld);
+        let since = last.and_then(|(older, config)| Some((config, plan.routes_since(&older)?)));
+        let (config, routes) = match since {
+            Some(since) => since,
+            None => {
+                let used = plan.routes().filter(|(_, server)| server.is_some()).collect();
+                (self.all_free(plan, withheld)?, used)
+            }
+        };
+        let config = HaproxyConfig {
+            revision: plan.revision,
+            still_running: plan.still_running().collect(),
+            ..self.amended(config, routes)?
+        };
+        self.last = Some((Arc::clone(plan), config.clone()));
+        Ok(config)
+    }
+
+    /// The configuration that has the plan's ports and leads them nowhere; its text is the frame.
+    fn all_free(&self, plan: &Plan, withheld: BTreeSet<u16>) -> Result<HaproxyConfig, RenderError> {
+        let ports = plan.routes().map(|(port, _)| port).filter(|port| !withheld.contains(port));
+        let routes: Routes = ports.map(|port| (port, None)).collect();
         let maxconn = maxconn(self.settings.descriptor_limit, routes.len() as u64)?;
-        let (frame, text) = if self.template.is_uniform() {
-            self.render_in_parts(maxconn, &routes)?
+        let text = if self.template.is_uniform() {
+            let pages: BTreeSet<u16> = routes.keys().map(|port| Routes::page_of(*port)).collect();
+            let section = |page| Ok((page, self.section(maxconn, routes.page(page))?));
+            let sections = pages.into_iter().map(section).collect::<Result<_, TemplateError>>()?;
+            let (head, foot) = self.template.render_frame(maxconn)?;
+            ConfigText { head: head.into(), sections, foot: foot.into() }
         } else {
-            self.render_whole(maxconn, &routes)?
+            self.whole(maxconn, &routes)?
         };
         Ok(HaproxyConfig {
-            revision: plan.revision,
-            frame,
+            revision: 0,
+            frame: text.to_string().into(),
             text,
             maxconn,
             routes,
-            withheld: plan.routes().filter(is_withheld).map(|(port, _)| port).collect(),
-            still_running: plan.still_running().collect(),
+            mapped: 0,
+            withheld,
+            still_running: [].into(),
         })
     }
 
-    fn render_whole(
+    /// `config` with other `routes` for some of its ports.
+    fn amended(
         &self,
-        maxconn: u64,
-        routes: &BTreeMap<u16, Option<SocketAddr>>,
-    ) -> Result<(Frame, Arc<str>), RenderError> {
-        let listeners = routes.iter().map(|(port, server)| self.listener(*port, *server)).collect();
-        let text: Arc<str> = self.template.render(&Values { maxconn, listeners })?.into();
-        Ok((Arc::clone(&text).into(), text))
-    }
-
-    fn render_in_parts(
-        &mut self,
-        maxconn: u64,
-        routes: &BTreeMap<u16, Option<SocketAddr>>,
-    ) -> Result<(Frame, Arc<str>), RenderError> {
-        let mut sheet = match self.last.take() {
-            Some(last) if last.maxconn == maxconn && last.sections.keys().eq(routes.keys()) => last,
-            _ => self.empty_sheet(maxconn, routes.keys())?,
-        };
-        for ((port, section), server) in sheet.sections.iter_mut().zip(routes.values()) {
-            if section.server != *server {
-                section.text = self.template.render_listener(maxconn, self.listener(*port, *server))?;
-                section.server = *server;
-            }
+        mut config: HaproxyConfig,
+        routes: Vec<(u16, Option<SocketAddr>)>,
+    ) -> Result<HaproxyConfig, TemplateError> {
+        let mut pages = BTreeSet::new();
+        for (port, server) in routes.into_iter().filter(|(port, _)| !config.withheld.contains(port)) {
+            let was_used = config.routes.insert(port, server).flatten().is_some();
+            config.mapped = config.mapped + usize::from(server.is_some()) - usize::from(was_used);
+            pages.insert(Routes::page_of(port));
         }
-        let (frame, text) = (sheet.frame.clone(), sheet.text().into());
-        self.last = Some(sheet);
-        Ok((frame, text))
+        if self.template.is_uniform() {
+            for page in pages {
+                config.text.sections.insert(page, self.section(config.maxconn, config.routes.page(page))?);
+            }
+        } else {
+            config.text = self.whole(config.maxconn, &config.routes)?;
+            config.frame = Arc::clone(&config.text.head).into();
+        }
+        Ok(config)
     }
 
-    fn empty_sheet<'a>(
+    fn whole(&self, maxconn: u64, routes: &Routes) -> Result<ConfigText, TemplateError> {
+        let listeners = self.listeners(routes.iter());
+        Ok(self.template.render(&Values { maxconn, listeners })?.into())
+    }
+
+    /// The sections of some neighbouring ports.
+    fn section<'a>(
         &self,
         maxconn: u64,
-        ports: impl Iterator<Item = &'a u16>,
-    ) -> Result<Sheet, RenderError> {
-        let section = |port: &u16| {
-            let text = self.template.render_listener(maxconn, self.listener(*port, None))?;
-            Ok((*port, Section { server: None, text }))
+        routes: impl Iterator<Item = (&'a u16, &'a Option<SocketAddr>)>,
+    ) -> Result<Arc<str>, TemplateError> {
+        Ok(self.template.render_listeners(maxconn, self.listeners(routes))?.into())
+    }
+
+    fn listeners<'a>(
+        &self,
+        routes: impl Iterator<Item = (&'a u16, &'a Option<SocketAddr>)>,
+    ) -> Vec<Listener> {
+        let listener = |(port, server): (&u16, &Option<SocketAddr>)| Listener {
+            port: *port,
+            bind: bind(self.settings.bind_address, *port),
+            server: server.map(|server| server.to_string()),
         };
-        let sections = ports.map(section).collect::<Result<_, TemplateError>>()?;
-        let (head, foot) = self.template.render_frame(maxconn)?;
-        let mut sheet = Sheet { maxconn, frame: String::new().into(), head, sections, foot };
-        sheet.frame = sheet.text().into();
-        Ok(sheet)
-    }
-
-    fn listener(&self, port: u16, server: Option<SocketAddr>) -> Listener {
-        let bind = bind(self.settings.bind_address, port);
-        Listener { port, bind, server: server.map(|server| server.to_string()) }
-    }
-}
-
-impl Sheet {
-    fn text(&self) -> String {
-        let sections = self.sections.values().map(|section| section.text.as_str());
-        let parts: Vec<_> =
-            [self.head.as_str()].into_iter().chain(sections).chain([self.foot.as_str()]).collect();
-        ended(parts.concat())
+        routes.map(listener).collect()
     }
 }
 
@@ -180,6 +183,8 @@ fn bind(address: Option<IpAddr>, port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU16;
+
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
     use crate::{
@@ -199,7 +204,7 @@ mod tests {
             name: "evil\n    bind *:22".into(),
             address: address.parse().unwrap(),
         };
-        let slots = Arc::new(addresses.iter().map(|(slot, address)| (*slot, occupant(address))).collect());
+        let slots = addresses.iter().map(|(slot, address)| (*slot, occupant(address))).collect();
         Plan {
             revision: 7,
             mappings: vec![MappingPlan {
@@ -216,34 +221,60 @@ mod tests {
         let bind_address = bind_address.map(|a| a.parse().unwrap());
         let settings = ListenSettings { bind_address, descriptor_limit: 1024 };
         let withheld = withheld.iter().copied().collect();
-        Renderer::new(Template::built_in().unwrap(), settings).render(plan, &withheld).unwrap()
+        Renderer::new(Template::built_in().unwrap(), settings)
+            .render(&Arc::new(plan.clone()), &withheld)
+            .unwrap()
     }
 
     #[test]
     fn the_built_in_configuration() {
         let config = rendered(&plan(&[(0, "10.42.0.7"), (2, "fd00::7")]), &[], None);
-        insta::assert_snapshot!(config.text);
+        insta::assert_snapshot!(config.text.to_string());
     }
 
     #[test]
     fn every_port_is_used_free_or_withheld() {
         let config = rendered(&plan(&[(0, "10.42.0.7"), (1, "10.42.0.8")]), &[5001, 22], None);
         assert_eq!(config.routes, [(5000, Some("10.42.0.7:8080".parse().unwrap())), (5002, None)].into());
-        assert_eq!((config.mapped(), config.free()), (1, 1));
+        assert_eq!((config.mapped, config.free()), (1, 1));
         assert_eq!(config.withheld, [5001].into());
-        assert!(!config.text.contains("5001"));
+        assert!(!config.text.to_string().contains("5001"));
     }
 
     #[test]
     fn no_name_reaches_the_configuration() {
-        assert!(!rendered(&plan(&[(0, "10.42.0.7")]), &[], None).text.contains("evil"));
+        assert!(!rendered(&plan(&[(0, "10.42.0.7")]), &[], None).text.to_string().contains("evil"));
     }
 
     #[test]
     fn listening_on_one_address_or_on_both_families() {
-        let text = |bind| rendered(&plan(&[]), &[], Some(bind)).text;
+        let text = |bind| rendered(&plan(&[]), &[], Some(bind)).text.to_string();
         assert!(text("127.0.0.9").contains("    bind 127.0.0.9:5000\n"));
         assert!(text("fd00::9").contains("    bind [fd00::9]:5000\n"));
         assert!(text("::").contains("    bind [::]:5000 v4v6\n"));
+    }
+
+    proptest! {
+        // Handlebars takes its time without optimisation.
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn a_plan_is_rendered_the_same_whatever_was_rendered_before(
+            plans in vec((vec((0..40_u16, 0..4_u8), 0..20), 40..=42_u16, vec(5000..5042_u16, 0..3)), 1..6),
+        ) {
+            let settings = ListenSettings { bind_address: None, descriptor_limit: 1024 };
+            let renderer = || Renderer::new(Template::built_in().unwrap(), settings);
+            let mut seasoned = renderer();
+            for (slots, pool_size, withheld) in plans {
+                let slots: Vec<_> = slots.iter().map(|(slot, n)| (*slot, format!("10.42.0.{n}"))).collect();
+                let slots: Vec<_> = slots.iter().map(|(slot, address)| (*slot, address.as_str())).collect();
+                let mut plan = plan(&slots);
+                plan.mappings[0].pool_size = pool_size;
+                let (plan, withheld) = (Arc::new(plan), withheld.into_iter().collect());
+                let config = seasoned.render(&plan, &withheld).unwrap();
+                prop_assert_eq!(config.mapped, config.routes.values().flatten().count());
+                prop_assert_eq!(config, renderer().render(&plan, &withheld).unwrap());
+            }
+        }
     }
 }

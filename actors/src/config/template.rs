@@ -110,7 +110,7 @@ impl Template {
 
     /// Whether the second listener, a free one, is the first with its server disabled.
     fn is_toggled_by(&self, [used, free]: &[Listener; 2]) -> bool {
-        let [used, free] = [used, free].map(|listener| self.render_listener(1000, listener.clone()));
+        let [used, free] = [used, free].map(|listener| self.render_listeners(1000, vec![listener.clone()]));
         used.is_ok_and(|used| free.is_ok_and(|free| is_toggled(&used, &free)))
     }
 
@@ -123,7 +123,7 @@ impl Template {
 
     /// The whole configuration.
     pub(super) fn render(&self, values: &Values) -> Result<String, TemplateError> {
-        self.render_part(WHOLE, values).map(ended)
+        self.render_part(WHOLE, values)
     }
 
     /// What stands before the listeners, and what follows them.
@@ -133,18 +133,22 @@ impl Template {
         Ok((self.render_part(head, &values)?, self.render_part(foot, &values)?))
     }
 
-    /// One listener on its own.
-    pub(super) fn render_listener(&self, maxconn: u64, listener: Listener) -> Result<String, TemplateError> {
-        let [_, listeners, _] = PARTS;
-        self.render_part(listeners, &Values { maxconn, listeners: vec![listener] })
+    /// Some listeners on their own.
+    pub(super) fn render_listeners(
+        &self,
+        maxconn: u64,
+        listeners: Vec<Listener>,
+    ) -> Result<String, TemplateError> {
+        let [_, part, _] = PARTS;
+        self.render_part(part, &Values { maxconn, listeners })
     }
 
     fn render_in_parts(&self, values: &Values) -> Result<String, TemplateError> {
         let (mut text, foot) = self.render_frame(values.maxconn)?;
         for listener in &values.listeners {
-            text.push_str(&self.render_listener(values.maxconn, listener.clone())?);
+            text.push_str(&self.render_listeners(values.maxconn, vec![listener.clone()])?);
         }
-        Ok(ended(text + &foot))
+        Ok(text + &foot)
     }
 
     fn render_part(&self, part: &str, values: &Values) -> Result<String, TemplateError> {
@@ -183,14 +187,6 @@ fn is_toggled(used: &str, free: &str) -> bool {
     address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())
 }
 
-/// HAProxy insists on a last newline.
-pub(super) fn ended(mut text: String) -> String {
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,13 +219,6 @@ mod tests {
         // Handlebars takes what it does not know for false here, strict or not: every port would refuse.
         let misspelt = BUILT_IN.replace("{{#if server}}", "{{#if sever}}");
         assert!(matches!(Template::parse(&misspelt), Err(TemplateError::Lacks("server c {{server}}"))));
-    }
-
-    #[test]
-    fn a_missing_last_newline_is_added() {
-        let template = Template::parse(&format!("{BUILT_IN}# end")).unwrap();
-        assert!(template.is_uniform());
-        assert!(template.render(&Values { maxconn: 7, listeners: vec![] }).unwrap().ends_with("# end\n"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use super::{Frame, HaproxyConfig};
+use super::{Frame, HaproxyConfig, Routes};
 
 /// The frame that HAProxy has accepted, and the kinds of routes that it has seen in it. Another configuration of
 /// the same frame with no other kinds of routes differs in its servers' addresses only, and these are well-formed
@@ -11,6 +11,8 @@ use super::{Frame, HaproxyConfig};
 #[derive(Debug, Default)]
 pub(super) struct Vetted {
     frame: Option<Frame>,
+    routes: Routes,
+    /// Those of all routes so far.
     kinds: BTreeSet<Kind>,
 }
 
@@ -24,37 +26,41 @@ enum Kind {
 impl Vetted {
     /// Whether HAProxy has accepted what is like this.
     pub(super) fn covers(&self, config: &HaproxyConfig) -> bool {
-        self.frame.as_ref() == Some(&config.frame) && kinds(config).is_subset(&self.kinds)
+        self.frame.as_ref() == Some(&config.frame)
+            && self.new_kinds(config).all(|kind| self.kinds.contains(&kind))
     }
 
     /// HAProxy has accepted this.
     pub(super) fn add(&mut self, config: &HaproxyConfig) {
         if self.frame.as_ref() != Some(&config.frame) {
-            *self = Self { frame: Some(config.frame.clone()), kinds: BTreeSet::new() };
+            *self = Self { frame: Some(config.frame.clone()), ..Self::default() };
         }
-        self.kinds.extend(kinds(config));
+        let kinds: Vec<_> = self.new_kinds(config).collect();
+        self.kinds.extend(kinds);
+        self.routes = config.routes.clone();
+    }
+
+    /// Those of the routes that are not as in the last configuration.
+    fn new_kinds<'a>(&'a self, config: &'a HaproxyConfig) -> impl Iterator<Item = Kind> + 'a {
+        self.routes.differences(&config.routes).filter_map(|(_, _, route)| route.map(kind))
     }
 }
 
-fn kinds(config: &HaproxyConfig) -> BTreeSet<Kind> {
-    let kind = |server: &Option<SocketAddr>| match server {
+fn kind(route: &Option<SocketAddr>) -> Kind {
+    match route {
         None => Kind::Free,
         Some(SocketAddr::V4(_)) => Kind::V4,
         Some(SocketAddr::V6(_)) => Kind::V6,
-    };
-    config.routes.values().map(kind).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::testing::haproxy_config;
 
     fn config(frame: &str, servers: &[Option<&str>]) -> HaproxyConfig {
-        let routes: BTreeMap<_, _> =
-            (5000..).zip(servers.iter().map(|server| server.map(|s| s.parse().unwrap()))).collect();
+        let routes = (5000..).zip(servers.iter().map(|server| server.map(|s| s.parse().unwrap()))).collect();
         haproxy_config(frame, routes)
     }
 

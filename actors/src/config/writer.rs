@@ -107,7 +107,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
         }
         self.writing.begin();
         let asked = Instant::now();
-        let text = Arc::clone(&config.text);
+        let text = config.text.clone();
         // The check is a process of its own, and takes longer than all the rest of a change.
         let written = if self.vetted.covers(&config) {
             self.store.replace(text).left_future()
@@ -141,7 +141,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
                 "descriptor_limit" => self.renderer.settings().descriptor_limit);
         }
         info!(self.log, "configuration written"; "revision" => config.revision,
-            "mapped" => config.mapped(), "free" => config.free(), "withheld" => config.withheld.len(),
+            "mapped" => config.mapped, "free" => config.free(), "withheld" => config.withheld.len(),
             "took_ms" => in_ms(asked.elapsed()));
         self.accept(config);
     }

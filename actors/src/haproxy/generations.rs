@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{slots::Slots, steps::Live};
-use crate::config::Frame;
+use crate::config::{Frame, HaproxyConfig, Routes};
 
 /// One HAProxy process.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Generation {
     pub(super) frame: Option<Frame>,
     /// What it does with each port, as last seen or told.
     pub(super) slots: Slots,
+    /// The routes that were found to be those slots. Whoever notes other slots forgets them.
+    pub(super) agreed: Option<Routes>,
     /// Why it is not to be relied upon any more.
     pub(super) disagrees: Option<String>,
 }
@@ -66,6 +68,12 @@ impl Generations {
         self.running.get_mut(&number)
     }
 
+    /// The one that serves does what `config` says.
+    pub(super) fn agree(&mut self, config: &HaproxyConfig) {
+        let live = self.running.values_mut().find(|generation| generation.role == Role::Live);
+        live.into_iter().for_each(|live| live.agreed = Some(config.routes.clone()));
+    }
+
     /// Gives a generation another role.
     pub(super) fn turn(&mut self, number: u64, role: Role) -> Option<&Generation> {
         let generation = self.running.get_mut(&number)?;
@@ -84,6 +92,7 @@ impl Generations {
         self.live().map_or(Live::None, |(_, generation)| Live::Running {
             frame: generation.frame.as_ref(),
             slots: &generation.slots,
+            agreed: generation.agreed.as_ref(),
             disagrees: generation.disagrees.as_deref(),
         })
     }

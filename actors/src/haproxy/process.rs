@@ -146,7 +146,7 @@ impl LocalHaproxy {
     fn prepare(&self, launch: &Launch) -> io::Result<()> {
         let folder = self.folder(launch.generation);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        fs::write(self.config_file(launch.generation), launch.config.text.as_bytes())?;
+        fs::write(self.config_file(launch.generation), launch.config.text.to_string())?;
         let record = Record { revision: launch.config.revision, frame: launch.config.frame.clone() };
         fs::write(self.record(launch.generation), serde_json::to_vec(&record)?)
     }

@@ -9,7 +9,10 @@ use super::{
     OnLeave,
     slots::{Slot, Slots},
 };
-use crate::config::{Frame, HaproxyConfig};
+use crate::{
+    config::{Frame, HaproxyConfig, Routes},
+    paged_map::in_step,
+};
 
 /// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub(super) enum Live<'a> {
         frame: Option<&'a Frame>,
         /// What it does with each port.
         slots: &'a Slots,
+        /// The routes that were found to be those slots, if any were.
+        agreed: Option<&'a Routes>,
         /// Why it is not to be relied upon any more.
         disagrees: Option<&'a str>,
     },
@@ -78,26 +83,61 @@ pub(super) enum Live<'a> {
 
 /// The step that leads from `live` to `wanted`.
 pub(super) fn next_step(live: Live<'_>, wanted: &HaproxyConfig, on_leave: OnLeave) -> Step {
-    let (frame, slots, disagrees) = match live {
+    let (frame, slots, agreed, disagrees) = match live {
         // HAProxy refuses to start without any listener, and a handover would end the one that serves.
         _ if wanted.routes.is_empty() => return Step::Wait,
         Live::None => return Step::Start,
-        Live::Running { frame, slots, disagrees } => (frame, slots, disagrees),
+        Live::Running { frame, slots, agreed, disagrees } => (frame, slots, agreed, disagrees),
     };
     let Some(frame) = frame else { return Step::Handover(Reason::Unknown) };
     if let Some(how) = disagrees {
         return Step::Handover(Reason::Disagrees(how.to_owned()));
     }
-    let needs_handover = *frame != wanted.frame || !slots.keys().eq(wanted.routes.keys());
+    let Comparison { differ, other_ports } = compare(slots, agreed, &wanted.routes);
+    let needs_handover = *frame != wanted.frame || other_ports;
     // What can be had at once does not wait for a handover, which may fail.
     let changes =
-        if needs_handover && !wanted.has_frame() { Vec::new() } else { changes(slots, wanted, on_leave) };
+        if needs_handover && !wanted.has_frame() { Vec::new() } else { changes(&differ, wanted, on_leave) };
     if !changes.is_empty() {
         Step::Changes(changes)
     } else if needs_handover {
         Step::Handover(why_another_frame(slots, wanted))
     } else {
         Step::Nothing
+    }
+}
+
+/// What distinguishes slots from routes.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Comparison {
+    /// The ports that both have and that do something else.
+    differ: Vec<(u16, Slot, Option<SocketAddr>)>,
+    /// Whether there are ports that only one of them has.
+    other_ports: bool,
+}
+
+/// Of a pool of thousands only those ports are looked at whose routes are not those that were `agreed` last.
+fn compare(slots: &Slots, agreed: Option<&Routes>, wanted: &Routes) -> Comparison {
+    let all =
+        || in_step(slots, wanted.iter()).map(|(port, slot, route)| (port, slot.copied(), route.copied()));
+    let Some(agreed) = agreed else { return all().collect() };
+    let slot = |(port, _, route): (u16, _, Option<&_>)| (port, slots.get(&port).copied(), route.copied());
+    let comparison = agreed.differences(wanted).map(slot).collect();
+    debug_assert_eq!(comparison, all().collect(), "what was agreed on is not what is live");
+    comparison
+}
+
+impl FromIterator<(u16, Option<Slot>, Option<Option<SocketAddr>>)> for Comparison {
+    fn from_iter<I: IntoIterator<Item = (u16, Option<Slot>, Option<Option<SocketAddr>>)>>(ports: I) -> Self {
+        let mut comparison = Self::default();
+        for (port, slot, route) in ports {
+            match (slot, route) {
+                (Some(slot), Some(route)) if slot.serves(route) => {}
+                (Some(slot), Some(route)) => comparison.differ.push((port, slot, route)),
+                _ => comparison.other_ports = true,
+            }
+        }
+        comparison
     }
 }
 
@@ -111,32 +151,31 @@ fn why_another_frame(slots: &Slots, wanted: &HaproxyConfig) -> Reason {
     }
 }
 
-/// What becomes of the ports that both have.
-fn changes(slots: &Slots, wanted: &HaproxyConfig, on_leave: OnLeave) -> Vec<Change> {
-    let mut routes = wanted.routes.iter().peekable();
-    let in_both = slots.iter().filter_map(|(port, slot)| {
-        while routes.next_if(|(other, _)| *other < port).is_some() {}
-        let (_, route) = routes.next_if(|(other, _)| *other == port)?;
-        Some((*port, *slot, *route))
-    });
-    let differ: Vec<_> = in_both.filter(|(_, slot, route)| !slot.serves(*route)).collect();
+/// What becomes of the ports that `differ`.
+fn changes(
+    differ: &[(u16, Slot, Option<SocketAddr>)],
+    wanted: &HaproxyConfig,
+    on_leave: OnLeave,
+) -> Vec<Change> {
     let mut gone: BTreeSet<SocketAddr> = differ.iter().map(|(_, slot, _)| slot.was_led_to()).collect();
-    for running in wanted.routes.values().flatten().chain(&wanted.still_running) {
-        gone.remove(running);
+    if !gone.is_empty() {
+        for running in wanted.routes.values().flatten().chain(&wanted.still_running) {
+            gone.remove(running);
+        }
     }
     let leaving = |slot: Slot| match on_leave {
         OnLeave::Cut => Leaving::Cut,
         OnLeave::ByState if gone.contains(&slot.was_led_to()) => Leaving::Cut,
         OnLeave::Drain | OnLeave::ByState => Leaving::Drain,
     };
-    let change = |(port, slot, route): (u16, Slot, Option<SocketAddr>)| match route {
+    let change = |&(port, slot, route): &(u16, Slot, Option<SocketAddr>)| match route {
         None => Change::Free { port, leaving: leaving(slot) },
         Some(to) if !slot.is_open || !slot.is_ready => Change::Assign { port, to },
         // Somebody else has led it elsewhere: its own server leaves nothing.
         Some(by) if by == slot.was_led_to() => Change::Replace { port, by, leaving: Leaving::Drain },
         Some(by) => Change::Replace { port, by, leaving: leaving(slot) },
     };
-    let mut changes: Vec<_> = differ.into_iter().map(change).collect();
+    let mut changes: Vec<_> = differ.iter().map(change).collect();
     // A container that moves leaves its old port before it gets the new one.
     changes.sort_by_key(|change| match change {
         Change::Free { .. } => 0,

@@ -160,7 +160,10 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }
         let step = next_step(self.generations.live_state(), &on_disk.config, self.settings.on_leave);
         match step {
-            Step::Nothing => self.note_applied(&on_disk.config, &step, Duration::ZERO),
+            Step::Nothing => {
+                self.generations.agree(&on_disk.config);
+                self.note_applied(&on_disk.config, &step, Duration::ZERO);
+            }
             Step::Wait => error!(self.log, "no port of the pool can be bound, the plan is not applied";
                 "revision" => on_disk.config.revision),
             Step::Start => {
@@ -190,7 +193,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     ) {
         let (revision, frame) = record.map(|record| (record.revision, record.frame)).unzip();
         let pid = running.pid;
-        self.generations.insert(number, Generation { pid, role, revision, frame, slots, disagrees: None });
+        self.generations
+            .insert(number, Generation { pid, role, revision, frame, slots, agreed: None, disagrees: None });
         let ended = running.ended.into_actor(self);
         ctx.spawn(ended.map(move |how, supervisor, ctx| supervisor.note_ended(number, &how, ctx)));
     }

@@ -106,7 +106,7 @@ pub(crate) fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Ve
 pub(crate) fn parse_published_ports(path: &str, body: &[u8]) -> Result<PublishedPorts, MetadataFault> {
     let document = parse(path, body)?;
     let ports = document.ports.as_array().map(Vec::as_slice).unwrap_or_default();
-    Ok(PublishedPorts(ports.iter().filter_map(Value::as_str).filter_map(container_ports).flatten().collect()))
+    Ok(PublishedPorts(ports.iter().filter_map(Value::as_str).filter_map(container_ports).collect()))
 }
 
 /// The version in the answer to `/version`: an opaque JSON string.
@@ -144,8 +144,8 @@ fn container_of(container: &ContainerDocument) -> Container {
         name: name.unwrap_or_default().into(),
         index: service_index(&container.service_index),
         create_index: container.create_index.as_u64().unwrap_or(0),
-        state: text(&container.state),
-        primary_ip: text(&container.primary_ip),
+        state: text(&container.state).map(|state| state.as_str().into()),
+        primary_ip: text(&container.primary_ip).map(|ip| ip.as_str().into()),
     }
 }
 
@@ -188,7 +188,8 @@ fn container_ports(published: &str) -> Option<std::ops::RangeInclusive<u16>> {
     }
     let inner = ports.rsplit(':').next()?;
     let (first, last) = inner.split_once('-').unwrap_or((inner, inner));
-    Some(first.parse().ok()?..=last.parse().ok()?)
+    let ports = first.parse().ok()?..=last.parse().ok()?;
+    (!ports.is_empty()).then_some(ports)
 }
 
 #[cfg(test)]
@@ -275,15 +276,15 @@ mod tests {
         let new = json!({"uuid": "a", "create_index": 2, "primary_ip": "10.0.0.2"});
         let containers = service(json!([new, old])).unwrap();
         assert_eq!(containers.len(), 1);
-        assert_eq!(containers[0].primary_ip.as_deref(), Some("10.0.0.2"));
+        assert_eq!(containers[0].primary_ip, Some("10.0.0.2".into()));
     }
 
     #[test]
     fn published_ports_are_those_of_the_container() {
-        let body = json!({"ports": ["5000:5000/tcp", "81:5001", "10.0.0.1:82:5002/tcp", "5003", "9-10:5004-5005", "53:53/udp", "x"]});
+        let body = json!({"ports": ["5000:5000/tcp", "81:5001", "10.0.0.1:82:5002/tcp", "5003", "9-10:5004-5005", "53:53/udp", "x", "9-5"]});
         let ports = parse_published_ports("/p", body.to_string().as_bytes()).unwrap();
-        assert_eq!(ports.0, (5000..=5005).collect());
-        assert_eq!(parse_published_ports("/p", br#"{"ports":null}"#).unwrap().0, [].into());
+        assert_eq!(ports.0, [5000..=5005].into_iter().collect());
+        assert_eq!(parse_published_ports("/p", br#"{"ports":null}"#).unwrap(), PublishedPorts::default());
     }
 
     #[test]

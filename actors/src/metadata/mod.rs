@@ -1,6 +1,7 @@
 //! The first stage: following the Rancher metadata service.
 
 mod client;
+mod container;
 mod document;
 mod fault;
 mod lenient;
@@ -9,8 +10,9 @@ mod poller;
 mod snapshot;
 
 pub use client::{HttpMetadata, LONGEST_LONG_POLL, MetadataLimits, MetadataSource};
+pub use container::{Container, PrimaryIp, ServiceIndex, Stage, State};
 #[cfg(test)]
 pub(crate) use document::parse_service;
 pub use fault::MetadataFault;
 pub use poller::{MetadataPoller, PollerSettings, fetch_once};
-pub use snapshot::{Container, PublishedPorts, ServiceIndex, Snapshot};
+pub use snapshot::{PublishedPorts, Snapshot};

@@ -177,9 +177,11 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }
         let containers = parse_service(&service_path(&service), &service.service, &body)?;
         let published = self.followed.published.clone().unwrap_or_default();
-        let snapshot = Arc::new(Snapshot { containers, published });
+        let sent = self.followed.sent.get(&service);
+        let snapshot = Arc::new(Snapshot::after(sent.map(Arc::as_ref), containers, published));
+        let is_news = sent != Some(&snapshot);
         self.followed.bodies.insert(service.clone(), body);
-        if self.followed.sent.get(&service) != Some(&snapshot) {
+        if is_news {
             self.followed.sent.insert(service.clone(), Arc::clone(&snapshot));
             if let Some(outbox) = self.outbox.get(&service) {
                 debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
@@ -254,7 +256,7 @@ pub async fn fetch_once<S: MetadataSource>(
         let path = service_path(service);
         let body = source.document(path.clone()).await?;
         let containers = parse_service(&path, &service.service, &body)?;
-        snapshots.insert(service.clone(), Arc::new(Snapshot { containers, published: published.clone() }));
+        snapshots.insert(service.clone(), Arc::new(Snapshot::after(None, containers, published.clone())));
     }
     Ok(snapshots)
 }

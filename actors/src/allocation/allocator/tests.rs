@@ -138,7 +138,8 @@ impl Running {
 }
 
 fn service_changed(service: &ServiceRef, ports: Range<u16>, containers: &[Container]) -> ServiceChanged {
-    let snapshot = Snapshot { containers: containers.to_vec(), published: PublishedPorts(ports.collect()) };
+    let published = PublishedPorts(ports.map(|port| port..=port).collect());
+    let snapshot = Snapshot::after(None, containers.to_vec(), published);
     ServiceChanged { service: service.clone(), snapshot: Arc::new(snapshot) }
 }
 
@@ -153,7 +154,7 @@ fn remembered() -> SavedState {
         service: web(),
         backend_port: 8080,
         pool_size: 3,
-        slots: Arc::new([(0, occupant)].into()),
+        slots: [(0, occupant)].into(),
         tombstones: [].into(),
     };
     SavedState { revision: 41, mappings: vec![mapping] }

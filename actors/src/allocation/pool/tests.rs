@@ -32,8 +32,8 @@ fn sized(base_port: u16, port_count: Option<u16>) -> Mapping {
 }
 
 fn planned(mapping: Mapping, state: &SavedState, containers: &[Container], published: &[u16]) -> MappingPlan {
-    let published = PublishedPorts(published.iter().copied().collect());
-    let snapshot = Arc::new(Snapshot { containers: containers.to_vec(), published });
+    let published = PublishedPorts(published.iter().map(|port| *port..=*port).collect());
+    let snapshot = Arc::new(Snapshot::after(None, containers.to_vec(), published));
     let snapshots = [(mapping.service.clone(), snapshot)].into();
     plan_once(&settings(mapping), state, &snapshots).mappings.remove(0)
 }
@@ -46,7 +46,7 @@ fn saved() -> SavedState {
         service: web(),
         backend_port: 8080,
         pool_size: 4,
-        slots: Arc::new([(2, occupant)].into()),
+        slots: [(2, occupant)].into(),
         tombstones: [(3, tombstone)].into(),
     };
     SavedState { revision: 7, mappings: vec![mapping] }
@@ -108,7 +108,7 @@ fn a_container_that_only_waits_for_a_tombstone_does_not_make_the_pool_grow() {
     let settings = settings(sized(5000, None));
     let mut hears = |uuids: &[&str], now| {
         let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None)).collect();
-        full.take(Arc::new(Snapshot { containers, ..Snapshot::default() }));
+        full.take(Arc::new(Snapshot::after(None, containers, PublishedPorts::default())));
         let growth = full.reassign(&settings, now);
         (growth, full.plan().slots.len())
     };
@@ -167,7 +167,9 @@ fn a_tombstone_lasts_no_longer_than_the_settings_now_say() {
 #[test]
 fn a_loopback_address_that_is_no_longer_allowed_is_not_served_from_memory() {
     let mut state = saved();
-    Arc::make_mut(&mut state.mappings[0].slots).get_mut(&2).unwrap().address = "127.0.0.9".parse().unwrap();
+    let mut occupant = state.mappings[0].slots[&2].clone();
+    occupant.address = "127.0.0.9".parse().unwrap();
+    state.mappings[0].slots.insert(2, occupant);
     let mapping = sized(5000, None);
     let served = |allow_loopback| {
         let settings = AllocatorSettings { allow_loopback, ..settings(mapping.clone()) };

@@ -62,11 +62,11 @@ async fn a_bad_one_is_kept_beside_the_last_good_one_with_haproxys_own_words() {
 async fn what_is_known_to_be_faultless_is_not_checked() {
     let dir = tempfile::tempdir().unwrap();
     let file = CheckedFile::in_folder(dir.path(), "/bin/false".into(), Children::default());
-    file.replace("as good as gold\n".into()).await.unwrap();
+    file.replace(String::from("as good as gold\n").into()).await.unwrap();
     assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), "as good as gold\n");
     assert_eq!(names_in(dir.path()), ["haproxy.cfg"]);
     let file = CheckedFile::in_folder(Path::new("/nonexistent"), "/bin/false".into(), Children::default());
-    assert_eq!(file.replace("".into()).await.unwrap_err().kind(), "io");
+    assert_eq!(file.replace(ConfigText::default()).await.unwrap_err().kind(), "io");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use actix::Addr;
 use super::*;
 use crate::{
     allocation::{MappingPlan, Occupant},
-    config::{ListenSettings, Template},
+    config::{ConfigText, ListenSettings, Template},
     link::{End, Ended, Prepared},
     messages::Leave,
     testing::{Lines, Received, mapping, ms, pass, settle, web},
@@ -31,7 +31,7 @@ struct Disk {
     /// When each write began.
     begun: Vec<Instant>,
     /// What was written, and whether it was checked first.
-    written: Vec<(Arc<str>, bool)>,
+    written: Vec<(ConfigText, bool)>,
 }
 
 impl FakeStore {
@@ -49,7 +49,7 @@ impl FakeStore {
 
     /// The containers in each file that was written.
     fn written(&self) -> Vec<Vec<String>> {
-        self.0.borrow().written.iter().map(|(text, _)| containers_in(text)).collect()
+        self.0.borrow().written.iter().map(|(text, _)| containers_in(&text.to_string())).collect()
     }
 
     /// Whether each file that was written was checked first.
@@ -57,7 +57,11 @@ impl FakeStore {
         self.0.borrow().written.iter().map(|(_, checked)| *checked).collect()
     }
 
-    fn write(&self, text: Arc<str>, checked: bool) -> impl Future<Output = Result<(), WriteError>> + 'static {
+    fn write(
+        &self,
+        text: ConfigText,
+        checked: bool,
+    ) -> impl Future<Output = Result<(), WriteError>> + 'static {
         let store = Rc::clone(&self.0);
         async move {
             let takes = {
@@ -78,11 +82,11 @@ impl FakeStore {
 }
 
 impl ConfigStore for FakeStore {
-    fn check_and_replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static {
+    fn check_and_replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
         self.write(text, true)
     }
 
-    fn replace(&self, text: Arc<str>) -> impl Future<Output = Result<(), WriteError>> + 'static {
+    fn replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
         self.write(text, false)
     }
 }
@@ -107,7 +111,7 @@ fn plan(revision: u64, pool_size: u16, containers: &[u8]) -> Plan {
         let address = IpAddr::from([10, 42, 0, *n]);
         Occupant { uuid: format!("u{n}").into(), name: format!("app-{n}").into(), address }
     };
-    let slots = Arc::new((0..).zip(containers.iter().map(occupant)).collect());
+    let slots = (0..).zip(containers.iter().map(occupant)).collect();
     let mapping = MappingPlan {
         mapping: mapping(&web(), 5000),
         pool_size,
@@ -153,8 +157,9 @@ impl Running {
 
     /// (revision, covers, containers) of each configuration that the supervisor was told of.
     fn told(&self) -> Vec<(u64, u64, Vec<String>)> {
-        let told =
-            |told: &ConfigWritten| (told.config.revision, told.covers, containers_in(&told.config.text));
+        let told = |told: &ConfigWritten| {
+            (told.config.revision, told.covers, containers_in(&told.config.text.to_string()))
+        };
         self.told.all().iter().map(told).collect()
     }
 }
@@ -207,9 +212,8 @@ async fn a_plan_that_says_the_same_is_told_without_being_written() {
     let writer = Running::start();
     writer.hears(plan(1, 2, &[1])).await;
     let mut said_otherwise = plan(2, 2, &[1]);
-    for occupant in Arc::make_mut(&mut said_otherwise.mappings[0].slots).values_mut() {
-        occupant.name = "renamed".into();
-    }
+    let slots = &mut said_otherwise.mappings[0].slots;
+    slots.insert(0, Occupant { name: "renamed".into(), ..slots[&0].clone() });
     writer.hears(said_otherwise).await;
     assert_eq!(writer.store.writes_begun(), 1);
     assert_eq!(writer.told(), [told(1, 1, &["1"]), told(2, 2, &["1"])]);

@@ -22,7 +22,7 @@ fn config(frame: &str, routes: &[(u16, Option<&str>)]) -> HaproxyConfig {
 /// The step from a HAProxy that was started with one configuration to another.
 fn step(live: &HaproxyConfig, wanted: &HaproxyConfig) -> Step {
     let slots = slots_of(live);
-    let live = Live::Running { frame: Some(&live.frame), slots: &slots, disagrees: None };
+    let live = Live::Running { frame: Some(&live.frame), slots: &slots, agreed: None, disagrees: None };
     next_step(live, wanted, OnLeave::ByState)
 }
 
@@ -45,7 +45,7 @@ fn without_a_live_one_it_is_started() {
 fn nothing_is_started_when_no_port_can_be_bound() {
     let (none, slots) = (config("f", &[]), Slots::new());
     assert_eq!(next_step(Live::None, &none, OnLeave::ByState), Step::Wait);
-    let live = Live::Running { frame: None, slots: &slots, disagrees: None };
+    let live = Live::Running { frame: None, slots: &slots, agreed: None, disagrees: None };
     assert_eq!(next_step(live, &none, OnLeave::ByState), Step::Wait);
 }
 
@@ -68,9 +68,10 @@ fn a_handover_tells_its_reason() {
         assert_eq!(step(&live, &wanted), Step::Handover(reason));
     }
     let slots = slots_of(&live);
-    let unknown = Live::Running { frame: None, slots: &slots, disagrees: None };
+    let unknown = Live::Running { frame: None, slots: &slots, agreed: None, disagrees: None };
     assert_eq!(next_step(unknown, &live, OnLeave::ByState), Step::Handover(Reason::Unknown));
-    let disagreeing = Live::Running { frame: Some(&live.frame), slots: &slots, disagrees: Some("how") };
+    let disagreeing =
+        Live::Running { frame: Some(&live.frame), slots: &slots, agreed: None, disagrees: Some("how") };
     let reason = Reason::Disagrees("how".to_owned());
     assert_eq!(next_step(disagreeing, &live, OnLeave::ByState), Step::Handover(reason));
 }
@@ -95,7 +96,7 @@ fn what_somebody_else_has_changed_is_set_right() {
         let mut slots = right.clone();
         disturb(&mut slots);
         next_step(
-            Live::Running { frame: Some(&wanted.frame), slots: &slots, disagrees: None },
+            Live::Running { frame: Some(&wanted.frame), slots: &slots, agreed: None, disagrees: None },
             &wanted,
             OnLeave::Cut,
         )
@@ -119,7 +120,7 @@ fn connections_to_who_runs_still_may_go_on_unless_the_operator_says_otherwise() 
     wanted.still_running = [at(B)].into();
     let slots = slots_of(&live);
     let leaving = |on_leave| {
-        let live = Live::Running { frame: Some(&live.frame), slots: &slots, disagrees: None };
+        let live = Live::Running { frame: Some(&live.frame), slots: &slots, agreed: None, disagrees: None };
         let Step::Changes(changes) = next_step(live, &wanted, on_leave) else { panic!("no changes") };
         let leaving = |change: &Change| match *change {
             Change::Free { port, leaving } | Change::Replace { port, leaving, .. } => (port, leaving),
@@ -140,7 +141,7 @@ fn connections_are_not_cut_because_somebody_else_has_led_their_port_elsewhere() 
     let mut slots = slots_of(&wanted);
     slots.insert(5000, Slot { displaced: Some(at(A)), ..Slot::used(at(C)) });
     let step = next_step(
-        Live::Running { frame: Some(&wanted.frame), slots: &slots, disagrees: None },
+        Live::Running { frame: Some(&wanted.frame), slots: &slots, agreed: None, disagrees: None },
         &wanted,
         OnLeave::ByState,
     );
@@ -176,7 +177,11 @@ fn on_leave() -> impl Strategy<Value = OnLeave> {
 }
 
 fn changes_from(slots: &Slots, wanted: &HaproxyConfig, on_leave: OnLeave) -> Vec<Change> {
-    match next_step(Live::Running { frame: Some(&wanted.frame), slots, disagrees: None }, wanted, on_leave) {
+    match next_step(
+        Live::Running { frame: Some(&wanted.frame), slots, agreed: None, disagrees: None },
+        wanted,
+        on_leave,
+    ) {
         Step::Nothing => Vec::new(),
         Step::Changes(changes) => changes,
         other => panic!("{other:?}"),
@@ -186,14 +191,14 @@ fn changes_from(slots: &Slots, wanted: &HaproxyConfig, on_leave: OnLeave) -> Vec
 proptest! {
     #[test]
     fn the_changes_make_any_haproxy_what_is_wanted(slots in slots(), routes in routes(), on_leave in on_leave()) {
-        let wanted = haproxy_config("f", routes);
+        let wanted = haproxy_config("f", routes.into());
         let mut haproxy = Model::new(1, &slots);
         let Commands { first, then } = commands(&changes_from(&slots, &wanted, on_leave));
         first.into_iter().for_each(|command| drop(haproxy.answer(command)));
         haproxy.catch_up();
         then.into_iter().for_each(|command| drop(haproxy.answer(command)));
         let live = haproxy.slots();
-        for (port, route) in &wanted.routes {
+        for (port, route) in wanted.routes.iter() {
             prop_assert!(live[port].serves(*route), "{port}: {:?} is not {route:?}", live[port]);
         }
         prop_assert_eq!(changes_from(&live, &wanted, on_leave), vec![]);
@@ -203,7 +208,7 @@ proptest! {
     fn a_port_that_does_not_differ_is_not_touched_and_the_others_cost_five_commands_at_most(
         slots in slots(), routes in routes(), on_leave in on_leave()
     ) {
-        let wanted = haproxy_config("f", routes);
+        let wanted = haproxy_config("f", routes.into());
         let differ: BTreeSet<u16> =
             wanted.routes.iter().filter(|(port, route)| !slots[port].serves(**route)).map(|(port, _)| *port).collect();
         let Commands { first, then } = commands(&changes_from(&slots, &wanted, on_leave));
@@ -219,7 +224,7 @@ proptest! {
     fn on_the_way_no_port_leads_to_another_ones_server_and_nobody_is_cut_who_need_not_be(
         before in routes(), after in routes(), on_leave in on_leave(), effects in prop::collection::vec(any::<bool>(), 200)
     ) {
-        let (live, wanted) = (haproxy_config("f", before), haproxy_config("f", after));
+        let (live, wanted) = (haproxy_config("f", before.into()), haproxy_config("f", after.into()));
         let mut haproxy = Model::new(1, &slots_of(&live));
         let mut effects = effects.into_iter().cycle();
         let held: BTreeMap<u16, Option<SocketAddr>> =

@@ -40,7 +40,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             match applied {
                 Ok(slots) => {
                     supervisor.activity = Activity::Idle;
-                    supervisor.note_changed(live, config.revision, slots);
+                    supervisor.note_changed(live, config.revision, &changes, slots);
                     let (live, on_leave) =
                         (supervisor.generations.live_state(), supervisor.settings.on_leave);
                     if let Step::Handover(reason) = next_step(live, &config, on_leave) {
@@ -57,10 +57,15 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         self.activity = Activity::Applying { future };
     }
 
-    fn note_changed(&mut self, number: u64, revision: u64, slots: Slots) {
+    fn note_changed(&mut self, number: u64, revision: u64, changes: &[Change], slots: Slots) {
         if let Some(generation) = self.generations.get_mut(number) {
             generation.revision = Some(revision);
             generation.slots.extend(slots);
+            if let Some(agreed) = &mut generation.agreed {
+                for change in changes {
+                    agreed.insert(change.port(), change.route());
+                }
+            }
         }
     }
 

@@ -75,6 +75,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         if differ.is_empty() {
             return;
         }
+        generation.agreed = None;
         for (port, seen, known) in differ.iter().take(MOST_TOLD) {
             warn!(self.log, "port is not as it was left, it is set right";
                 "port" => port, "found" => %seen, "left" => %known);

@@ -58,7 +58,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     fn ports_held_by(&self, number: u64) -> BTreeSet<u16> {
         let Some(generation) = self.generations.get(number) else { return BTreeSet::new() };
         let open = generation.slots.iter().filter(|(_, slot)| slot.is_open).map(|(port, _)| *port);
-        let wanted = self.on_disk.iter().flat_map(|on_disk| &on_disk.config.routes);
+        let wanted = self.on_disk.iter().flat_map(|on_disk| on_disk.config.routes.iter());
         open.chain(wanted.filter(|(_, server)| server.is_some()).map(|(port, _)| *port)).collect()
     }
 }

@@ -59,7 +59,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     fn note_repaired(&mut self, live: u64, repaired: Result<Slots, LookError>, ctx: &mut Context<Self>) {
         let Some(generation) = self.generations.get_mut(live) else { return };
         match repaired {
-            Ok(slots) => generation.slots = slots,
+            Ok(slots) => (generation.slots, generation.agreed) = (slots, None),
             Err(LookError::Odd(what)) => generation.disagrees = Some(what),
             Err(LookError::NoAnswer(trouble)) => self.give_up_live(live, &trouble, ctx),
         }

@@ -101,7 +101,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             Step::Nothing | Step::Wait | Step::Start => self.log.clone(),
         };
         info!(log, "plan applied"; "revision" => config.revision, "step" => step.name(),
-            "mapped" => config.mapped(), "free" => config.free(), "withheld" => config.withheld.len(),
+            "mapped" => config.mapped, "free" => config.free(), "withheld" => config.withheld.len(),
             "took_ms" => in_ms(took));
     }
 

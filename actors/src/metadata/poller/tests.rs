@@ -263,7 +263,7 @@ async fn what_is_published_is_asked_once_and_told_with_every_change() {
     let web = Running::following(&["web"], &server, true);
     pass(ms(5_000)).await;
     assert_eq!(server.fetched(), [OWN_SERVICE_PATH, WEB, WEB]);
-    let ports = PublishedPorts([5000, 5001].into());
+    let ports = PublishedPorts([5000..=5001].into_iter().collect());
     assert_eq!(web.published(), [ports.clone(), ports]);
 }
 
@@ -289,7 +289,10 @@ async fn what_is_published_is_told_as_soon_as_the_server_knows_the_client() {
         .document(OWN_SERVICE_PATH, [json!({"ports": ["5000"]})]);
     let web = Running::following(&["web"], &server, true);
     pass(ms(5_000)).await;
-    assert_eq!(web.published(), [PublishedPorts::default(), PublishedPorts([5000].into())]);
+    assert_eq!(
+        web.published(),
+        [PublishedPorts::default(), PublishedPorts([5000..=5000].into_iter().collect())]
+    );
     assert_eq!(server.fetched(), [OWN_SERVICE_PATH, WEB, OWN_SERVICE_PATH, WEB, WEB]);
 }
 
@@ -303,7 +306,7 @@ async fn a_server_without_data_yet_says_nothing_of_what_is_published() {
     let web = Running::following(&["web"], &server, true);
     pass(ms(5_000)).await;
     assert_eq!(server.fetched(), [OWN_SERVICE_PATH, OWN_SERVICE_PATH, WEB]);
-    assert_eq!(web.published(), [PublishedPorts([5000].into())]);
+    assert_eq!(web.published(), [PublishedPorts([5000..=5000].into_iter().collect())]);
     assert_eq!(web.log.saying(FAULT)[0].field("kind"), "not_found");
 }
 

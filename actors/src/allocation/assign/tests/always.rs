@@ -98,9 +98,9 @@ proptest! {
                 let Some(container) = find(uuid) else { continue };
                 let is_newer = |d: &Container| (d.create_index, &d.uuid) > (container.create_index, uuid);
                 let is_true = match reason {
-                    Unmapped::NotRunning { state } => container.state.as_ref() == Some(state),
+                    Unmapped::NotRunning { state } => container.state.as_deref() == Some(state),
                     Unmapped::NoAddress => container.primary_ip.is_none(),
-                    Unmapped::BadAddress { primary_ip } => container.primary_ip.as_ref() == Some(primary_ip),
+                    Unmapped::BadAddress { primary_ip } => container.primary_ip.as_deref() == Some(primary_ip),
                     Unmapped::AddressTaken { newer, .. } => find(newer)
                         .is_some_and(|d| is_newer(d) && d.primary_ip == container.primary_ip),
                     Unmapped::Superseded { by } => find(by)
@@ -130,7 +130,7 @@ proptest! {
                 let container = eligible.get(&occupant.uuid);
                 prop_assert!(container.is_some(), "{occupant:?} is not eligible");
                 let address = container.and_then(|c| c.primary_ip.clone());
-                prop_assert_eq!(address, Some(occupant.address.to_string()));
+                prop_assert_eq!(address.as_deref(), Some(&*occupant.address.to_string()));
             }
             Ok(())
         })?;

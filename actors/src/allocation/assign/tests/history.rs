@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::metadata::parse_service;
+use crate::metadata::{PrimaryIp, parse_service};
 
 /// A history has at most so many containers; those that are gone may come back.
 const CAST: usize = 12;
@@ -163,11 +163,11 @@ impl World {
 }
 
 /// 0 and 1 stand for no address and for one that is none.
-fn ip(address: u8) -> Option<String> {
+fn ip(address: u8) -> Option<PrimaryIp> {
     match address {
         0 => None,
         1 => Some("0.0.0.0".into()),
-        _ => Some(format!("10.42.0.{address}")),
+        _ => Some(format!("10.42.0.{address}").as_str().into()),
     }
 }
 
@@ -189,7 +189,7 @@ fn as_json(container: &Container) -> Value {
         "name": container.name,
         "service_index": number(container).map(|index| index.to_string()),
         "create_index": container.create_index,
-        "state": container.state,
-        "primary_ip": container.primary_ip,
+        "state": container.state.as_deref(),
+        "primary_ip": container.primary_ip.as_deref(),
     })
 }

@@ -153,7 +153,7 @@ async fn asking_once_gives_every_snapshot_or_the_first_fault() {
     let web_alone = [web()].into();
     let snapshots = fetch_once(&server, &web_alone, true).await.unwrap();
     assert_eq!(snapshots[&web()].containers[0].uuid, "a".into());
-    assert_eq!(snapshots[&web()].published, PublishedPorts([5000].into()));
+    assert_eq!(snapshots[&web()].published, PublishedPorts([5000..=5000].into_iter().collect()));
     let both = [web(), service("db")].into();
     let fault = fetch_once(&server, &both, false).await.unwrap_err();
     assert_eq!(fault, not_found("/self/stack/services/db", "Not found"));
