@@ -116,9 +116,8 @@ pub(crate) struct Cli {
     #[arg(long, env = names::TOMBSTONE_MS, value_name = "MS", help_heading = TIMES)]
     pub(crate) tombstone_ms: Option<OsString>,
 
-    /// How long an answer that would free most ports is held back before it is believed:
-    /// 0 to 3600000. It is checked now, and taken into account when the guard comes with a later
-    /// version [default: 15000]
+    /// How long an answer that would free every port, or more than half of at least four, is held
+    /// before it is believed: 0 to 3600000; 0 believes it at once [default: 15000]
     #[arg(long, env = names::GUARD_MS, value_name = "MS", help_heading = TIMES)]
     pub(crate) guard_ms: Option<OsString>,
 

@@ -122,6 +122,7 @@ impl Settings {
             pools: growth::pools(mappings, *bind_address, *admin_listen, descriptor_limit()),
             allow_loopback: self.allow_loopback,
             tombstone: self.tombstone,
+            guard: self.guard,
         }
     }
 

@@ -16,6 +16,7 @@ mod crashes;
 mod documents;
 mod foreign;
 mod growth;
+mod guard;
 mod handovers;
 mod harness;
 mod hostile;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     Plan, SavedState, StateError, StateStore,
-    pool::{Growth, Pool},
+    pool::{Growth, HoldNews, Pool},
 };
 use crate::{
     episode::Episode,
@@ -40,6 +40,8 @@ pub struct AllocatorSettings {
     pub allow_loopback: bool,
     /// How long a freed slot stays a tombstone.
     pub tombstone: Duration,
+    /// How long an answer that would free most ports is held.
+    pub guard: Duration,
 }
 
 /// A mapping, and how far its pool may reach.
@@ -61,7 +63,7 @@ pub struct PortAllocator<S> {
     grace_is_over: bool,
     revision: u64,
     plan: Option<Arc<Plan>>,
-    tombstone_timer: Option<SpawnHandle>,
+    timer: Option<SpawnHandle>,
     saving: InFlight,
     save_retry: Option<SpawnHandle>,
     save_trouble: Episode,
@@ -96,7 +98,7 @@ impl<S: StateStore> PortAllocator<S> {
             grace_is_over: false,
             revision: state.revision,
             plan: None,
-            tombstone_timer: None,
+            timer: None,
             saving: InFlight::default(),
             save_retry: None,
             save_trouble: Episode::default(),
@@ -120,22 +122,23 @@ impl<S: StateStore> PortAllocator<S> {
     fn reassign(&mut self, ctx: &mut Context<Self>) {
         let now = self.started.elapsed();
         for pool in &mut self.pools {
-            let growth = pool.reassign(&self.settings, now);
+            let growth = pool.reassign(&self.settings, self.plan.is_some(), now);
             log_size(&self.log, pool, growth);
+            log_hold(&self.log, pool, now);
         }
-        self.arm_tombstone_timer(now, ctx);
+        self.arm_timer(now, ctx);
         if self.grace_is_over || self.pools.iter().all(Pool::is_known) {
             self.publish(ctx);
         }
     }
 
-    /// A container that waits for a tombstone to end gets its slot when it does.
-    fn arm_tombstone_timer(&mut self, now: Duration, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.tombstone_timer.take() {
+    /// A container that waits for a tombstone to end gets its slot when it does; what is held is freed in time.
+    fn arm_timer(&mut self, now: Duration, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
         let next = self.pools.iter().filter_map(Pool::next_change).min();
-        self.tombstone_timer = next.map(|at| ctx.run_later(at.saturating_sub(now), Self::reassign));
+        self.timer = next.map(|at| ctx.run_later(at.saturating_sub(now), Self::reassign));
     }
 
     fn publish(&mut self, ctx: &mut Context<Self>) {
@@ -209,6 +212,25 @@ fn log_size(log: &Logger, pool: &mut Pool, growth: Option<Growth>) {
     if let Some(ports) = pool.newly_unpublished() {
         warn!(log, "ports of the pool are not published, so the host does not lead to them";
             "service" => %pool.service(), "first_port" => ports.start(), "last_port" => ports.end());
+    }
+}
+
+/// Says that most ports would have been freed, and what became of that; once.
+fn log_hold(log: &Logger, pool: &mut Pool, now: Duration) {
+    match pool.news_of_hold() {
+        Some(HoldNews::Begun { ports, mapped, until }) => {
+            let held_ms = until.saturating_sub(now).as_millis() as u64;
+            warn!(log, "most containers are gone all at once, their ports are held"; "service" => %pool.service(),
+                "ports" => ports, "mapped" => mapped, "held_ms" => held_ms);
+        }
+        Some(HoldNews::Ended { freed: 0 }) => {
+            info!(log, "ports are held no longer, all have a container"; "service" => %pool.service());
+        }
+        Some(HoldNews::Ended { freed }) => {
+            warn!(log, "ports are held no longer, their containers stay away"; "service" => %pool.service(),
+                "freed" => freed);
+        }
+        None => {}
     }
 }
 

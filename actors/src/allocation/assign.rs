@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    Occupant, Unmapped,
+    Hold, Occupant, Unmapped,
     eligibility::{Candidates, Eligible},
 };
 use crate::{
@@ -29,6 +29,8 @@ pub(crate) struct Assignments {
     pub(crate) tombstones: BTreeMap<u16, Tombstone>,
     /// Who is on no slot, and why, by container uuid.
     pub(crate) unmapped: BTreeMap<Arc<str>, Unmapped>,
+    /// Which slots keep their containers for a while although these are gone.
+    pub(crate) hold: Option<Hold>,
 }
 
 /// A slot that was freed a moment ago. Containers without an index stay away from it, so that a client of
@@ -67,14 +69,16 @@ pub(crate) fn assign(
     let freed = placement.settle(&previous.slots, &mut slots);
     let tombstones = placement.tombstones(previous, freed, now);
     placement.place_newcomers(newcomers, &tombstones, &mut slots);
-    Assignments { slots, tombstones, unmapped: placement.unmapped }
+    Assignments { slots, tombstones, unmapped: placement.unmapped, hold: None }
 }
 
 impl Assignments {
-    /// When the passing of time alone may change the result: a container waits for a tombstone to end.
+    /// When the passing of time alone may change the result: a container waits for a tombstone to end, or a hold
+    /// ends.
     pub(crate) fn next_change(&self) -> Option<Duration> {
         let waits = self.unmapped.values().any(|reason| matches!(reason, Unmapped::NoFreeSlot { .. }));
-        if waits { self.tombstones.values().map(|tombstone| tombstone.until).min() } else { None }
+        let tombstones = self.tombstones.values().filter(|_| waits).map(|tombstone| tombstone.until);
+        tombstones.chain(self.hold.iter().map(|hold| hold.until)).min()
     }
 }
 

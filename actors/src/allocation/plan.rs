@@ -35,7 +35,10 @@ pub struct MappingPlan {
     pub slots: PagedMap<Occupant>,
     /// Who is on none, and why, by container uuid.
     pub unmapped: BTreeMap<Arc<str>, Unmapped>,
-    /// Where those of them are whose process still runs, as far as the metadata says; empty for a pool that
+    /// The slots whose containers are gone, as the metadata says, but which are held for a while, since so many went
+    /// at once.
+    pub held: BTreeSet<u16>,
+    /// Where those of the unmapped are whose process still runs, as far as the metadata says; empty for a pool that
     /// serves from memory. The supervisor lets their connections drain rather than cut them. That matters only
     /// when a slot changes hands, so a change of it alone makes no new plan.
     pub still_running: BTreeSet<IpAddr>,
@@ -160,11 +163,12 @@ impl Unmapped {
 impl MappingPlan {
     /// Whether both say the same to whoever acts upon a plan, and to whoever reads the log.
     pub(super) fn is_no_news_after(&self, other: &Self) -> bool {
-        let Self { mapping, pool_size, slots, unmapped, still_running: _ } = self;
+        let Self { mapping, pool_size, slots, unmapped, held, still_running: _ } = self;
         mapping == &other.mapping
             && pool_size == &other.pool_size
             && slots == &other.slots
             && unmapped == &other.unmapped
+            && held == &other.held
     }
 
     /// The port of a slot of this pool.

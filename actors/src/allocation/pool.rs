@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     AllocatorSettings, Assignments, MappingPlan, Plan, PoolSettings, Rules, SavedMapping, SavedState,
-    SavedTombstone, Tombstone, assign, size, split, still_running::still_running,
+    SavedTombstone, Tombstone, assign, guard, size, split, still_running::still_running,
 };
 use crate::{
     mapping::{Mapping, ServiceRef},
@@ -35,6 +35,17 @@ pub(super) struct Pool {
     unpublished_told: Option<RangeInclusive<u16>>,
     assignments: Assignments,
     still_running: BTreeSet<IpAddr>,
+    /// What has been said of the slots that are held.
+    held_told: BTreeSet<u16>,
+}
+
+/// The beginning or the end of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HoldNews {
+    /// So many of the mapped ports keep their containers, until then.
+    Begun { ports: usize, mapped: usize, until: Duration },
+    /// So many of them have been freed; the others have a container.
+    Ended { freed: usize },
 }
 
 /// A pool that has become larger.
@@ -79,6 +90,7 @@ impl Pool {
             unpublished_told: None,
             assignments,
             still_running: BTreeSet::new(),
+            held_told: BTreeSet::new(),
         }
     }
 
@@ -112,6 +124,22 @@ impl Pool {
         unpublished.filter(|_| is_new)
     }
 
+    /// What has become of the hold since this was asked last.
+    pub(super) fn news_of_hold(&mut self) -> Option<HoldNews> {
+        let held = self.assignments.hold.as_ref().map(|hold| hold.slots.clone()).unwrap_or_default();
+        let told = std::mem::replace(&mut self.held_told, held);
+        let has = |slot: &u16| self.assignments.slots.contains_key(slot);
+        match (&self.assignments.hold, told.is_empty()) {
+            (Some(hold), true) => Some(HoldNews::Begun {
+                ports: hold.slots.len(),
+                mapped: self.assignments.slots.len(),
+                until: hold.until,
+            }),
+            (None, false) => Some(HoldNews::Ended { freed: told.iter().filter(|slot| !has(slot)).count() }),
+            _ => None,
+        }
+    }
+
     /// Whether the metadata has said anything yet.
     pub(super) fn is_known(&self) -> bool {
         self.snapshot.is_some()
@@ -135,7 +163,13 @@ impl Pool {
 
     /// Gives the containers of the newest snapshot their slots, and makes room for them; without a snapshot,
     /// all stays as it was.
-    pub(super) fn reassign(&mut self, settings: &AllocatorSettings, now: Duration) -> Option<Growth> {
+    /// What `is_live`, and only that, may be held: what is merely remembered has not been seen for who knows how long.
+    pub(super) fn reassign(
+        &mut self,
+        settings: &AllocatorSettings,
+        is_live: bool,
+        now: Duration,
+    ) -> Option<Growth> {
         let snapshot = self.snapshot.as_ref()?;
         let candidates = split(&snapshot.containers, settings.allow_loopback);
         // What is published may be unknown for a while: that takes no slot away.
@@ -148,7 +182,12 @@ impl Pool {
         };
         let from = self.size.replace(pool_size).unwrap_or(initial);
         let rules = Rules { pool_size, room: self.mapping.room(), tombstone: settings.tombstone };
-        self.assignments = assign(candidates, &self.assignments, rules, now);
+        let next = assign(candidates, &self.assignments, rules, now);
+        self.assignments = if is_live {
+            guard::hold(&self.assignments, next, pool_size, || snapshot.addresses(), settings.guard, now)
+        } else {
+            next
+        };
         self.still_running = still_running(&snapshot.containers, &self.assignments, settings.allow_loopback);
         (from < pool_size).then_some(Growth { from, to: pool_size })
     }
@@ -159,6 +198,7 @@ impl Pool {
             pool_size: self.size(),
             slots: self.assignments.slots.clone(),
             unmapped: self.assignments.unmapped.clone(),
+            held: self.assignments.hold.iter().flat_map(|hold| hold.slots.clone()).collect(),
             still_running: self.still_running.clone(),
         }
     }
@@ -189,7 +229,7 @@ pub fn plan_once(
         if let Some(snapshot) = snapshots.get(pool.service()) {
             pool.take(Arc::clone(snapshot));
         }
-        pool.reassign(settings, Duration::ZERO);
+        pool.reassign(settings, false, Duration::ZERO);
         pool.plan()
     });
     Plan { revision: state.revision + 1, mappings: mappings.collect() }

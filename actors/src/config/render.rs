@@ -212,6 +212,7 @@ mod tests {
                 pool_size: 3,
                 slots,
                 unmapped: [].into(),
+                held: [].into(),
                 still_running: [].into(),
             }],
         }

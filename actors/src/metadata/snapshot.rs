@@ -1,11 +1,11 @@
 //! What the metadata says of a service, as plain values.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use itertools::{EitherOrBoth, Itertools};
 use rangemap::RangeInclusiveSet;
 
-use super::Container;
+use super::{Container, Stage};
 
 /// One service at one moment. Two snapshots are equal when nothing that matters to stalls differs; the
 /// order of the containers in the document does not.
@@ -36,6 +36,12 @@ impl Snapshot {
             EitherOrBoth::Both(_, new) | EitherOrBoth::Right(new) => Some(Arc::new(new)),
         });
         Self { containers: containers.collect(), published }
+    }
+
+    /// Every address that a container has which has not ended, with the uuid of the newest of those.
+    pub(crate) fn addresses(&self) -> BTreeMap<IpAddr, Arc<str>> {
+        let alive = self.containers.iter().filter(|container| container.stage() != Stage::Other);
+        alive.filter_map(|c| Some((c.primary_ip.as_ref()?.address()?, Arc::clone(&c.uuid)))).collect()
     }
 }
 

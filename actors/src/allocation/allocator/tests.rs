@@ -1,5 +1,6 @@
 //! The allocator in virtual time, with a store that can be slow, full or corrupt.
 
+mod guard;
 mod saving;
 
 use std::{cell::RefCell, future::Future, ops::Range};
@@ -72,7 +73,12 @@ impl StateStore for FakeStore {
 /// Pools that may grow to 200 ports.
 fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
     let pools = mappings.into_iter().map(|mapping| PoolSettings { mapping, most_ports: 200 });
-    AllocatorSettings { pools: pools.collect(), allow_loopback: false, tombstone: Duration::from_secs(60) }
+    AllocatorSettings {
+        pools: pools.collect(),
+        allow_loopback: false,
+        tombstone: Duration::from_secs(60),
+        guard: Duration::ZERO,
+    }
 }
 
 /// An allocator at work.
@@ -87,9 +93,18 @@ struct Running {
 
 impl Running {
     fn with(mappings: Vec<Mapping>, store: FakeStore) -> Self {
+        Self::set(settings(mappings), store)
+    }
+
+    /// With a blast guard of 15 s.
+    fn guarded(store: FakeStore) -> Self {
+        let settings = settings(vec![mapping(&web(), 5000)]);
+        Self::set(AllocatorSettings { guard: ms(15_000), ..settings }, store)
+    }
+
+    fn set(settings: AllocatorSettings, store: FakeStore) -> Self {
         tokio::time::pause();
         let (log, (plans, receiver)) = (Lines::default(), Received::start());
-        let settings = settings(mappings);
         let allocator = PortAllocator::new(settings, store.clone(), vec![receiver], log.logger());
         let prepared = Prepared::new("PortAllocator");
         let (addr, ended) = (prepared.addr(), prepared.run(allocator));

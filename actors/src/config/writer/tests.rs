@@ -117,6 +117,7 @@ fn plan(revision: u64, pool_size: u16, containers: &[u8]) -> Plan {
         pool_size,
         slots,
         unmapped: [].into(),
+        held: [].into(),
         still_running: [].into(),
     };
     Plan { revision, mappings: vec![mapping] }

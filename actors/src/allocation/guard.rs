@@ -1,0 +1,194 @@
+//! Rule 7, the blast guard: an answer that would free most ports is not believed at once. Pure.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{Assignments, Occupant};
+
+/// Fewer than these may come and go together; all of them may not, however few they are.
+const LEAST: usize = 4;
+
+/// Slots that keep their containers although the metadata says that these are gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// The slots.
+    pub(crate) slots: BTreeSet<u16>,
+    /// When they are freed if nothing else is said meanwhile, on the allocator's clock.
+    pub(crate) until: Duration,
+}
+
+/// What remains of `next` when it frees most of the slots that `previous` has: all that it adds or moves, but not what
+/// it frees, until that has been said for as long as `guard`. `reachable` gives every address where the metadata knows
+/// somebody, and who that is: no slot is held that would lead to somebody else.
+pub(super) fn hold(
+    previous: &Assignments,
+    mut next: Assignments,
+    pool_size: u16,
+    reachable: impl FnOnce() -> BTreeMap<IpAddr, Arc<str>>,
+    guard: Duration,
+    now: Duration,
+) -> Assignments {
+    let freed = |(slot, was, is): (u16, Option<&Occupant>, Option<&Occupant>)| {
+        was.filter(|_| is.is_none()).map(|was| (slot, was.clone()))
+    };
+    let mut gone: Vec<_> = previous.slots.differences(&next.slots).filter_map(freed).collect();
+    if !gone.is_empty() {
+        // Who has moved to another slot is not gone.
+        let placed: BTreeSet<_> = next.slots.values().map(|occupant| &occupant.uuid).collect();
+        gone.retain(|(_, occupant)| !placed.contains(&occupant.uuid));
+    }
+    let (gone_in_all, mapped) = (gone.len(), previous.slots.len());
+    let is_blast =
+        gone_in_all > 0 && (gone_in_all == mapped || (mapped >= LEAST && 2 * gone_in_all > mapped));
+    let until = previous.hold.as_ref().map_or(now + guard, |hold| hold.until);
+    if !is_blast || until <= now {
+        return next;
+    }
+    let reachable = reachable();
+    let leads_astray = |occupant: &Occupant| {
+        reachable.get(&occupant.address).is_some_and(|somebody| *somebody != occupant.uuid)
+    };
+    let mut slots = BTreeSet::new();
+    for (slot, occupant) in gone.into_iter().filter(|(slot, o)| *slot < pool_size && !leads_astray(o)) {
+        next.tombstones.remove(&slot);
+        next.unmapped.remove(&occupant.uuid);
+        next.slots.insert(slot, occupant);
+        slots.insert(slot);
+    }
+    next.hold = Some(Hold { slots, until }).filter(|hold| !hold.slots.is_empty());
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::btree_set, prelude::*};
+
+    use super::*;
+    use crate::{paged_map::PagedMap, testing::ms};
+
+    const GUARD: Duration = Duration::from_millis(15_000);
+    const POOL: u16 = 20;
+
+    fn occupant(n: u16) -> Occupant {
+        let address = IpAddr::from([10, 42, (n / 250) as u8, (n % 250) as u8]);
+        Occupant { uuid: format!("u{n}").into(), name: format!("app-{n}").into(), address }
+    }
+
+    /// The container of each slot is called like it.
+    fn on(slots: impl IntoIterator<Item = u16>) -> Assignments {
+        Assignments {
+            slots: slots.into_iter().map(|slot| (slot, occupant(slot))).collect(),
+            ..Assignments::default()
+        }
+    }
+
+    fn slots(assignments: &Assignments) -> Vec<u16> {
+        assignments.slots.keys().copied().collect()
+    }
+
+    fn held(previous: &Assignments, next: Assignments, now: u64) -> Assignments {
+        hold(previous, next, POOL, BTreeMap::new, GUARD, ms(now))
+    }
+
+    #[test]
+    fn all_ports_or_more_than_half_of_four_are_held_and_fewer_are_not() {
+        for (before, after, is_held) in [
+            (vec![0], vec![], true),
+            (vec![0, 1], vec![], true),
+            (vec![0, 1, 2], vec![0], false),
+            (vec![0, 1, 2, 3], vec![0, 1], false),
+            (vec![0, 1, 2, 3], vec![0], true),
+            (vec![0, 1, 2, 3, 4], vec![0, 1], true),
+            (vec![0, 1, 2, 3, 4], vec![0, 1, 2], false),
+        ] {
+            let after_hold = held(&on(before.clone()), on(after.clone()), 0);
+            assert_eq!(
+                slots(&after_hold),
+                if is_held { &before } else { &after }[..],
+                "{before:?} -> {after:?}"
+            );
+            assert_eq!(after_hold.hold.is_some(), is_held);
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_freed_in_time_and_not_again_put_off() {
+        let mut now = held(&on([0, 1]), on([]), 1_000);
+        for at in [5_000, 15_999] {
+            now = held(&now, on([]), at);
+            assert_eq!(now.hold, Some(Hold { slots: [0, 1].into(), until: ms(16_000) }));
+            assert_eq!(now.next_change(), Some(ms(16_000)));
+        }
+        let freed = held(&now, on([]), 16_000);
+        assert_eq!((slots(&freed), freed.hold), (vec![], None));
+    }
+
+    #[test]
+    fn a_hold_ends_when_enough_come_back_and_the_next_one_takes_its_own_time() {
+        let blast = held(&on([0, 1, 2, 3]), on([]), 0);
+        let back = held(&blast, on([0, 1, 2]), 5_000);
+        assert_eq!((slots(&back), &back.hold), (vec![0, 1, 2], &None));
+        let again = held(&back, on([]), 10_000);
+        assert_eq!(again.hold.unwrap().until, ms(25_000));
+    }
+
+    #[test]
+    fn additions_and_moves_are_made_at_once() {
+        let mut next = on([7]);
+        next.slots.insert(8, occupant(0));
+        let after = held(&on([0, 1, 2, 3]), next, 0);
+        assert_eq!(slots(&after), [1, 2, 3, 7, 8], "who was on 0 has moved to 8");
+        let all_moved: PagedMap<_> = (0..4).map(|slot| (slot + 10, occupant(slot))).collect();
+        let moved = held(&on(0..4), Assignments { slots: all_moved.clone(), ..on([]) }, 0);
+        assert_eq!((moved.slots, moved.hold), (all_moved, None));
+    }
+
+    #[test]
+    fn no_port_is_held_that_would_lead_to_somebody_else() {
+        let reachable =
+            || [(occupant(1).address, "somebody".into()), (occupant(2).address, "u2".into())].into();
+        let after = hold(&on([0, 1, 2]), on([]), POOL, reachable, GUARD, ms(0));
+        assert_eq!(slots(&after), [0, 2]);
+    }
+
+    #[test]
+    fn a_port_that_is_no_longer_one_is_not_held() {
+        let after = hold(&on([0, 1]), on([]), 1, BTreeMap::new, GUARD, ms(0));
+        assert_eq!(slots(&after), [0]);
+    }
+
+    proptest! {
+        #[test]
+        fn most_never_go_before_the_time_and_nobody_is_held_for_longer(
+            answers in prop::collection::vec((btree_set(0..POOL, 0..12), 0..10_000_u64), 1..12),
+        ) {
+            let (mut before, mut now, mut held_since) = (Assignments::default(), 0, None);
+            for (answer, pass) in answers {
+                now += pass;
+                let after = held(&before, on(answer.clone()), now);
+                let (was, is) = (before.slots.len(), after.slots.len());
+                let gone = before.slots.keys().filter(|slot| !after.slots.contains_key(slot)).count();
+                let is_blast = gone > 0 && (gone == was || (was >= 4 && 2 * gone > was));
+                let is_over = held_since.is_some_and(|since| now >= since + 15_000);
+                prop_assert!(!is_blast || is_over, "{gone} of {was} gone at {now}, held since {held_since:?}");
+                prop_assert!(answer.iter().all(|slot| after.slots.contains_key(slot)));
+                match &after.hold {
+                    Some(hold) => {
+                        let since = *held_since.get_or_insert(now);
+                        prop_assert_eq!(hold.until, ms(since + 15_000));
+                        prop_assert_eq!(hold.slots.len() + answer.len(), is);
+                    }
+                    None => {
+                        prop_assert_eq!(is, answer.len());
+                        held_since = None;
+                    }
+                }
+                before = after;
+            }
+        }
+    }
+}
