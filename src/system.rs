@@ -9,7 +9,7 @@ use actix::Addr;
 use slog::{Logger, crit, info, o, warn};
 use stalls_actors::{
     Children,
-    allocation::{PortAllocator, StateFile},
+    allocation::{PortAllocator, StateFile, TcpProbe},
     config::{CheckedFile, ConfigWriter, Renderer, WriterSettings},
     haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi},
     link::{Crew, End, Prepared},
@@ -86,7 +86,7 @@ async fn serve(settings: Settings, log: &Logger) -> io::Result<Exit> {
 struct System {
     crew: Crew,
     poller: Addr<MetadataPoller<HttpMetadata>>,
-    allocator: Addr<PortAllocator<StateFile>>,
+    allocator: Addr<PortAllocator<StateFile, TcpProbe>>,
     writer: Addr<ConfigWriter<CheckedFile>>,
     supervisor: Addr<HaproxySupervisor<LocalHaproxy, UnixSocketApi>>,
 }
@@ -142,6 +142,7 @@ impl System {
         system.crew.add(allocator.run(PortAllocator::new(
             allocation,
             StateFile::in_folder(&settings.state_dir),
+            TcpProbe,
             vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
             log_of("PortAllocator"),
         )));

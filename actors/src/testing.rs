@@ -178,6 +178,7 @@ pub(crate) fn container(uuid: &str, create_index: u64, index: Option<u64>) -> Co
         create_index,
         state: Some("running".into()),
         primary_ip: Some(format!("10.42.{}.{}", create_index / 200, create_index % 200 + 1).as_str().into()),
+        health: None,
     }
 }
 

@@ -3,7 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, iter::zip, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter::zip,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
@@ -12,8 +19,8 @@ use slog::{Logger, error, info, warn};
 use tokio::time::Instant;
 
 use super::{
-    Plan, SavedState, StateError, StateStore,
-    pool::{Growth, HoldNews, Pool},
+    Plan, Probe, SavedState, StateError, StateStore,
+    pool::{Challenger, Growth, HoldNews, Pool},
 };
 use crate::{
     episode::Episode,
@@ -30,6 +37,10 @@ const METADATA_GRACE: Duration = Duration::from_millis(500);
 
 /// How soon a failed save is tried again.
 const SAVE_RETRY: Duration = Duration::from_secs(5);
+
+/// How soon a container that was not reached is tried again: most accept connections within a second.
+const FIRST_PROBE_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PROBE_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the allocator is to allocate.
 #[derive(Clone, Debug)]
@@ -55,15 +66,18 @@ pub struct PoolSettings {
 
 /// Gives each container its slot, remembers who has which across restarts, and tells the writer and the
 /// supervisor when the plan differs.
-pub struct PortAllocator<S> {
+pub struct PortAllocator<S, P> {
     settings: AllocatorSettings,
     store: Rc<S>,
+    probe: Rc<P>,
     outboxes: Vec<Outbox<PlanChanged>>,
     pools: Vec<Pool>,
     grace_is_over: bool,
     revision: u64,
     plan: Option<Arc<Plan>>,
     timer: Option<SpawnHandle>,
+    probing: BTreeMap<Challenger, SpawnHandle>,
+    reached: BTreeSet<Challenger>,
     saving: InFlight,
     save_retry: Option<SpawnHandle>,
     save_trouble: Episode,
@@ -72,11 +86,12 @@ pub struct PortAllocator<S> {
     log: Logger,
 }
 
-impl<S: StateStore> PortAllocator<S> {
-    /// An allocator that remembers in `store` and tells `receivers`.
+impl<S: StateStore, P: Probe> PortAllocator<S, P> {
+    /// An allocator that remembers in `store`, finds out by `probe` who is ready, and tells `receivers`.
     pub fn new(
         settings: AllocatorSettings,
         store: S,
+        probe: P,
         receivers: Vec<Recipient<PlanChanged>>,
         log: Logger,
     ) -> Self {
@@ -93,12 +108,15 @@ impl<S: StateStore> PortAllocator<S> {
         Self {
             settings,
             store: Rc::new(store),
+            probe: Rc::new(probe),
             outboxes: receivers.into_iter().map(Outbox::new).collect(),
             pools,
             grace_is_over: false,
             revision: state.revision,
             plan: None,
             timer: None,
+            probing: BTreeMap::new(),
+            reached: BTreeSet::new(),
             saving: InFlight::default(),
             save_retry: None,
             save_trouble: Episode::default(),
@@ -122,11 +140,12 @@ impl<S: StateStore> PortAllocator<S> {
     fn reassign(&mut self, ctx: &mut Context<Self>) {
         let now = self.started.elapsed();
         for pool in &mut self.pools {
-            let growth = pool.reassign(&self.settings, self.plan.is_some(), now);
+            let growth = pool.reassign(&self.settings, &self.reached, self.plan.is_some(), now);
             log_size(&self.log, pool, growth);
             log_hold(&self.log, pool, now);
         }
         self.arm_timer(now, ctx);
+        self.probe_challengers(ctx);
         if self.grace_is_over || self.pools.iter().all(Pool::is_known) {
             self.publish(ctx);
         }
@@ -139,6 +158,31 @@ impl<S: StateStore> PortAllocator<S> {
         }
         let next = self.pools.iter().filter_map(Pool::next_change).min();
         self.timer = next.map(|at| ctx.run_later(at.saturating_sub(now), Self::reassign));
+    }
+
+    /// Connects to whoever would take over a slot if it were ready, again and again until it is or need not be.
+    fn probe_challengers(&mut self, ctx: &mut Context<Self>) {
+        let challengers: BTreeSet<_> = self.pools.iter().flat_map(Pool::challengers).collect();
+        self.probing.retain(|challenger, probing| {
+            let challenges = challengers.contains(challenger);
+            if !challenges {
+                ctx.cancel_future(*probing);
+            }
+            challenges
+        });
+        // Who has been reached has taken over by now; if it has not, it has to show that it is ready anew.
+        self.reached.clear();
+        let newly = challengers.into_iter().filter(|challenger| !self.probing.contains_key(challenger));
+        for challenger in newly.collect::<Vec<_>>() {
+            let reached = reach(Rc::clone(&self.probe), challenger.backend);
+            let who = challenger.clone();
+            let probing = ctx.spawn(reached.into_actor(self).map(move |(), allocator, ctx| {
+                allocator.probing.remove(&who);
+                allocator.reached.insert(who);
+                allocator.reassign(ctx);
+            }));
+            self.probing.insert(challenger, probing);
+        }
     }
 
     fn publish(&mut self, ctx: &mut Context<Self>) {
@@ -199,6 +243,15 @@ impl<S: StateStore> PortAllocator<S> {
         let now = self.started.elapsed();
         let mappings = self.pools.iter().map(|pool| pool.to_save(now));
         SavedState { revision: self.revision, mappings: mappings.collect() }
+    }
+}
+
+/// Tries to connect until somebody accepts.
+async fn reach<P: Probe>(probe: Rc<P>, address: SocketAddr) {
+    let mut pause = FIRST_PROBE_PAUSE;
+    while !probe.reaches(address).await {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PROBE_PAUSE);
     }
 }
 
@@ -265,7 +318,7 @@ fn log_differences(log: &Logger, old: Option<&Plan>, new: &Plan, pools: &[Pool])
     }
 }
 
-impl<S: StateStore> Actor for PortAllocator<S> {
+impl<S: StateStore, P: Probe> Actor for PortAllocator<S, P> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -273,7 +326,7 @@ impl<S: StateStore> Actor for PortAllocator<S> {
     }
 }
 
-impl<S: StateStore> Handler<ServiceChanged> for PortAllocator<S> {
+impl<S: StateStore, P: Probe> Handler<ServiceChanged> for PortAllocator<S, P> {
     type Result = ();
 
     fn handle(&mut self, ServiceChanged { service, snapshot }: ServiceChanged, ctx: &mut Context<Self>) {
@@ -284,7 +337,7 @@ impl<S: StateStore> Handler<ServiceChanged> for PortAllocator<S> {
     }
 }
 
-impl<S: StateStore> Handler<Shutdown> for PortAllocator<S> {
+impl<S: StateStore, P: Probe> Handler<Shutdown> for PortAllocator<S, P> {
     type Result = ();
 
     /// What is being saved is saved to its end.

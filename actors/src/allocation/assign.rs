@@ -12,8 +12,9 @@ use std::{
 };
 
 use super::{
-    Hold, Occupant, Unmapped,
+    Hold, Occupant, Reached, Unmapped,
     eligibility::{Candidates, Eligible},
+    takeover::{may_be_reached, winner},
 };
 use crate::{
     metadata::ServiceIndex,
@@ -31,6 +32,8 @@ pub(crate) struct Assignments {
     pub(crate) unmapped: BTreeMap<Arc<str>, Unmapped>,
     /// Which slots keep their containers for a while although these are gone.
     pub(crate) hold: Option<Hold>,
+    /// Who would take over a slot if a connection showed that it is ready, and where.
+    pub(crate) challengers: Reached,
 }
 
 /// A slot that was freed a moment ago. Containers without an index stay away from it, so that a client of
@@ -54,22 +57,26 @@ pub(crate) struct Rules {
     pub(crate) tombstone: Duration,
 }
 
-/// Assigns slots to `candidates`, given who had which before. `now` is on any clock that only goes forward.
+/// Assigns slots to `candidates`, given who had which before and who has been reached. `now` is on any clock that only
+/// goes forward.
 pub(crate) fn assign(
     candidates: Candidates<'_>,
     previous: &Assignments,
+    reached: &Reached,
     rules: Rules,
     now: Duration,
 ) -> Assignments {
     let Candidates { eligible, unmapped } = candidates;
-    let mut placement = Placement { slots: vec![None; rules.pool_size.into()], unmapped, rules };
-    let unindexed = placement.place_by_index(&eligible);
+    let slots = vec![None; rules.pool_size.into()];
+    let mut placement = Placement { slots, unmapped, challengers: Reached::new(), rules };
+    let unindexed = placement.place_by_index(&eligible, &previous.slots, reached);
     let newcomers = placement.keep_places(unindexed, previous, now);
     let mut slots = previous.slots.clone();
     let freed = placement.settle(&previous.slots, &mut slots);
     let tombstones = placement.tombstones(previous, freed, now);
     placement.place_newcomers(newcomers, &tombstones, &mut slots);
-    Assignments { slots, tombstones, unmapped: placement.unmapped, hold: None }
+    let Placement { unmapped, challengers, .. } = placement;
+    Assignments { slots, tombstones, unmapped, hold: None, challengers }
 }
 
 impl Assignments {
@@ -86,36 +93,67 @@ struct Placement<'a> {
     /// One entry for each slot of the pool.
     slots: Vec<Option<Eligible<'a>>>,
     unmapped: BTreeMap<Arc<str>, Unmapped>,
+    challengers: Reached,
     rules: Rules,
 }
 
 impl<'a> Placement<'a> {
-    /// Rules 2, 4 and 5. All hosts see the same index, so they agree without talking to each other; of two
-    /// that have the same one, the newest that runs wins. Gives back those without a usable index.
-    fn place_by_index(&mut self, eligible: &[Eligible<'a>]) -> Vec<Eligible<'a>> {
-        // Oldest come first; whoever only starts has to stand back behind whoever runs. So the last one wins.
-        let starting = eligible.iter().filter(|candidate| !candidate.is_running());
-        let running = eligible.iter().filter(|candidate| candidate.is_running());
-        for candidate in starting.chain(running) {
-            let ServiceIndex::Numbered(index) = candidate.container.index else { continue };
-            let index = index.get();
-            let uuid = &candidate.container.uuid;
-            match u16::try_from(index - 1).ok().filter(|slot| *slot < self.rules.pool_size) {
-                Some(slot) => {
-                    if let Some(loser) = self.slots[usize::from(slot)].replace(*candidate) {
-                        let superseded = Unmapped::Superseded { by: uuid.to_string() };
-                        self.unmapped.insert(Arc::clone(&loser.container.uuid), superseded);
-                    }
-                }
-                None => {
-                    let Rules { pool_size, room, .. } = self.rules;
-                    let outside = Unmapped::OutsidePool { index, pool_size, room };
-                    self.unmapped.insert(Arc::clone(uuid), outside);
-                }
+    /// Rules 2, 4 and 5. All hosts see the same index, so they agree without talking to each other. Gives back those
+    /// without a usable index.
+    fn place_by_index(
+        &mut self,
+        eligible: &[Eligible<'a>],
+        previous: &PagedMap<Occupant>,
+        reached: &Reached,
+    ) -> Vec<Eligible<'a>> {
+        let mut unindexed = Vec::new();
+        let mut contested: BTreeMap<u16, Vec<Eligible<'a>>> = BTreeMap::new();
+        for candidate in eligible {
+            let ServiceIndex::Numbered(index) = candidate.container.index else {
+                unindexed.push(*candidate);
+                continue;
+            };
+            let slot = u16::try_from(index.get() - 1).ok().filter(|slot| *slot < self.rules.pool_size);
+            let Some(slot) = slot else {
+                let Rules { pool_size, room, .. } = self.rules;
+                let outside = Unmapped::OutsidePool { index: index.get(), pool_size, room };
+                self.unmapped.insert(Arc::clone(&candidate.container.uuid), outside);
+                continue;
+            };
+            match self.slots[usize::from(slot)] {
+                None => self.slots[usize::from(slot)] = Some(*candidate),
+                Some(first) => contested.entry(slot).or_insert_with(|| vec![first]).push(*candidate),
             }
         }
-        let has_none = |candidate: &&Eligible<'_>| candidate.container.index == ServiceIndex::Unusable;
-        eligible.iter().filter(has_none).copied().collect()
+        for (slot, claimants) in contested {
+            self.place_winner(slot, &claimants, previous.get(&slot), reached);
+        }
+        unindexed
+    }
+
+    /// Rule 4: of `claimants`, who come oldest first, one gets the slot.
+    fn place_winner(
+        &mut self,
+        slot: u16,
+        claimants: &[Eligible<'a>],
+        incumbent: Option<&Occupant>,
+        reached: &Reached,
+    ) {
+        let position = winner(claimants, incumbent, reached);
+        let winner = claimants[position];
+        self.slots[usize::from(slot)] = Some(winner);
+        for (place, loser) in claimants.iter().enumerate().filter(|(place, _)| *place != position) {
+            let (uuid, by) = (Arc::clone(&loser.container.uuid), winner.container.uuid.to_string());
+            let reason = if place > position && loser.is_running() {
+                if may_be_reached(loser) {
+                    self.challengers.insert((Arc::clone(&uuid), loser.address));
+                }
+                Unmapped::NotReady { incumbent: by }
+            } else {
+                Unmapped::Superseded { by }
+            };
+            self.unmapped.insert(uuid, reason);
+        }
     }
 
     /// Rule 3, first half: the slot it already has, or had a moment ago. A container with an index is

@@ -6,9 +6,11 @@ mod eligibility;
 mod guard;
 mod plan;
 mod pool;
+mod probe;
 mod size;
 mod state_file;
 mod still_running;
+mod takeover;
 
 pub use allocator::{AllocatorSettings, PoolSettings, PortAllocator};
 pub(crate) use assign::{Assignments, Rules, Tombstone, assign};
@@ -16,4 +18,6 @@ pub(crate) use eligibility::split;
 pub(crate) use guard::Hold;
 pub use plan::{MappingPlan, Occupant, Plan, Unmapped};
 pub use pool::plan_once;
+pub use probe::{Probe, TcpProbe};
 pub use state_file::{SavedMapping, SavedState, SavedTombstone, StateError, StateFile, StateStore};
+pub(crate) use takeover::Reached;

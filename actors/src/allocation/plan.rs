@@ -90,6 +90,14 @@ pub enum Unmapped {
         /// The uuid of the container that has it.
         newer: String,
     },
+    /// A newer container has the same index, and is not ready yet.
+    #[error(
+        "the container {incumbent:?} has the slot of the same index until this one is healthy or, without a health check, accepts connections"
+    )]
+    NotReady {
+        /// The uuid of the container that has the slot.
+        incumbent: String,
+    },
     /// A container with the same index has the slot: it is newer, or it runs and this one only starts.
     #[error("the container {by:?} has the slot of the same index")]
     Superseded {
@@ -140,6 +148,7 @@ impl Unmapped {
             Self::BadAddress { .. } => "bad_address",
             Self::Loopback { .. } => "loopback",
             Self::AddressTaken { .. } => "address_taken",
+            Self::NotReady { .. } => "not_ready",
             Self::Superseded { .. } => "superseded",
             Self::OutsidePool { .. } => "outside_pool",
             Self::NoFreeSlot { .. } => "no_free_slot",
@@ -149,7 +158,9 @@ impl Unmapped {
     /// Whether a person has to mend something: the rest comes and goes in a service's normal life.
     pub fn needs_mending(&self) -> bool {
         match self {
-            Self::NotRunning { .. } | Self::NoAddress | Self::Superseded { .. } => false,
+            Self::NotRunning { .. } | Self::NoAddress | Self::NotReady { .. } | Self::Superseded { .. } => {
+                false
+            }
             Self::NoIdentity
             | Self::BadAddress { .. }
             | Self::Loopback { .. }

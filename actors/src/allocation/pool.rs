@@ -5,7 +5,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     sync::Arc,
     time::Duration,
@@ -37,6 +37,15 @@ pub(super) struct Pool {
     still_running: BTreeSet<IpAddr>,
     /// What has been said of the slots that are held.
     held_told: BTreeSet<u16>,
+}
+
+/// A container that takes over a slot once somebody accepts a connection at this address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Challenger {
+    /// The container.
+    pub(super) uuid: Arc<str>,
+    /// Where it is to be reached.
+    pub(super) backend: SocketAddr,
 }
 
 /// The beginning or the end of a hold.
@@ -156,6 +165,15 @@ impl Pool {
         containers.iter().find(|container| &*container.uuid == uuid).map(|container| &*container.name)
     }
 
+    /// Who would take over a slot if somebody accepted a connection there.
+    pub(super) fn challengers(&self) -> impl Iterator<Item = Challenger> {
+        let port = self.mapping.backend_port.get();
+        self.assignments.challengers.iter().map(move |(uuid, address)| Challenger {
+            uuid: Arc::clone(uuid),
+            backend: SocketAddr::new(*address, port),
+        })
+    }
+
     /// When the passing of time alone may change who has which slot.
     pub(super) fn next_change(&self) -> Option<Duration> {
         self.assignments.next_change()
@@ -167,6 +185,7 @@ impl Pool {
     pub(super) fn reassign(
         &mut self,
         settings: &AllocatorSettings,
+        reached: &BTreeSet<Challenger>,
         is_live: bool,
         now: Duration,
     ) -> Option<Growth> {
@@ -182,7 +201,10 @@ impl Pool {
         };
         let from = self.size.replace(pool_size).unwrap_or(initial);
         let rules = Rules { pool_size, room: self.mapping.room(), tombstone: settings.tombstone };
-        let next = assign(candidates, &self.assignments, rules, now);
+        let port = self.mapping.backend_port.get();
+        let reached = reached.iter().filter(|challenger| challenger.backend.port() == port);
+        let reached = &reached.map(|c| (Arc::clone(&c.uuid), c.backend.ip())).collect();
+        let next = assign(candidates, &self.assignments, reached, rules, now);
         self.assignments = if is_live {
             guard::hold(&self.assignments, next, pool_size, || snapshot.addresses(), settings.guard, now)
         } else {
@@ -229,7 +251,7 @@ pub fn plan_once(
         if let Some(snapshot) = snapshots.get(pool.service()) {
             pool.take(Arc::clone(snapshot));
         }
-        pool.reassign(settings, false, Duration::ZERO);
+        pool.reassign(settings, &BTreeSet::new(), false, Duration::ZERO);
         pool.plan()
     });
     Plan { revision: state.revision + 1, mappings: mappings.collect() }

@@ -44,7 +44,11 @@ mod tests {
     /// In a pool of two, in which `containers` (oldest first) come upon nobody.
     fn running(containers: &[Container]) -> Vec<String> {
         let rules = Rules { pool_size: 2, room: 100, tombstone: Duration::ZERO };
-        let assignments = assign(split(containers, false), &Assignments::default(), rules, Duration::ZERO);
+        // Whoever is newer has been reached.
+        let at = |c: &Container| Some((c.uuid.clone(), c.primary_ip.as_ref()?.address()?));
+        let reached = containers.iter().filter_map(at).collect();
+        let (candidates, previous) = (split(containers, false), Assignments::default());
+        let assignments = assign(candidates, &previous, &reached, rules, Duration::ZERO);
         let running = still_running(containers, &assignments, false);
         running.iter().map(ToString::to_string).collect()
     }

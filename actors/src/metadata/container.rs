@@ -18,6 +18,23 @@ pub struct Container {
     pub state: Option<State>,
     /// Its `primary_ip`; `None` when missing or empty.
     pub primary_ip: Option<PrimaryIp>,
+    /// Its `health_state`; `None` when it has no health check.
+    pub health: Option<Health>,
+}
+
+/// What a container's health check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// It is well.
+    Healthy,
+    /// It is not, or nothing is known yet.
+    Other,
+}
+
+impl From<&str> for Health {
+    fn from(text: &str) -> Self {
+        if matches!(text, "healthy" | "updating-healthy") { Self::Healthy } else { Self::Other }
+    }
 }
 
 /// A container's `service_index`.

@@ -49,6 +49,8 @@ struct ContainerDocument {
     state: Value,
     #[serde(default)]
     primary_ip: Value,
+    #[serde(default)]
+    health_state: Value,
 }
 
 impl Shape for ServiceDocument {
@@ -146,12 +148,13 @@ fn container_of(container: &ContainerDocument) -> Container {
         create_index: container.create_index.as_u64().unwrap_or(0),
         state: text(&container.state).map(|state| state.as_str().into()),
         primary_ip: text(&container.primary_ip).map(|ip| ip.as_str().into()),
+        health: text(&container.health_state).map(|health| health.as_str().into()),
     }
 }
 
 /// A total order of containers that does not depend on where they stand in the document: the oldest first.
 fn age(c: &Container) -> impl Ord + '_ {
-    (c.create_index, &c.uuid, &c.name, index_number(&c.index), &c.state, &c.primary_ip)
+    (c.create_index, &c.uuid, &c.name, index_number(&c.index), &c.state, &c.primary_ip, c.health)
 }
 
 fn index_number(index: &ServiceIndex) -> u64 {
@@ -198,6 +201,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::metadata::Health;
 
     fn service(containers: Value) -> Result<Vec<Container>, MetadataFault> {
         parse_service("/p", "web", json!({"name": "web", "containers": containers}).to_string().as_bytes())
@@ -266,8 +270,22 @@ mod tests {
             create_index: 0,
             state: None,
             primary_ip: None,
+            health: None,
         };
         assert_eq!(service(odd), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn a_health_check_says_that_a_container_is_well_or_it_is_not() {
+        let health =
+            |health: Value| service(json!([{"uuid": "a", "health_state": health}])).unwrap().remove(0).health;
+        for healthy in ["healthy", "updating-healthy"] {
+            assert_eq!(health(json!(healthy)), Some(Health::Healthy));
+        }
+        for other in ["initializing", "reinitializing", "unhealthy", "updating-unhealthy"] {
+            assert_eq!(health(json!(other)), Some(Health::Other));
+        }
+        assert_eq!([json!(null), json!(""), json!(7)].map(health), [None; 3], "it has none");
     }
 
     #[test]

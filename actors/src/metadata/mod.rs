@@ -10,7 +10,7 @@ mod poller;
 mod snapshot;
 
 pub use client::{HttpMetadata, LONGEST_LONG_POLL, MetadataLimits, MetadataSource};
-pub use container::{Container, PrimaryIp, ServiceIndex, Stage, State};
+pub use container::{Container, Health, PrimaryIp, ServiceIndex, Stage, State};
 #[cfg(test)]
 pub(crate) use document::parse_service;
 pub use fault::MetadataFault;

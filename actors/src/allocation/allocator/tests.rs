@@ -2,6 +2,7 @@
 
 mod guard;
 mod saving;
+mod takeover;
 
 use std::{cell::RefCell, future::Future, ops::Range};
 
@@ -70,6 +71,25 @@ impl StateStore for FakeStore {
     }
 }
 
+/// A probe that reaches everybody but the deaf; its copies are the same probe.
+#[derive(Clone, Default)]
+struct FakeProbe(Rc<RefCell<Probed>>);
+
+#[derive(Default)]
+struct Probed {
+    deaf: BTreeSet<SocketAddr>,
+    /// Who was tried, one after the other.
+    tried: Vec<SocketAddr>,
+}
+
+impl Probe for FakeProbe {
+    fn reaches(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
+        let mut probed = self.0.borrow_mut();
+        probed.tried.push(address);
+        std::future::ready(!probed.deaf.contains(&address))
+    }
+}
+
 /// Pools that may grow to 200 ports.
 fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
     let pools = mappings.into_iter().map(|mapping| PoolSettings { mapping, most_ports: 200 });
@@ -83,10 +103,11 @@ fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
 
 /// An allocator at work.
 struct Running {
-    addr: Addr<PortAllocator<FakeStore>>,
+    addr: Addr<PortAllocator<FakeStore, FakeProbe>>,
     ended: Ended,
     plans: Received<PlanChanged>,
     store: FakeStore,
+    probe: FakeProbe,
     log: Lines,
     start: Instant,
 }
@@ -104,11 +125,13 @@ impl Running {
 
     fn set(settings: AllocatorSettings, store: FakeStore) -> Self {
         tokio::time::pause();
-        let (log, (plans, receiver)) = (Lines::default(), Received::start());
-        let allocator = PortAllocator::new(settings, store.clone(), vec![receiver], log.logger());
+        let (log, probe) = (Lines::default(), FakeProbe::default());
+        let (plans, receiver) = Received::start();
+        let allocator =
+            PortAllocator::new(settings, store.clone(), probe.clone(), vec![receiver], log.logger());
         let prepared = Prepared::new("PortAllocator");
         let (addr, ended) = (prepared.addr(), prepared.run(allocator));
-        Self { addr, ended, plans, store, log, start: Instant::now() }
+        Self { addr, ended, plans, store, probe, log, start: Instant::now() }
     }
 
     fn fresh() -> Self {
@@ -205,19 +228,21 @@ async fn a_plan_is_told_when_it_differs_and_only_then() {
 #[actix_rt::test]
 async fn who_still_runs_is_told_with_a_plan_but_is_no_reason_for_one() {
     let web = Running::fresh();
+    // It is on the slot before the older one is known.
     let newer = container("c", 3, Some(1));
     let lines = |web: &Running| {
         ["slot assigned", "slot freed", "container not mapped"].map(|message| web.log.saying(message).len())
     };
+    web.hears(std::slice::from_ref(&newer)).await;
     web.hears(&[a(), newer.clone()]).await;
     let said = lines(&web);
     let restarting = Container { state: Some("restarting".into()), ..a() };
     web.hears(&[restarting.clone(), newer.clone()]).await;
-    assert_eq!((web.plans().len(), lines(&web)), (1, said));
+    assert_eq!((web.plans().len(), lines(&web)), (2, said));
     web.hears(&[restarting, b(), newer]).await;
     let still_running: Vec<_> = web.plans().iter().map(|p| p.mappings[0].still_running.clone()).collect();
-    assert_eq!(still_running, [["10.42.0.2".parse().unwrap()].into(), [].into()]);
-    assert_eq!(web.told()[1], told(2, &[(5000, "c"), (5001, "b")]));
+    assert_eq!(still_running, [[].into(), ["10.42.0.2".parse().unwrap()].into(), [].into()]);
+    assert_eq!(web.told()[2], told(3, &[(5000, "c"), (5001, "b")]));
 }
 
 #[actix_rt::test]
@@ -246,7 +271,8 @@ async fn every_receiver_is_told_the_same() {
     let settings = settings(vec![mapping(&web(), 5000)]);
     let log = Lines::default().logger();
     let receivers = vec![to_writer, to_supervisor];
-    let allocator = PortAllocator::new(settings, FakeStore::default(), receivers, log).start();
+    let allocator =
+        PortAllocator::new(settings, FakeStore::default(), FakeProbe::default(), receivers, log).start();
     allocator.do_send(service_changed(&web(), 0..0, &[a()]));
     settle().await;
     let (writer, supervisor): (Vec<PlanChanged>, Vec<PlanChanged>) = (writer.all(), supervisor.all());

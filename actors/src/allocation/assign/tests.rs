@@ -1,4 +1,4 @@
-//! The allocation rules of the design, one by one. Rules 4 (readiness) and 7 come with later stages.
+//! The allocation rules of the design, one by one. Rule 7 has a file of its own.
 
 mod always;
 mod history;
@@ -18,7 +18,17 @@ const ROOM: u16 = 60_536;
 
 /// Assigns slots to `containers` (oldest first), on loopback addresses none.
 fn assigned(containers: &[Container], previous: &Assignments, rules: Rules, now: Duration) -> Assignments {
-    assign(split(containers, false), previous, rules, now)
+    assign(split(containers, false), previous, &reached(containers), rules, now)
+}
+
+/// Whoever is of an even age accepts connections.
+fn accepts(container: &Container) -> bool {
+    container.create_index.is_multiple_of(2)
+}
+
+fn reached(containers: &[Container]) -> Reached {
+    let at = |c: &Container| Some((c.uuid.clone(), c.primary_ip.as_ref()?.address()?));
+    containers.iter().filter(|container| accepts(container)).filter_map(at).collect()
 }
 
 fn outside_pool(index: u64, pool_size: u16) -> Unmapped {
@@ -48,7 +58,7 @@ impl Followed {
         let mut containers: Vec<_> = containers.iter().copied().cloned().collect();
         containers.sort_by_key(|c| (c.create_index, c.uuid.clone()));
         let candidates = split(&containers, self.allow_loopback);
-        self.assignments = assign(candidates, &self.assignments, self.rules, self.now);
+        self.assignments = assign(candidates, &self.assignments, &reached(&containers), self.rules, self.now);
     }
 
     fn passes(&mut self, time: Duration) {
@@ -195,20 +205,102 @@ fn rule_2_a_container_whose_index_changes_moves() {
 
 // === rule 4: two claim one slot ===
 
+fn not_ready(incumbent: &str) -> Unmapped {
+    Unmapped::NotReady { incumbent: incumbent.into() }
+}
+
+fn health(health: &str, container: &Container) -> Container {
+    Container { health: Some(health.into()), ..container.clone() }
+}
+
 #[test]
-fn rule_4_of_two_with_one_index_the_newest_wins() {
+fn rule_4_a_newer_one_takes_over_once_it_accepts_connections() {
+    for (age, takes_over) in [(9, false), (10, true)] {
+        let mut web = Followed::with_pool(3);
+        let (old, new) = (indexed("z-old", 1, 2), indexed("a-new", age, 2));
+        web.sees(&[&old]);
+        web.sees(&[&old, &new]);
+        let challengers: Vec<_> = web.assignments.challengers.iter().map(|(uuid, _)| &**uuid).collect();
+        if takes_over {
+            assert_eq!((web.slots(), challengers), (vec![(1, "a-new")], vec![]));
+            assert_eq!(web.why_not("z-old"), Unmapped::Superseded { by: "a-new".into() });
+        } else {
+            assert_eq!((web.slots(), challengers), (vec![(1, "z-old")], vec!["a-new"]));
+            assert_eq!(web.why_not("a-new"), not_ready("z-old"));
+        }
+    }
+}
+
+#[test]
+fn rule_4_a_health_check_decides_alone() {
     let mut web = Followed::with_pool(3);
-    let (old, new) = (indexed("z-old", 1, 2), indexed("a-new", 9, 2));
+    let (old, new) = (indexed("old", 1, 2), indexed("new", 10, 2));
     web.sees(&[&old]);
-    web.sees(&[&old, &new]);
-    assert_eq!(web.slots(), [(1, "a-new")]);
-    assert_eq!(web.why_not("z-old"), Unmapped::Superseded { by: "a-new".into() });
+    for state in ["initializing", "unhealthy", "reinitializing", "updating-unhealthy", "odd"] {
+        web.sees(&[&old, &health(state, &new)]);
+        assert_eq!(web.slots(), [(1, "old")], "{state}");
+        assert_eq!((web.why_not("new"), web.assignments.challengers.len()), (not_ready("old"), 0));
+    }
+    let deaf = indexed("deaf", 11, 2);
+    for state in ["healthy", "updating-healthy"] {
+        web.sees(&[&old, &health(state, &deaf)]);
+        assert_eq!(web.slots(), [(1, "deaf")], "{state}");
+        web.sees(&[&old]);
+    }
+}
+
+#[test]
+fn rule_4_an_incumbent_that_falls_ill_stays() {
+    let mut web = Followed::with_pool(3);
+    let (older, new) = (indexed("older", 2, 2), indexed("new", 3, 2));
+    web.sees(&[&health("healthy", &new)]);
+    web.sees(&[&health("healthy", &older), &health("unhealthy", &new)]);
+    assert_eq!(web.slots(), [(1, "new")]);
+}
+
+#[test]
+fn rule_4_the_newest_of_several_that_are_ready_takes_over() {
+    let mut web = Followed::with_pool(3);
+    let all = [1, 4, 6, 7].map(|age| indexed(&format!("c{age}"), age, 2));
+    web.sees(&[&all[0]]);
+    web.sees(&[&all[0], &all[1], &all[2], &all[3]]);
+    assert_eq!(web.slots(), [(1, "c6")]);
+    assert_eq!(web.why_not("c7"), not_ready("c6"));
+    assert_eq!(web.why_not("c4"), Unmapped::Superseded { by: "c6".into() });
+}
+
+#[test]
+fn rule_4_from_an_incumbent_that_stops_a_newer_one_takes_over_at_once() {
+    for state in ["stopping", "stopped", "restarting"] {
+        let mut web = Followed::with_pool(3);
+        let (old, deaf) = (indexed("old", 1, 2), indexed("deaf", 9, 2));
+        web.sees(&[&old]);
+        web.sees(&[&old, &deaf]);
+        assert_eq!(web.slots(), [(1, "old")]);
+        web.sees(&[&in_state(state, &old), &deaf]);
+        assert_eq!(web.slots(), [(1, "deaf")], "{state}");
+    }
+}
+
+#[test]
+fn rule_4_without_an_incumbent_the_oldest_that_runs_is_taken_for_it() {
+    let starting = in_state("starting", &indexed("starting", 1, 2));
+    let (old, deaf, ready) = (indexed("old", 3, 2), indexed("deaf", 9, 2), indexed("ready", 10, 2));
+    for (claimants, slot) in [
+        (vec![&starting, &old, &deaf], "old"),
+        (vec![&old, &deaf, &ready], "ready"),
+        (vec![&starting], "starting"),
+    ] {
+        let mut web = Followed::with_pool(3);
+        web.sees(&claimants);
+        assert_eq!(web.slots(), [(1, slot)]);
+    }
 }
 
 #[test]
 fn rule_4_the_uuid_decides_between_two_of_one_age() {
     let mut web = Followed::with_pool(3);
-    web.sees(&[&indexed("b", 1, 2), &at("10.42.0.9", &indexed("a", 1, 2))]);
+    web.sees(&[&indexed("b", 2, 2), &at("10.42.0.9", &indexed("a", 2, 2))]);
     assert_eq!(web.slots(), [(1, "b")]);
     assert_eq!(web.why_not("a"), Unmapped::Superseded { by: "b".into() });
 }
@@ -216,7 +308,7 @@ fn rule_4_the_uuid_decides_between_two_of_one_age() {
 #[test]
 fn rule_4_a_newer_one_that_only_starts_stands_back_until_it_runs() {
     let mut web = Followed::with_pool(3);
-    let (old, new) = (indexed("old", 1, 2), indexed("new", 9, 2));
+    let (old, new) = (indexed("old", 1, 2), indexed("new", 10, 2));
     web.sees(&[&old, &in_state("starting", &new)]);
     assert_eq!(web.slots(), [(1, "old")]);
     assert_eq!(web.why_not("new"), Unmapped::Superseded { by: "old".into() });
@@ -229,7 +321,7 @@ fn rule_4_a_newer_one_that_only_starts_stands_back_until_it_runs() {
 #[test]
 fn rule_4_a_newer_one_that_cannot_serve_claims_nothing() {
     let mut web = Followed::with_pool(3);
-    let (old, new) = (indexed("old", 1, 2), indexed("new", 9, 2));
+    let (old, new) = (indexed("old", 1, 2), indexed("new", 10, 2));
     web.sees(&[&old, &in_state("creating", &new)]);
     assert_eq!(web.slots(), [(1, "old")]);
     web.sees(&[&old, &new]);
@@ -320,7 +412,7 @@ fn rule_6_a_restart_keeps_the_slot_throughout() {
 
 #[test]
 fn rule_8_the_same_containers_in_another_order_are_the_same_plan() {
-    let containers = [&indexed("a", 1, 2), &unindexed("b", 2), &indexed("c", 3, 2), &unindexed("d", 4)];
+    let containers = [&indexed("a", 1, 2), &unindexed("b", 2), &indexed("c", 4, 2), &unindexed("d", 5)];
     let [a, b, c, d] = containers;
     let mut web = Followed::with_pool(3);
     web.sees(&containers);

@@ -114,7 +114,7 @@ fn a_container_that_only_waits_for_a_tombstone_does_not_make_the_pool_grow() {
     let mut hears = |uuids: &[&str], now| {
         let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None)).collect();
         full.take(Arc::new(Snapshot::after(None, containers, PublishedPorts::default())));
-        let growth = full.reassign(&settings, true, now);
+        let growth = full.reassign(&settings, &BTreeSet::new(), true, now);
         (growth, full.plan().slots.len())
     };
     // One slot is a tombstone of the saved state.

@@ -198,16 +198,16 @@ async fn what_concerns_other_services_is_not_told() {
 
 #[actix_rt::test]
 async fn what_differs_in_the_document_but_does_not_matter_is_not_told() {
-    let mut with_health = document("web", &["a", "b"]);
-    with_health["containers"][0]["health_state"] = json!("healthy");
-    with_health["scale"] = json!(2);
+    let mut relabelled = document("web", &["a", "b"]);
+    relabelled["containers"][0]["labels"] = json!({"color": "blue"});
+    relabelled["scale"] = json!(2);
     let mut reversed = document("web", &["b", "a"]);
     reversed["stack_name"] = json!(null);
     let mut stopped = document("web", &["a", "b"]);
     stopped["containers"][1]["state"] = json!("stopped");
     let server = FakeServer::default()
         .versions(&[(0, "v1"), (1_000, "v2"), (1_000, "v3"), (1_000, "v4")])
-        .document(WEB, [document("web", &["a", "b"]), with_health, reversed, stopped]);
+        .document(WEB, [document("web", &["a", "b"]), relabelled, reversed, stopped]);
     let web = Running::web(&server);
     pass(ms(10_000)).await;
     assert_about(&web.changes.times(web.start), &[0, 3_000]);

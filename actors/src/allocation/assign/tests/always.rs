@@ -23,20 +23,31 @@ fn eligible(containers: &[Container]) -> Vec<&Container> {
     able.iter().copied().filter(|c| is_newest_there(c)).collect()
 }
 
-/// Of two that claim one slot the higher one wins: the newest that runs.
-fn rank(container: &Container) -> (bool, u64, &str) {
-    let only_starts = matches!(container.state.as_deref(), Some("starting" | "restarting"));
-    (!only_starts, container.create_index, &container.uuid)
+/// Whether it runs already.
+fn runs(container: &Container) -> bool {
+    !matches!(container.state.as_deref(), Some("starting" | "restarting"))
 }
 
 /// Rules 2, 4 and 5 once more, as obvious as can be: who is on which slot by index.
-fn by_index(containers: &[Container], pool_size: u16) -> BTreeMap<u16, Arc<str>> {
+fn by_index(containers: &[Container], before: &Assignments, pool_size: u16) -> BTreeMap<u16, Arc<str>> {
     let eligible = eligible(containers);
-    let newest_of = |slot: u16| {
-        let claimants = eligible.iter().filter(|c| number(c) == Some(u64::from(slot) + 1));
-        claimants.max_by_key(|c| rank(c)).map(|c| (slot, c.uuid.clone()))
+    let winner_of = |slot: u16| {
+        let mut claimants: Vec<_> =
+            eligible.iter().copied().filter(|c| number(c) == Some(u64::from(slot) + 1)).collect();
+        claimants.sort_by_key(|c| (c.create_index, &c.uuid));
+        let was_there = |c: &&&Container| before.slots.get(&slot).is_some_and(|was| was.uuid == c.uuid);
+        let running: Vec<_> = claimants.iter().copied().filter(|c| runs(c)).collect();
+        let keeper = running.iter().find(was_there).or(running.first());
+        let winner = match keeper {
+            Some(keeper) => running
+                .iter()
+                .rfind(|c| accepts(c) && (c.create_index, &c.uuid) > (keeper.create_index, &keeper.uuid))
+                .or(Some(keeper)),
+            None => claimants.iter().find(was_there).or(claimants.last()),
+        };
+        winner.map(|c| (slot, c.uuid.clone()))
     };
-    (0..pool_size).filter_map(newest_of).collect()
+    (0..pool_size).filter_map(winner_of).collect()
 }
 
 fn uuids(assignments: &Assignments) -> BTreeMap<u16, Arc<str>> {
@@ -103,8 +114,13 @@ proptest! {
                     Unmapped::BadAddress { primary_ip } => container.primary_ip.as_deref() == Some(primary_ip),
                     Unmapped::AddressTaken { newer, .. } => find(newer)
                         .is_some_and(|d| is_newer(d) && d.primary_ip == container.primary_ip),
-                    Unmapped::Superseded { by } => find(by)
-                        .is_some_and(|d| rank(d) > rank(container) && d.index == container.index),
+                    Unmapped::Superseded { by } => find(by).is_some_and(|d| {
+                        // Of those that only start, whoever was there before.
+                        d.index == container.index && (is_newer(d) || !runs(container))
+                    }),
+                    Unmapped::NotReady { incumbent } => find(incumbent).is_some_and(|d| {
+                        d.index == container.index && !is_newer(d) && runs(container) && !accepts(container)
+                    }),
                     Unmapped::OutsidePool { index, pool_size, .. } => {
                         number(container) == Some(*index) && *index > u64::from(pool) && *pool_size == pool
                     }
@@ -113,7 +129,7 @@ proptest! {
                 };
                 let concerns_eligible = matches!(
                     reason,
-                    Unmapped::Superseded { .. } | Unmapped::OutsidePool { .. } | Unmapped::NoFreeSlot { .. }
+                    Unmapped::Superseded { .. } | Unmapped::NotReady { .. } | Unmapped::OutsidePool { .. } | Unmapped::NoFreeSlot { .. }
                 );
                 prop_assert!(is_true, "{container:?}: {reason}");
                 prop_assert_eq!(concerns_eligible, eligible.contains(uuid), "{:?}: {}", container, reason);
@@ -146,13 +162,13 @@ proptest! {
         })?;
     }
 
-    /// What was before has no influence on them: all hosts agree, however long each has been up.
+    /// All hosts agree, however long each has been up, as soon as nobody has to be waited for.
     #[test]
     fn containers_with_an_index_are_where_the_reference_has_them(history in history()) {
-        live_through(&history, |moment, containers, _, after| {
+        live_through(&history, |moment, containers, before, after| {
             let mut with_index = uuids(after);
             with_index.retain(|_, uuid| containers.iter().any(|c| c.uuid == *uuid && number(c).is_some()));
-            prop_assert_eq!(with_index, by_index(containers, moment.rules.pool_size));
+            prop_assert_eq!(with_index, by_index(containers, before, moment.rules.pool_size));
             Ok(())
         })?;
     }
@@ -162,7 +178,7 @@ proptest! {
     #[test]
     fn an_eligible_container_without_index_keeps_its_port(history in history()) {
         live_through(&history, |moment, containers, before, after| {
-            let indexed = by_index(containers, moment.rules.pool_size);
+            let indexed = by_index(containers, before, moment.rules.pool_size);
             for container in eligible(containers).into_iter().filter(|c| number(c).is_none()) {
                 let Some(slot) = slot_of(before, &container.uuid) else { continue };
                 if slot < moment.rules.pool_size && !indexed.contains_key(&slot) {

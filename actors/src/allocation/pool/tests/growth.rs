@@ -84,7 +84,7 @@ fn live_through(
     let (mut now, mut before) = (ms(0), None);
     for moment in history {
         pool.take(Arc::clone(&moment.snapshot));
-        let growth = pool.reassign(&settings, true, now);
+        let growth = pool.reassign(&settings, &BTreeSet::new(), true, now);
         let plan = pool.plan();
         if let Some(before) = before {
             let expected = (before < plan.pool_size).then_some(Growth { from: before, to: plan.pool_size });
