@@ -10,7 +10,10 @@ async fn expect_mapping(name: &str, backends: &[(u16, &str)]) {
         let stage = Stage::prepared(0).await;
         let url = stage.server.url(version);
         let stage = stage.env("METADATA_URL", url);
-        stage.server.fault_only(Scope::Documents, Fault::Body(sample(&format!("{version}--{name}")))).await;
+        stage
+            .server
+            .fault_only(Scope::Documents, Fault::Body(sample(&format!("{version}--{name}")).into()))
+            .await;
         let routes = routes(&stage.render().await);
         assert_eq!(routes.keys().copied().collect::<Vec<_>>(), Vec::from_iter(BASE..BASE + POOL));
         let mapped: Vec<_> =
@@ -52,7 +55,7 @@ async fn a_service_at_scale_0() {
 async fn a_container_that_is_hardly_described_at_all() {
     let stage = Stage::prepared(0).await;
     let document = r#"{"name": "web", "containers": [{"uuid": "u", "primary_ip": "127.0.1.9"}]}"#;
-    stage.server.fault_only(Scope::Documents, Fault::Body(document.to_owned())).await;
+    stage.server.fault_only(Scope::Documents, Fault::Body(document.into())).await;
     assert_eq!(routes(&stage.render().await)[&BASE].as_deref(), Some("127.0.1.9:8080"));
 }
 

@@ -165,7 +165,7 @@ async fn an_index_far_outside_of_the_pool_is_said_so_once() {
 async fn the_token_is_nowhere_to_be_seen() {
     let mut stage = Stage::prepared(0).await.without("PORT_COUNT").env("LOG_LEVEL", "trace").started().await;
     let secret = r#"{"name": "web", "token": "secrettokenweb", "containers": [{"token": "secrettokenweb"#;
-    stage.server.fault_only(Scope::Documents, Fault::Body(secret.to_owned())).await;
+    stage.server.fault_only(Scope::Documents, Fault::Body(secret.into())).await;
     stage.change(|world| world.web().scale_to(3)).await;
     stage.line("metadata fault").await;
     stage.server.clear_fault().await;

@@ -36,8 +36,12 @@ impl Scope {
 pub enum Fault {
     /// Nobody listens: connections are refused, those that exist are closed.
     Refuse,
-    /// Requests are taken and never answered.
+    /// Requests are taken, and answered when the fault has ended.
     Hang,
+    /// The connection ends instead of an answer.
+    Close,
+    /// The connection is reset instead of an answer.
+    Abort,
     /// 404 with the body for a path that does not exist.
     NotFound,
     /// 404 with the body that the real server has before its first data.
@@ -54,18 +58,45 @@ pub enum Fault {
     WrongTypes,
     /// The promised length is the body's, half of it is sent, then the connection ends.
     Truncated,
+    /// No length is promised, half of the body is sent in a chunk, then the connection ends.
+    TruncatedChunk,
+    /// Half of the body is sent, the other half when the fault has ended.
+    Stall,
     /// Half of the body is sent, then the connection is reset.
     Reset,
-    /// The right answer, one byte a second.
+    /// The right answer, one byte a second; when the fault has ended, the rest at once.
     Drip,
     /// 200 with a JSON string of this many bytes.
     Huge(usize),
     /// 200 with an empty body.
     EmptyBody,
     /// 200 with this body, such as a document of the real server.
-    Body(String),
+    Body(Vec<u8>),
+    /// These bytes instead of an HTTP answer, then the connection ends.
+    Raw(Vec<u8>),
+    /// The right answer, then the connection ends although nobody has announced that.
+    CloseAfterAnswer,
+    /// A connection's first request is answered well; at the next one it ends instead.
+    CloseOnReuse,
     /// A long poll is answered at once with the unchanged version.
     InstantVersion,
     /// Each answer has another version, at once, though nothing changes.
     RandomVersion,
+}
+
+impl Fault {
+    /// Whether a connection is of no more use after it.
+    pub(super) fn ends_the_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Refuse
+                | Self::Close
+                | Self::Abort
+                | Self::Truncated
+                | Self::TruncatedChunk
+                | Self::Reset
+                | Self::Raw(_)
+                | Self::CloseAfterAnswer
+        )
+    }
 }

@@ -1,6 +1,6 @@
 //! Just enough of HTTP/1.1 to answer well, and to answer badly to the byte.
 
-use std::{io, time::Duration};
+use std::io;
 
 use percent_encoding::percent_decode_str;
 use tokio::{
@@ -18,6 +18,7 @@ const LONGEST_HEAD: usize = 16 * 1024;
 pub(super) struct Connection {
     stream: TcpStream,
     unread: Vec<u8>,
+    requests: u64,
 }
 
 /// A request's head; nobody sends the metadata service a body.
@@ -73,6 +74,11 @@ impl Response {
         Self { status, body: body.into(), location: None }
     }
 
+    /// The body, cut in the middle.
+    pub(super) fn halves(&self) -> (&[u8], &[u8]) {
+        self.body.split_at(self.body.len() / 2)
+    }
+
     fn head_with_length(&self) -> Vec<u8> {
         self.head(&format!("Content-Length: {}", self.body.len())).into_bytes()
     }
@@ -96,7 +102,7 @@ impl Response {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, unread: Vec::new() }
+        Self { stream, unread: Vec::new(), requests: 0 }
     }
 
     /// The next request; `None` when the client has closed, or sends something else than HTTP.
@@ -108,6 +114,7 @@ impl Connection {
                 Ok(httparse::Status::Complete(length)) => {
                     let request = Request::parse(head.path.unwrap_or("/"), head.headers);
                     self.unread.drain(..length);
+                    self.requests += 1;
                     return Ok(Some(request));
                 }
                 Ok(httparse::Status::Partial) if self.unread.len() < LONGEST_HEAD => {}
@@ -117,6 +124,11 @@ impl Connection {
                 return Ok(None);
             }
         }
+    }
+
+    /// Whether this is not its first request.
+    pub(super) fn is_reused(&self) -> bool {
+        self.requests > 1
     }
 
     /// Resolves when the client has closed the connection.
@@ -140,18 +152,24 @@ impl Connection {
 
     /// Promises the whole body and sends half of it.
     pub(super) async fn send_half(&mut self, response: &Response) -> io::Result<()> {
-        self.stream.write_all(&response.head_with_length()).await?;
-        self.stream.write_all(&response.body[..response.body.len() / 2]).await
+        self.send_head(response).await?;
+        self.send_raw(response.halves().0).await
     }
 
-    /// Sends the head, then the body a byte at a time.
-    pub(super) async fn drip(&mut self, response: &Response, pause: Duration) -> io::Result<()> {
-        self.stream.write_all(&response.head_with_length()).await?;
-        for byte in &response.body {
-            self.stream.write_all(&[*byte]).await?;
-            tokio::time::sleep(pause).await;
-        }
-        Ok(())
+    /// Sends half of the body as a first chunk.
+    pub(super) async fn send_half_in_a_chunk(&mut self, response: &Response) -> io::Result<()> {
+        self.send_chunk_head(response).await?;
+        self.send_chunk(response.halves().0).await
+    }
+
+    /// Sends the head, which promises the whole body.
+    pub(super) async fn send_head(&mut self, response: &Response) -> io::Result<()> {
+        self.send_raw(&response.head_with_length()).await
+    }
+
+    /// Sends bytes as they are.
+    pub(super) async fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
     /// Sends a JSON string of `length` bytes without ever having it in memory.
@@ -169,8 +187,8 @@ impl Connection {
         self.stream.write_all(b"0\r\n\r\n").await
     }
 
-    /// Ends the connection by a reset instead of an orderly close.
-    pub(super) fn reset(self) -> io::Result<()> {
+    /// Has the connection end by a reset instead of an orderly close.
+    pub(super) fn end_by_reset(&self) -> io::Result<()> {
         self.stream.set_zero_linger()
     }
 

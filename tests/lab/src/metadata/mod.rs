@@ -16,6 +16,7 @@ mod container;
 mod fault;
 mod http;
 mod ids;
+mod misanswer;
 mod path;
 mod serve;
 mod server;
@@ -28,7 +29,7 @@ pub use addresses::AddressPool;
 pub use cattle::Cattle;
 pub use container::Container;
 pub use fault::{Fault, Scope};
-pub use server::{MetadataOptions, MetadataServer, Requests};
+pub use server::{MetadataOptions, MetadataServer, Requests, Saved};
 pub use service::{Service, Which};
 pub use world::{Host, Stack, World};
 

@@ -57,6 +57,13 @@ pub struct Requests {
     pub documents: u64,
 }
 
+/// What a server tells about at one time.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    pub(super) world: World,
+    pub(super) version: String,
+}
+
 /// A running server; dropping it stops it.
 #[derive(Debug)]
 pub struct MetadataServer {
@@ -108,6 +115,16 @@ impl MetadataServer {
     /// the long polls wake up.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         self.state.change(change)
+    }
+
+    /// What it tells about now, and as which version.
+    pub fn saved(&self) -> Saved {
+        self.state.saved()
+    }
+
+    /// Jumps back, or forth, to what it has told about: version and world are those of that time.
+    pub fn restore(&self, saved: &Saved) {
+        self.state.restore(saved);
     }
 
     /// Changes something that is none of stalls' business.

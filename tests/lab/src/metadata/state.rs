@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    MetadataOptions, Requests, World,
+    MetadataOptions, Requests, Saved, World,
     answers::answers,
     api_version::ApiVersion,
     fault::{Fault, RequestKind, Scope},
@@ -89,9 +89,27 @@ impl State {
     /// Changes the world, as a reload of the real server does: new version, new order, and what is asked for
     /// is ready when the long polls wake up.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        self.reload(|data| {
+            data.version = data.versions.uuid();
+            change(&mut data.world)
+        })
+    }
+
+    pub(super) fn saved(&self) -> Saved {
+        let data = self.data();
+        Saved { world: data.world.clone(), version: data.version.clone() }
+    }
+
+    pub(super) fn restore(&self, saved: &Saved) {
+        self.reload(|data| {
+            data.world.clone_from(&saved.world);
+            data.version.clone_from(&saved.version);
+        });
+    }
+
+    fn reload<T>(&self, load: impl FnOnce(&mut Data) -> T) -> T {
         let mut data = self.data();
-        let result = change(&mut data.world);
-        data.version = data.versions.uuid();
+        let result = load(&mut data);
         data.shuffle = data.order.u64(..);
         data.build_trees_anew();
         drop(data);
@@ -130,6 +148,12 @@ impl State {
             |fault: &Option<(Scope, Fault)>| fault.as_ref().is_some_and(|(scope, _)| scope.covers(kind));
         let fault = faults.wait_for(applies).await.expect("the sender lives as long as the server");
         fault.as_ref().map(|(_, fault)| fault.clone()).expect("only a fault applies")
+    }
+
+    /// Waits until no fault is in force.
+    pub(super) async fn mended(&self) {
+        let mended = self.fault.subscribe().wait_for(Option::is_none).await.map(drop);
+        mended.expect("the sender lives as long as the server");
     }
 
     /// Waits until a client is in a long poll that only a next change will answer.

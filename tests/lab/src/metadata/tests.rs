@@ -1,6 +1,6 @@
 //! The server as a client meets it: raw requests, raw answers.
 
-use std::{io, net::Ipv4Addr, time::Duration};
+use std::{io, net::Ipv4Addr, pin::pin, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -205,6 +205,20 @@ async fn a_lost_wake_up_costs_the_time_until_the_next_look() {
 }
 
 #[tokio::test]
+async fn what_was_told_before_can_be_told_again() {
+    let server = start(|_| {}).await;
+    let (saved, old) = (server.saved(), server.version());
+    server.change(|world| world.web().scale_to(4));
+    let target = long_poll(&server.version(), 60);
+    let (answer, ()) = tokio::join!(get(&server, &target), async {
+        server.await_caught_up(SOON).await;
+        server.restore(&saved);
+    });
+    assert_eq!((answer, server.version()), ((200, Value::from(old.clone())), old));
+    assert_eq!(get(&server, WEB).await.1["scale"], 3);
+}
+
+#[tokio::test]
 async fn a_foreign_change_leaves_our_document_as_it_was() {
     let server = start(|_| {}).await;
     let (version, web) = (server.version(), get(&server, WEB).await);
@@ -247,7 +261,7 @@ async fn faults_that_are_answers() {
         (Fault::BadJson, 200, "{\"name\": \"web\", \"containers\": [{\"name\": \"app-w"),
         (Fault::WrongTypes, 200, "{\"containers\":7,\"name\":[\"web\"],\"scale\":\"three\"}"),
         (Fault::EmptyBody, 200, ""),
-        (Fault::Body("{}".to_owned()), 200, "{}"),
+        (Fault::Body("{}".into()), 200, "{}"),
     ] {
         server.fault(fault.clone()).await;
         let answer = raw(&server, WEB, "Accept: application/json\r\n").await.expect("an answer");
@@ -272,11 +286,24 @@ async fn refuse_closes_the_port_until_the_fault_is_cleared() {
 }
 
 #[tokio::test]
-async fn hang_never_answers() {
+async fn hang_answers_when_it_has_ended() {
     let server = start(|_| {}).await;
     server.fault(Fault::Hang).await;
-    let answer = time::timeout(Duration::from_millis(100), raw(&server, WEB, "")).await;
+    let mut waiting = pin!(get(&server, WEB));
+    let answer = time::timeout(Duration::from_millis(100), &mut waiting).await;
     assert!(answer.is_err(), "{answer:?}");
+    server.clear_fault().await;
+    assert_eq!(waiting.await.0, 200);
+}
+
+#[tokio::test]
+async fn close_and_abort_end_the_connection_without_a_word() {
+    let server = start(|_| {}).await;
+    server.fault(Fault::Close).await;
+    assert_eq!(raw(&server, WEB, "").await.expect("an orderly end"), "");
+    server.fault(Fault::Abort).await;
+    let error = raw(&server, WEB, "").await.expect_err("a reset");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]
@@ -287,6 +314,60 @@ async fn truncated_promises_more_than_it_sends() {
     let answer = raw(&server, WEB, "Accept: application/json\r\n").await.expect("an orderly end");
     assert!(answer.contains(&format!("\r\nContent-Length: {}\r\n", whole.len())), "{answer}");
     assert!(answer.ends_with(&whole[..whole.len() / 2]));
+}
+
+#[tokio::test]
+async fn a_truncated_chunk_promises_nothing() {
+    let server = start(|_| {}).await;
+    let whole = get(&server, WEB).await.1.to_string();
+    server.fault(Fault::TruncatedChunk).await;
+    let answer = raw(&server, WEB, "Accept: application/json\r\n").await.expect("an orderly end");
+    assert!(answer.contains("\r\nTransfer-Encoding: chunked\r\n"), "{answer}");
+    assert!(answer.ends_with(&format!("\r\n{}\r\n", &whole[..whole.len() / 2])), "{answer}");
+}
+
+#[tokio::test]
+async fn stall_sends_the_other_half_when_it_has_ended() {
+    let server = start(|_| {}).await;
+    server.fault(Fault::Stall).await;
+    let mut stream = send(&server, VERSION, "Accept: application/json\r\nConnection: close\r\n").await;
+    let mut answer = Vec::new();
+    let reading = time::timeout(Duration::from_millis(200), stream.read_to_end(&mut answer)).await;
+    assert!(reading.is_err(), "there is more to come");
+    let body = |answer: &[u8]| {
+        let answer = String::from_utf8_lossy(answer).into_owned();
+        answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+    };
+    let whole = Value::from(server.version()).to_string();
+    assert_eq!(body(&answer).as_deref(), Some(&whole[..whole.len() / 2]));
+    server.clear_fault().await;
+    stream.read_to_end(&mut answer).await.expect("the rest");
+    assert_eq!(body(&answer), Some(whole));
+}
+
+#[tokio::test]
+async fn raw_bytes_are_sent_as_they_are() {
+    let server = start(|_| {}).await;
+    server.fault(Fault::Raw(b"no HTTP".to_vec())).await;
+    assert_eq!(raw(&server, WEB, "").await.expect("an orderly end"), "no HTTP");
+}
+
+#[tokio::test]
+async fn a_connection_can_end_after_an_answer_or_when_it_is_used_again() {
+    let server = start(|_| {}).await;
+    for (fault, requests) in [(Fault::CloseAfterAnswer, 1), (Fault::CloseOnReuse, 2)] {
+        server.fault(fault).await;
+        let before = server.requests().version;
+        let mut stream = send(&server, VERSION, "").await;
+        let again = format!("GET {VERSION} HTTP/1.1\r\n\r\n");
+        if requests == 2 {
+            stream.write_all(again.as_bytes()).await.expect("the server reads");
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an orderly end");
+        assert!(answer.ends_with(&server.version()), "{answer}");
+        assert_eq!((answer.matches("HTTP/1.1").count(), server.requests().version), (1, before + requests));
+    }
 }
 
 #[tokio::test]
@@ -307,6 +388,11 @@ async fn drip_sends_the_body_byte_by_byte() {
     assert!(reading.is_err(), "there is more to come");
     let answer = String::from_utf8_lossy(&answer);
     assert_eq!(answer.split_once("\r\n\r\n").map(|(_, body)| body.len()), Some(1), "{answer}");
+    server.clear_fault().await;
+    let version = server.version();
+    let mut rest = vec![0; version.len() - 1];
+    stream.read_exact(&mut rest).await.expect("the rest comes at once");
+    assert!(version.as_bytes().ends_with(&rest));
 }
 
 #[tokio::test]
