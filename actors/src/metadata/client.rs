@@ -7,14 +7,16 @@ use std::{future::Future, time::Duration};
 
 use awc::{
     Client, ClientResponse,
-    error::{PayloadError, SendRequestError},
+    error::SendRequestError,
     http::{
         StatusCode,
         header::{CONTENT_LENGTH, HeaderMap},
     },
 };
+use futures_util::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::{MetadataFault, document::parse_version};
 use crate::mapping::ServiceRef;
@@ -62,6 +64,8 @@ pub(super) const OWN_SERVICE_PATH: &str = "/self/service";
 pub struct MetadataLimits {
     /// From the request to the head of the answer, for a long poll on top of the wait.
     pub head: Duration,
+    /// From one piece of the body to the next.
+    pub pause: Duration,
     /// From the head to the end of the body.
     pub body: Duration,
     /// The size of a body. A real container takes about 1.9 kB, so 32 MiB hold 17,000 of them.
@@ -70,7 +74,12 @@ pub struct MetadataLimits {
 
 impl Default for MetadataLimits {
     fn default() -> Self {
-        Self { head: Duration::from_secs(5), body: Duration::from_secs(30), body_bytes: 32 << 20 }
+        Self {
+            head: Duration::from_secs(5),
+            pause: Duration::from_secs(5),
+            body: Duration::from_secs(30),
+            body_bytes: 32 << 20,
+        }
     }
 }
 
@@ -151,24 +160,23 @@ struct ErrorDocument {
 
 async fn read(
     path: String,
-    mut response: ClientResponse,
+    response: ClientResponse,
     limits: MetadataLimits,
 ) -> Result<Vec<u8>, MetadataFault> {
     let status = response.status();
     if status != StatusCode::OK && status != StatusCode::NOT_FOUND {
         return Err(MetadataFault::Status { path, status: status.as_u16() });
     }
-    let body = tokio::time::timeout(limits.body, response.body().limit(limits.body_bytes)).await;
-    let body = match body {
-        Ok(Ok(body)) => body,
-        Ok(Err(PayloadError::Overflow)) => {
-            return Err(MetadataFault::TooLarge { path, limit_bytes: limits.body_bytes });
-        }
-        Ok(Err(error)) => return Err(MetadataFault::Unreachable { path, reason: error.to_string() }),
-        Err(_) => return Err(MetadataFault::TimedOut { path, limit: limits.body }),
+    let promised = promised_bytes(response.headers());
+    if promised.is_some_and(|promised| promised > limits.body_bytes) {
+        return Err(MetadataFault::TooLarge { path, limit_bytes: limits.body_bytes });
+    }
+    let Ok(body) = timeout(limits.body, read_body(&path, response, limits)).await else {
+        return Err(MetadataFault::TimedOut { path, limit: limits.body });
     };
+    let body = body?;
     // awc takes a connection that ends amid the body for the body's end.
-    if let Some(promised) = promised_bytes(response.headers()).filter(|promised| *promised != body.len()) {
+    if let Some(promised) = promised.filter(|promised| *promised != body.len()) {
         let reason = format!("the answer broke off after {} of {promised} bytes", body.len());
         return Err(MetadataFault::Unreachable { path, reason });
     }
@@ -177,7 +185,30 @@ async fn read(
             .map_or_else(|_| "no reason given".into(), |e: ErrorDocument| e.message);
         return Err(MetadataFault::NotFound { path, message });
     }
-    Ok(body.to_vec())
+    Ok(body)
+}
+
+/// The body, piece by piece: from a server that has stopped amid it nothing more is to be waited for.
+async fn read_body(
+    path: &str,
+    mut response: ClientResponse,
+    limits: MetadataLimits,
+) -> Result<Vec<u8>, MetadataFault> {
+    let path = || path.to_owned();
+    let mut body = Vec::new();
+    loop {
+        let piece = timeout(limits.pause, response.next()).await;
+        match piece.map_err(|_| MetadataFault::Stalled { path: path(), limit: limits.pause })? {
+            None => return Ok(body),
+            Some(Err(error)) => {
+                return Err(MetadataFault::Unreachable { path: path(), reason: error.to_string() });
+            }
+            Some(Ok(piece)) if piece.len() > limits.body_bytes - body.len() => {
+                return Err(MetadataFault::TooLarge { path: path(), limit_bytes: limits.body_bytes });
+            }
+            Some(Ok(piece)) => body.extend_from_slice(&piece),
+        }
+    }
 }
 
 /// What the server said the body's length to be; a chunked body has none.

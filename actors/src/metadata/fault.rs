@@ -23,6 +23,14 @@ pub enum MetadataFault {
         /// How long was waited.
         limit: Duration,
     },
+    /// The answer has begun, and then nothing more of it came.
+    #[error("{path}: the answer stopped, nothing more came for {} ms", .limit.as_millis())]
+    Stalled {
+        /// The requested path.
+        path: String,
+        /// How long was waited.
+        limit: Duration,
+    },
     /// 404.
     ///
     /// The server also says so of every path before it has its first data, and at times of services that do
@@ -74,6 +82,7 @@ impl MetadataFault {
         match self {
             Self::Unreachable { path, .. }
             | Self::TimedOut { path, .. }
+            | Self::Stalled { path, .. }
             | Self::NotFound { path, .. }
             | Self::Status { path, .. }
             | Self::TooLarge { path, .. }
@@ -86,7 +95,7 @@ impl MetadataFault {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
-            Self::TimedOut { .. } => "timed_out",
+            Self::TimedOut { .. } | Self::Stalled { .. } => "timed_out",
             Self::NotFound { .. } => "not_found",
             Self::Status { .. } => "status",
             Self::TooLarge { .. } => "too_large",

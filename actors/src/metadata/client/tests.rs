@@ -24,8 +24,8 @@ enum Answer {
     Sends(String),
     /// Sends this and closes the connection.
     SendsAndCloses(String),
-    /// Sends the first part, the other after a while.
-    SendsSlowly(String, Duration, String),
+    /// Sends the first part, and each of the others after a while.
+    SendsSlowly(String, Duration, Vec<String>),
     /// Sends this, and then nothing more for ever.
     Stalls(String),
 }
@@ -88,8 +88,10 @@ async fn serve(
             SendsAndCloses(bytes) => return connection.write_all(bytes.as_bytes()).await.unwrap(),
             SendsSlowly(first, pause, rest) => {
                 connection.write_all(first.as_bytes()).await.unwrap();
-                tokio::time::sleep(pause).await;
-                connection.write_all(rest.as_bytes()).await.unwrap();
+                for part in rest {
+                    tokio::time::sleep(pause).await;
+                    connection.write_all(part.as_bytes()).await.unwrap();
+                }
             }
             Stalls(bytes) => {
                 connection.write_all(bytes.as_bytes()).await.unwrap();
@@ -100,7 +102,7 @@ async fn serve(
 }
 
 fn ample() -> MetadataLimits {
-    MetadataLimits { head: AMPLE, body: AMPLE, body_bytes: 1000 }
+    MetadataLimits { head: AMPLE, pause: AMPLE, body: AMPLE, body_bytes: 1000 }
 }
 
 fn head(status: &str, length: usize) -> String {
@@ -158,7 +160,7 @@ async fn the_version_is_asked_for_at_once_or_by_a_long_poll_from_the_known_one()
 
 #[actix_rt::test]
 async fn a_long_poll_may_take_its_time_beyond_the_limit_of_other_answers() {
-    let server = Server::with([SendsSlowly(String::new(), SHORT * 2, ok(r#""v2""#))]).await;
+    let server = Server::with([SendsSlowly(String::new(), SHORT * 2, vec![ok(r#""v2""#)])]).await;
     let client = server.client(MetadataLimits { head: SHORT, ..ample() });
     assert_eq!(client.version(Some("v1".into()), Duration::from_secs(1)).await, Ok("v2".into()));
 }
@@ -298,7 +300,7 @@ async fn a_head_that_does_not_come_times_out() {
 }
 
 #[actix_rt::test]
-async fn a_body_that_does_not_come_times_out() {
+async fn a_body_that_does_not_end_times_out() {
     for status in ["200 OK", "404 Not Found"] {
         let server = Server::with([Stalls(head(status, 100) + "{\"name\":")]).await;
         let fault = server.client(MetadataLimits { body: SHORT, ..ample() }).document("/p".into()).await;
@@ -307,8 +309,29 @@ async fn a_body_that_does_not_come_times_out() {
 }
 
 #[actix_rt::test]
+async fn a_body_that_stops_coming_is_not_waited_for_to_the_end() {
+    for status in ["200 OK", "404 Not Found"] {
+        for begun in ["", "{\"name\":"] {
+            let server = Server::with([Stalls(head(status, 100) + begun)]).await;
+            let limits = MetadataLimits { pause: SHORT, ..ample() };
+            let fault = server.client(limits).document("/p".into()).await;
+            assert_eq!(fault, Err(MetadataFault::Stalled { path: "/p".into(), limit: SHORT }));
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn a_body_that_comes_in_pieces_may_take_longer_than_a_pause() {
+    let pause = SHORT * 3;
+    let pieces = vec![String::from("1"); 12];
+    let server = Server::with([SendsSlowly(head("200 OK", pieces.len()), pause / 10, pieces)]).await;
+    let client = server.client(MetadataLimits { pause, ..ample() });
+    assert_eq!(client.document("/p".into()).await, Ok(b"111111111111".to_vec()));
+}
+
+#[actix_rt::test]
 async fn a_body_has_its_own_time_beyond_that_of_the_head() {
-    let server = Server::with([SendsSlowly(head("200 OK", 2), SHORT * 2, "{}".into())]).await;
+    let server = Server::with([SendsSlowly(head("200 OK", 2), SHORT * 2, vec!["{}".into()])]).await;
     let client = server.client(MetadataLimits { head: SHORT, ..ample() });
     assert_eq!(client.document("/p".into()).await, Ok(b"{}".to_vec()));
 }
