@@ -1,5 +1,6 @@
 //! What every test stands on.
 
+mod bystanders;
 mod churn;
 mod cli;
 mod haproxy;
@@ -11,6 +12,7 @@ use std::{
     collections::BTreeMap,
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     process::ExitStatus,
     thread,
@@ -30,6 +32,7 @@ use tokio::time::{Instant, sleep};
 
 use self::log::check_form;
 pub(crate) use self::{
+    bystanders::Bystanders,
     churn::Churn,
     haproxy::{Script, real_haproxy, routes},
     process::descriptors,
@@ -195,6 +198,11 @@ impl Stage {
         self.block.listen(port)
     }
 
+    /// The ports of the pool.
+    fn ports(&self) -> Range<u16> {
+        self.base..self.base + self.pool
+    }
+
     /// Waits until the port leads to this container.
     pub(crate) async fn expect_port(&self, port: u16, uuid: &str) {
         let landed = await_landing(self.address(port), uuid, SOON).await;
@@ -216,7 +224,7 @@ impl Stage {
     /// Waits until every port leads to the container with its index, and the others refuse.
     pub(crate) async fn settled(&self) {
         let tenants = self.tenants();
-        for port in self.base..self.base + self.pool {
+        for port in self.ports() {
             match tenants.get(&port) {
                 Some(uuid) => self.expect_port(port, uuid).await,
                 None => self.expect_refused(port).await,
@@ -271,7 +279,7 @@ impl Stage {
         let entries = fs::read_dir(self.launch.run_dir()).expect("RUN_DIR can be read");
         let folders: Vec<_> = entries.map(|e| e.unwrap().path()).filter(|path| path.is_dir()).collect();
         assert_eq!(folders, [] as [PathBuf; 0], "folders of generations are left");
-        for port in self.base..self.base + self.pool {
+        for port in self.ports() {
             self.assert_refused(port).await;
         }
     }

@@ -23,6 +23,7 @@ mod hostile;
 mod init;
 mod leaving;
 mod metadata;
+mod metadata_faults;
 mod reconcile;
 mod restart;
 mod routing;

@@ -1,11 +1,11 @@
-//! The metadata service is away, or answers nonsense.
+//! The metadata service is away at the start, changes its mind, or wants to be asked again and again.
 
 use std::time::Duration;
 
-use stalls_lab::metadata::{Fault, Scope};
+use stalls_lab::metadata::Fault;
 use tokio::time::sleep;
 
-use crate::harness::{BASE, SOON, Stage};
+use crate::harness::{SOON, Stage};
 
 const BEGIN: &str = "metadata fault, ";
 const END: &str = "metadata fault ended";
@@ -34,124 +34,9 @@ async fn a_server_without_its_first_data_is_awaited() {
     stage.line(END).await;
 }
 
-#[tokio::test]
-async fn a_server_that_loses_its_data_for_a_while_takes_no_port_away() {
-    let mut stage = Stage::with_scale(3).await;
-    let haproxy = stage.haproxy().await;
-    stage.server.fault(Fault::InvalidVersion).await;
-    stage.line(BEGIN).await;
-    stage.settled().await;
-    stage.server.clear_fault().await;
-    stage.line(END).await;
-    assert_eq!(stage.haproxy().await, haproxy);
-    stage.change(|world| world.web().scale_to(4)).await;
-    stage.settled().await;
-}
-
 /// A stage whose stalls never waits for long before it asks again.
 async fn impatient() -> Stage {
     Stage::prepared(3).await.env("POLL_SLEEP_TIME_MS", 200).started().await
-}
-
-/// The mapping survives the fault, the log tells of its begin and its end, and what has changed
-/// meanwhile comes with the end.
-async fn survives(scope: Scope, fault: Fault, kind: &str) {
-    let mut stage = impatient().await;
-    let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
-    let counts_requests = fault != Fault::Refuse;
-    stage.server.fault_only(scope, fault).await;
-    stage.server.change(|world| world.web().scale_to(4));
-    let begin = stage.line(BEGIN).await;
-    assert_eq!((begin["kind"].as_str(), begin["level"].as_str()), (Some(kind), Some("warning")));
-    if counts_requests {
-        let before = stage.server.requests();
-        stage.server.await_requests(|now| now.version >= before.version + 3, SOON).await;
-    }
-    stage.expect_refused(BASE + 3).await;
-    for index in 1..=3 {
-        stage.expect_port(BASE + index - 1, &stage.uuid(index.into())).await;
-    }
-    assert_eq!(stage.haproxy().await, haproxy);
-
-    stage.server.clear_fault().await;
-    stage.containers_follow().await;
-    stage.settled().await;
-    assert!(stage.line(END).await["lasted_ms"].is_u64());
-    assert_eq!((stage.lines(BEGIN).len(), stage.lines(END).len()), (1, 1));
-    assert_eq!(held.check().await, Ok(()));
-}
-
-macro_rules! survived {
-    ($($name:ident: $scope:ident, $fault:expr => $kind:literal;)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            survives(Scope::$scope, $fault, $kind).await;
-        }
-    )*};
-}
-
-survived! {
-    refused_connections: Everything, Fault::Refuse => "unreachable";
-    not_found_everywhere: Everything, Fault::NotFound => "not_found";
-    not_found_for_the_service: Documents, Fault::NotFound => "not_found";
-    no_data_everywhere: Everything, Fault::InvalidVersion => "not_found";
-    an_internal_error_everywhere: Everything, Fault::InternalError => "status";
-    an_internal_error_for_the_service: Documents, Fault::InternalError => "status";
-    a_web_page_everywhere: Everything, Fault::Html => "not_json";
-    a_web_page_for_the_service: Documents, Fault::Html => "not_json";
-    broken_json_everywhere: Everything, Fault::BadJson => "not_json";
-    broken_json_for_the_service: Documents, Fault::BadJson => "not_json";
-    wrong_types_everywhere: Everything, Fault::WrongTypes => "wrong_shape";
-    wrong_types_for_the_service: Documents, Fault::WrongTypes => "wrong_shape";
-    a_truncated_answer_everywhere: Everything, Fault::Truncated => "unreachable";
-    a_truncated_answer_for_the_service: Documents, Fault::Truncated => "unreachable";
-    a_reset_connection_everywhere: Everything, Fault::Reset => "unreachable";
-    a_reset_connection_for_the_service: Documents, Fault::Reset => "unreachable";
-    an_empty_answer_everywhere: Everything, Fault::EmptyBody => "not_json";
-    an_empty_answer_for_the_service: Documents, Fault::EmptyBody => "not_json";
-    a_huge_answer_for_the_service: Documents, Fault::Huge(33 << 20) => "too_large";
-    another_services_document: Documents, Fault::Body(r#"{"name": "db", "containers": null}"#.into()) => "wrong_shape";
-    an_empty_object_for_the_service: Documents, Fault::Body("{}".into()) => "wrong_shape";
-    the_error_document_with_status_200: Documents, Fault::Body(
-        r#"{"code": 404, "message": "Not found", "type": "error"}"#.into()) => "wrong_shape";
-}
-
-#[tokio::test]
-async fn a_redirect_is_not_followed() {
-    let elsewhere = Stage::prepared(9).await;
-    let url = format!("{}/self/stack/services/web", elsewhere.server.base_url());
-    survives(Scope::Documents, Fault::Redirect(url), "status").await;
-    assert_eq!(elsewhere.server.requests().documents, 0);
-}
-
-#[tokio::test]
-async fn an_answer_that_never_comes_is_given_up() {
-    let mut stage = Stage::with_scale(3).await;
-    stage.server.fault_only(Scope::Documents, Fault::Hang).await;
-    stage.change(|world| world.web().scale_to(4)).await;
-    assert_eq!(stage.line(BEGIN).await["kind"], "timed_out");
-    stage.expect_port(BASE, &stage.uuid(1)).await;
-    stage.server.clear_fault().await;
-    stage.settled().await;
-    stage.line(END).await;
-}
-
-#[tokio::test]
-async fn an_answer_that_comes_in_drops_takes_no_port_away() {
-    let mut stage = Stage::with_scale(3).await;
-    let asked = stage.server.requests().documents;
-    stage.server.fault_only(Scope::Documents, Fault::Drip).await;
-    stage.server.change(|world| world.web().scale_to(4));
-    stage.server.await_requests(|now| now.documents > asked, SOON).await;
-    stage.expect_refused(BASE + 3).await;
-    stage.expect_port(BASE, &stage.uuid(1)).await;
-    // The server is taken away: an answer that drips on would outlast the test.
-    stage.server.stop().await;
-    assert_eq!(stage.line(BEGIN).await["kind"], "unreachable");
-    stage.server.clear_fault().await;
-    stage.containers_follow().await;
-    stage.settled().await;
-    stage.line(END).await;
 }
 
 #[tokio::test]

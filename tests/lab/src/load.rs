@@ -4,9 +4,10 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time};
 
 use crate::client::{ConnectError, Landing, landing};
 
@@ -24,6 +25,8 @@ pub enum Expect {
     Changing(Vec<String>),
     /// To whichever container.
     Anyone,
+    /// To nobody: it refuses.
+    Nobody,
 }
 
 impl Expect {
@@ -35,6 +38,7 @@ impl Expect {
             }
             (Self::Anyone, Ok(_)) => true,
             (Self::Changing(_), Err(error)) => !matches!(error, ConnectError::Garbled(_)),
+            (Self::Nobody, met) => *met == Err(ConnectError::Refused),
             (_, Err(_)) => false,
         }
     }
@@ -136,7 +140,7 @@ impl LoadReport {
     }
 }
 
-/// A number of clients, each of which connects again as soon as it has landed.
+/// A number of clients, each of which connects again and again.
 #[derive(Debug)]
 pub struct Load {
     report: Arc<Mutex<LoadReport>>,
@@ -144,11 +148,19 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts the clients.
+    /// Starts clients that connect again as soon as they have landed.
     pub fn start(clients: usize, targets: &Targets) -> Self {
+        Self::with_pause(clients, targets, Duration::ZERO)
+    }
+
+    /// Starts clients that wait between two connections.
+    ///
+    /// A kernel that tracks connections, as one with Docker does, remembers each for two minutes, and loses packets
+    /// when there are too many: this is for what runs beside much else.
+    pub fn with_pause(clients: usize, targets: &Targets, pause: Duration) -> Self {
         let report = Arc::new(Mutex::new(LoadReport::default()));
-        let clients = (0..clients).map(|_| connect_for_ever(targets.clone(), Arc::clone(&report))).collect();
-        Self { report, clients }
+        let connect = |_| connect_for_ever(targets.clone(), Arc::clone(&report), pause);
+        Self { clients: (0..clients).map(connect).collect(), report }
     }
 
     /// What the connections have met so far.
@@ -163,7 +175,7 @@ impl Load {
     }
 }
 
-async fn connect_for_ever(targets: Targets, report: Arc<Mutex<LoadReport>>) {
+async fn connect_for_ever(targets: Targets, report: Arc<Mutex<LoadReport>>, pause: Duration) {
     let mut random = fastrand::Rng::new();
     loop {
         if let Some(choice) = targets.choose(&mut random) {
@@ -172,6 +184,9 @@ async fn connect_for_ever(targets: Targets, report: Arc<Mutex<LoadReport>>) {
         }
         // A refusal may come without any waiting, and then nobody else on this thread would run.
         tokio::task::yield_now().await;
+        if !pause.is_zero() {
+            time::sleep(pause).await;
+        }
     }
 }
 
@@ -212,5 +227,22 @@ mod tests {
         let report = load.stop().await;
         assert_eq!(report.failures(), report.wrong + report.refused, "{report:?}");
         assert!(report.examples[0].contains("u1"), "{report:?}");
+    }
+
+    #[tokio::test]
+    async fn a_port_of_nobody_has_to_refuse() {
+        let (block, mut backends, targets) = (Block::reserve(), Backends::new(), Targets::new());
+        let ip = block.container_ip(1);
+        let identity = Identity { uuid: "u1".to_owned(), name: "app-web-1".to_owned() };
+        backends.start(ip, 8080, identity).await;
+        targets.set((ip, 8080).into(), Expect::Anyone);
+        targets.set((ip, 8081).into(), Expect::Nobody);
+        let load = Load::start(4, &targets);
+        until(&load, |report| report.ok >= 100).await;
+        assert_eq!(load.so_far().failures(), 0);
+        targets.set((ip, 8080).into(), Expect::Nobody);
+        until(&load, |report| report.wrong > 0).await;
+        let report = load.stop().await;
+        assert_eq!(report.failures(), report.wrong, "{report:?}");
     }
 }

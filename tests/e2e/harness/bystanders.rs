@@ -1,0 +1,113 @@
+//! Clients on every port, who must not notice anything.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use stalls_lab::{
+    client::Held,
+    load::{Expect, Load, Targets},
+};
+
+use super::{Stage, until};
+
+/// How many clients connect all the time.
+const CLIENTS: usize = 2;
+
+/// How long each of them waits in between.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// After so many connections to random ports it is known how each of a few of them behaves.
+const MANY: u64 = 40;
+
+/// Clients connect to every port all the time, and one connection to each used port is held open.
+///
+/// Each port has to be as it was when it was looked at last: to lead to the same container, or to refuse. Only
+/// ports that the world has changed may become something else, and only when they are let.
+pub(crate) struct Bystanders {
+    targets: Targets,
+    load: Load,
+    /// Who is on which port, as far as the clients know.
+    tenants: BTreeMap<u16, String>,
+    held: BTreeMap<u16, Held>,
+}
+
+impl Bystanders {
+    /// Begins to connect to ports that are as they should be.
+    pub(crate) async fn begin(stage: &Stage) -> Self {
+        let targets = Targets::new();
+        let mut begun = Self {
+            load: Load::with_pause(CLIENTS, &targets, PAUSE),
+            targets,
+            tenants: BTreeMap::new(),
+            held: BTreeMap::new(),
+        };
+        let tenants = stage.tenants();
+        for port in stage.ports() {
+            begun.pin(stage, port, tenants.get(&port)).await;
+        }
+        begun.notice_nothing().await;
+        begun
+    }
+
+    /// Waits until there have been many more connections; none of those who stay may be broken.
+    pub(crate) async fn notice_nothing(&mut self) {
+        let enough = self.load.so_far().ok + MANY;
+        until("many more connections", || self.load.so_far().ok >= enough).await;
+        let report = self.load.so_far();
+        assert_eq!(report.failures(), 0, "{report:?}");
+        for (port, held) in &mut self.held {
+            assert_eq!(held.check().await, Ok(()), "a connection to port {port} is broken");
+        }
+    }
+
+    /// Lets the ports that the world has changed become what it says.
+    pub(crate) fn let_follow(&mut self, stage: &Stage) {
+        let tenants = stage.tenants();
+        for port in self.changed(&tenants) {
+            let possible = [self.tenants.get(&port), tenants.get(&port)].into_iter().flatten();
+            self.targets.set(stage.address(port), Expect::Changing(possible.cloned().collect()));
+            self.held.remove(&port);
+        }
+    }
+
+    /// Waits until they have become that; from then on they have to stay so.
+    pub(crate) async fn follow(&mut self, stage: &Stage) {
+        self.let_follow(stage);
+        let tenants = stage.tenants();
+        for port in self.changed(&tenants) {
+            match tenants.get(&port) {
+                Some(uuid) => stage.expect_port(port, uuid).await,
+                None => stage.expect_refused(port).await,
+            }
+            self.pin(stage, port, tenants.get(&port)).await;
+        }
+        self.notice_nothing().await;
+    }
+
+    /// Stops connecting.
+    pub(crate) async fn end(mut self) {
+        self.notice_nothing().await;
+        let report = self.load.stop().await;
+        assert_eq!(report.failures(), 0, "{report:?}");
+    }
+
+    fn changed(&self, tenants: &BTreeMap<u16, String>) -> BTreeSet<u16> {
+        let ports = self.tenants.keys().chain(tenants.keys()).copied();
+        ports.filter(|port| self.tenants.get(port) != tenants.get(port)).collect()
+    }
+
+    /// From now on the port has to lead to this container, or to refuse.
+    async fn pin(&mut self, stage: &Stage, port: u16, tenant: Option<&String>) {
+        let Some(uuid) = tenant else {
+            self.tenants.remove(&port);
+            return self.targets.set(stage.address(port), Expect::Nobody);
+        };
+        self.tenants.insert(port, uuid.clone());
+        self.targets.set(stage.address(port), Expect::Container(uuid.clone()));
+        let held = stage.hold(port).await;
+        assert_eq!(held.landing().uuid, *uuid, "port {port} leads elsewhere");
+        self.held.insert(port, held);
+    }
+}

@@ -1,0 +1,92 @@
+//! A server that is odd, late or of another opinion, and no fault: there is nothing to tell.
+
+use stalls_lab::metadata::{Fault, Scope};
+
+use super::{change_all_kinds, followed, started};
+use crate::harness::{Bystanders, SOON};
+
+/// What ends before anything is given up: what has changed meanwhile comes late.
+async fn is_only_late(scope: Scope, fault: Fault) {
+    let mut stage = started().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    let (mark, asked) = (stage.stalls().log_mark(), stage.server.requests().documents);
+    stage.server.fault_only(scope, fault).await;
+    change_all_kinds(&mut stage).await;
+    if scope == Scope::Documents {
+        stage.server.await_requests(|now| now.documents > asked, SOON).await;
+    }
+    bystanders.notice_nothing().await;
+    assert_eq!(stage.steps(), ["start"]);
+    bystanders.let_follow(&stage);
+    stage.server.clear_fault().await;
+    followed(&stage, mark, &mut bystanders).await;
+    stage.containers_follow().await;
+    bystanders.end().await;
+    stage.assert_calm();
+}
+
+#[tokio::test]
+async fn an_answer_for_the_version_that_drips() {
+    is_only_late(Scope::Version, Fault::Drip).await;
+}
+
+#[tokio::test]
+async fn an_answer_for_the_service_that_drips() {
+    is_only_late(Scope::Documents, Fault::Drip).await;
+}
+
+#[tokio::test]
+async fn an_answer_for_the_version_that_stalls_for_a_moment() {
+    is_only_late(Scope::Version, Fault::Stall).await;
+}
+
+#[tokio::test]
+async fn an_answer_for_the_service_that_stalls_for_a_moment() {
+    is_only_late(Scope::Documents, Fault::Stall).await;
+}
+
+/// Changes come as ever although the server behaves like this.
+async fn is_nothing_to_tell(fault: Fault) {
+    let mut stage = started().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    stage.server.fault(fault).await;
+    for index in 1..=4 {
+        let mark = stage.stalls().log_mark();
+        stage.server.change(|world| drop(world.web().replace(index)));
+        bystanders.let_follow(&stage);
+        stage.containers_follow().await;
+        followed(&stage, mark, &mut bystanders).await;
+    }
+    bystanders.end().await;
+    stage.assert_no_handover();
+    stage.assert_calm();
+}
+
+#[tokio::test]
+async fn connections_that_are_closed_after_each_answer() {
+    is_nothing_to_tell(Fault::CloseAfterAnswer).await;
+}
+
+#[tokio::test]
+async fn connections_that_are_closed_when_they_are_used_again() {
+    is_nothing_to_tell(Fault::CloseOnReuse).await;
+}
+
+#[tokio::test]
+async fn a_server_that_jumps_back_and_forth_is_followed() {
+    let mut stage = started().await;
+    let older = stage.server.saved();
+    change_all_kinds(&mut stage).await;
+    stage.settled().await;
+    let newer = stage.server.saved();
+    let mut bystanders = Bystanders::begin(&stage).await;
+    for saved in [&older, &newer, &older] {
+        let mark = stage.stalls().log_mark();
+        stage.server.restore(saved);
+        bystanders.let_follow(&stage);
+        followed(&stage, mark, &mut bystanders).await;
+    }
+    bystanders.end().await;
+    stage.assert_no_handover();
+    stage.assert_calm();
+}
