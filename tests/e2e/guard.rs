@@ -8,7 +8,7 @@ const HELD: &str = "most containers are gone all at once, their ports are held";
 
 /// A service's document as it is at scale 0.
 fn empty() -> Fault {
-    Fault::Body(r#"{"name": "web", "containers": null}"#.to_owned())
+    Fault::Body(r#"{"name": "web", "containers": null}"#.into())
 }
 
 #[tokio::test]

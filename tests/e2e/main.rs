@@ -31,3 +31,4 @@ mod scaling;
 mod settings;
 mod shutdown;
 mod taken_ports;
+mod takeover;
