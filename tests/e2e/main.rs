@@ -14,6 +14,7 @@
 mod changes;
 mod crashes;
 mod documents;
+mod flapping;
 mod foreign;
 mod growth;
 mod guard;

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::{
     Plan, Probe, SavedState, StateError, StateStore,
+    flapping::FlapNews,
     pool::{Challenger, Growth, HoldNews, Pool},
 };
 use crate::{
@@ -143,6 +144,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
             let growth = pool.reassign(&self.settings, &self.reached, self.plan.is_some(), now);
             log_size(&self.log, pool, growth);
             log_hold(&self.log, pool, now);
+            log_flapping(&self.log, pool);
         }
         self.arm_timer(now, ctx);
         self.probe_challengers(ctx);
@@ -268,6 +270,21 @@ fn log_size(log: &Logger, pool: &mut Pool, growth: Option<Growth>) {
     }
 }
 
+/// Says whose changes are not followed for a while, and who is steady again; once.
+fn log_flapping(log: &Logger, pool: &mut Pool) {
+    for news in pool.news_of_flapping() {
+        match news {
+            FlapNews::Held { uuid, name, is_mapped, hold } => {
+                warn!(log, "container changes its state again and again, its port stays as it was";
+                    "service" => %pool.service(), "container" => name, "uuid" => uuid, "mapped" => is_mapped,
+                    "until_steady_for_ms" => hold.as_millis() as u64);
+            }
+            FlapNews::Steady { uuid, name } => info!(log, "container is steady again";
+                "service" => %pool.service(), "container" => name, "uuid" => uuid),
+        }
+    }
+}
+
 /// Says that most ports would have been freed, and what became of that; once.
 fn log_hold(log: &Logger, pool: &mut Pool, now: Duration) {
     match pool.news_of_hold() {
@@ -330,8 +347,9 @@ impl<S: StateStore, P: Probe> Handler<ServiceChanged> for PortAllocator<S, P> {
     type Result = ();
 
     fn handle(&mut self, ServiceChanged { service, snapshot }: ServiceChanged, ctx: &mut Context<Self>) {
+        let now = self.started.elapsed();
         for pool in self.pools.iter_mut().filter(|pool| *pool.service() == service) {
-            pool.take(Arc::clone(&snapshot));
+            pool.take(Arc::clone(&snapshot), &self.settings, now);
         }
         self.reassign(ctx);
     }

@@ -4,7 +4,7 @@ use std::{borrow::Borrow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use super::Unmapped;
+use super::{Flaps, Unmapped};
 use crate::metadata::{Container, Stage};
 
 /// A container that can be mapped, and where it is reached.
@@ -24,13 +24,17 @@ pub(crate) struct Candidates<'a> {
 }
 
 /// Splits `containers`, which come oldest first, into those that can be mapped and the others.
-pub(crate) fn split<C: Borrow<Container>>(containers: &[C], allow_loopback: bool) -> Candidates<'_> {
+pub(crate) fn split<'a, C: Borrow<Container>>(
+    containers: &'a [C],
+    flaps: &Flaps,
+    allow_loopback: bool,
+) -> Candidates<'a> {
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
     let mut by_address: FxHashMap<IpAddr, usize> =
         FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
     for container in containers.iter().map(Borrow::borrow) {
-        match address_of(container, allow_loopback) {
+        match address_of(container, flaps, allow_loopback) {
             Ok(address) => {
                 // Two containers at one address are one too many: the older one's address was given away, or
                 // both run in the host's network, where only one can hold the port. Oldest come first.
@@ -48,16 +52,23 @@ pub(crate) fn split<C: Borrow<Container>>(containers: &[C], allow_loopback: bool
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
-fn address_of(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
+fn address_of(container: &Container, flaps: &Flaps, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
     if container.uuid.is_empty() {
         return Err(Unmapped::NoIdentity);
     }
-    match (container.stage(), &container.state) {
-        (Stage::Stopping | Stage::Other, Some(state)) => {
-            Err(Unmapped::NotRunning { state: state.to_string() })
-        }
+    match flaps.held(&container.uuid) {
+        Some(Some(address)) => return Ok(address),
+        Some(None) => return Err(Unmapped::Flapping),
+        None => {}
+    }
+    match &container.state {
+        Some(state) if !can_serve(container) => Err(Unmapped::NotRunning { state: state.to_string() }),
         _ => usable_address(container, allow_loopback),
     }
+}
+
+pub(super) fn can_serve(container: &Container) -> bool {
+    matches!(container.stage(), Stage::Running | Stage::Starting)
 }
 
 /// Where a container is reached, whatever its state.

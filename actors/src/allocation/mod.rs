@@ -3,6 +3,7 @@
 mod allocator;
 mod assign;
 mod eligibility;
+mod flapping;
 mod guard;
 mod plan;
 mod pool;
@@ -15,6 +16,7 @@ mod takeover;
 pub use allocator::{AllocatorSettings, PoolSettings, PortAllocator};
 pub(crate) use assign::{Assignments, Rules, Tombstone, assign};
 pub(crate) use eligibility::split;
+pub(crate) use flapping::Flaps;
 pub(crate) use guard::Hold;
 pub use plan::{MappingPlan, Occupant, Plan, Unmapped};
 pub use pool::plan_once;

@@ -67,6 +67,9 @@ pub enum Unmapped {
         /// The state.
         state: String,
     },
+    /// It could not serve before it began to change its state too often, and is not steady yet.
+    #[error("it changes its state again and again")]
+    Flapping,
     /// It has no address (yet).
     #[error("it has no primary_ip")]
     NoAddress,
@@ -144,6 +147,7 @@ impl Unmapped {
         match self {
             Self::NoIdentity => "no_identity",
             Self::NotRunning { .. } => "not_running",
+            Self::Flapping => "flapping",
             Self::NoAddress => "no_address",
             Self::BadAddress { .. } => "bad_address",
             Self::Loopback { .. } => "loopback",
@@ -162,6 +166,7 @@ impl Unmapped {
                 false
             }
             Self::NoIdentity
+            | Self::Flapping
             | Self::BadAddress { .. }
             | Self::Loopback { .. }
             | Self::AddressTaken { .. }

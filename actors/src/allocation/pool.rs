@@ -12,8 +12,8 @@ use std::{
 };
 
 use super::{
-    AllocatorSettings, Assignments, MappingPlan, Plan, PoolSettings, Rules, SavedMapping, SavedState,
-    SavedTombstone, Tombstone, assign, guard, size, split, still_running::still_running,
+    AllocatorSettings, Assignments, Flaps, MappingPlan, Plan, PoolSettings, Rules, SavedMapping, SavedState,
+    SavedTombstone, Tombstone, assign, flapping::FlapNews, guard, size, split, still_running::still_running,
 };
 use crate::{
     mapping::{Mapping, ServiceRef},
@@ -29,6 +29,7 @@ pub(super) struct Pool {
     /// nobody needs it.
     size: Option<u16>,
     snapshot: Option<Arc<Snapshot>>,
+    flaps: Flaps,
     /// The run of ports that stalls' own service publishes, from the base port on.
     published: Option<u16>,
     /// What has been said of the ports that are not published.
@@ -95,6 +96,7 @@ impl Pool {
             most_ports: mapping.room().min(*most_ports),
             size,
             snapshot: None,
+            flaps: Flaps::default(),
             published: None,
             unpublished_told: None,
             assignments,
@@ -108,9 +110,16 @@ impl Pool {
     }
 
     /// Takes what the metadata says now.
-    pub(super) fn take(&mut self, snapshot: Arc<Snapshot>) {
+    pub(super) fn take(&mut self, snapshot: Arc<Snapshot>, settings: &AllocatorSettings, now: Duration) {
         self.published = snapshot.published.run_from(self.mapping.base_port.get());
-        self.snapshot = Some(snapshot);
+        if let Some(older) = self.snapshot.replace(Arc::clone(&snapshot)) {
+            self.flaps.follow(&older, &snapshot, settings.allow_loopback, now);
+        }
+    }
+
+    /// Who began or ceased to change its state too often.
+    pub(super) fn news_of_flapping(&mut self) -> Vec<FlapNews> {
+        self.flaps.take_news()
     }
 
     /// The number of slots; before the metadata has said anything and nothing is remembered, the usual one.
@@ -176,7 +185,7 @@ impl Pool {
 
     /// When the passing of time alone may change who has which slot.
     pub(super) fn next_change(&self) -> Option<Duration> {
-        self.assignments.next_change()
+        self.assignments.next_change().into_iter().chain(self.flaps.next_change()).min()
     }
 
     /// Gives the containers of the newest snapshot their slots, and makes room for them; without a snapshot,
@@ -190,7 +199,8 @@ impl Pool {
         now: Duration,
     ) -> Option<Growth> {
         let snapshot = self.snapshot.as_ref()?;
-        let candidates = split(&snapshot.containers, settings.allow_loopback);
+        self.flaps.expire(now);
+        let candidates = split(&snapshot.containers, &self.flaps, settings.allow_loopback);
         // What is published may be unknown for a while: that takes no slot away.
         let initial = size::initial(&self.mapping, self.size.max(self.published));
         let pool_size = if self.mapping.port_count.is_none() {
@@ -249,7 +259,7 @@ pub fn plan_once(
     let mappings = settings.pools.iter().map(|pool| {
         let mut pool = Pool::restore(pool, state, settings);
         if let Some(snapshot) = snapshots.get(pool.service()) {
-            pool.take(Arc::clone(snapshot));
+            pool.take(Arc::clone(snapshot), settings, Duration::ZERO);
         }
         pool.reassign(settings, &BTreeSet::new(), false, Duration::ZERO);
         pool.plan()

@@ -50,13 +50,13 @@ pub(super) fn grown(mut size: u16, need: u16, most: u16) -> u16 {
 mod tests {
     use super::*;
     use crate::{
-        allocation::eligibility::split,
+        allocation::{Flaps, eligibility::split},
         metadata::Container,
         testing::{container, mapping, web},
     };
 
     fn needed_by(containers: &[Container], most: u16) -> u16 {
-        needed(&split(containers, false).eligible, most)
+        needed(&split(containers, &Flaps::default(), false).eligible, most)
     }
 
     #[test]

@@ -37,7 +37,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        allocation::{Rules, assign, split},
+        allocation::{Flaps, Rules, assign, split},
         testing::container,
     };
 
@@ -47,7 +47,7 @@ mod tests {
         // Whoever is newer has been reached.
         let at = |c: &Container| Some((c.uuid.clone(), c.primary_ip.as_ref()?.address()?));
         let reached = containers.iter().filter_map(at).collect();
-        let (candidates, previous) = (split(containers, false), Assignments::default());
+        let (candidates, previous) = (split(containers, &Flaps::default(), false), Assignments::default());
         let assignments = assign(candidates, &previous, &reached, rules, Duration::ZERO);
         let running = still_running(containers, &assignments, false);
         running.iter().map(ToString::to_string).collect()

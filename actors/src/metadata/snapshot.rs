@@ -1,6 +1,6 @@
 //! What the metadata says of a service, as plain values.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use itertools::{EitherOrBoth, Itertools};
 use rangemap::RangeInclusiveSet;
@@ -36,6 +36,25 @@ impl Snapshot {
             EitherOrBoth::Both(_, new) | EitherOrBoth::Right(new) => Some(Arc::new(new)),
         });
         Self { containers: containers.collect(), published }
+    }
+
+    /// The containers that are not as they were in `older`, as they were and as they are.
+    pub(crate) fn changes_since<'a>(
+        &'a self,
+        older: &'a Self,
+    ) -> impl Iterator<Item = (Option<&'a Container>, Option<&'a Container>)> {
+        let place = |was: &&Arc<Container>, is: &&Arc<Container>| {
+            // What is shared need not be looked at.
+            if Arc::ptr_eq(was, is) {
+                return Ordering::Equal;
+            }
+            (was.create_index, &was.uuid).cmp(&(is.create_index, &is.uuid))
+        };
+        let pairs = older.containers.iter().merge_join_by(&self.containers, place);
+        pairs
+            .map(|pair| (pair.clone().left(), pair.right()))
+            .filter(|(was, is)| was != is)
+            .map(|(was, is)| (was.map(Arc::as_ref), is.map(Arc::as_ref)))
     }
 
     /// Every address that a container has which has not ended, with the uuid of the newest of those.

@@ -9,7 +9,7 @@ use stalls_lab::{
     metadata::World,
 };
 
-use super::{BASE, SOON, Seeded, Stage, end_well, tenants};
+use super::{BASE, SOON, Seeded, Stage, claimants, end_well};
 
 /// So many containers, those with the lowest indices, are never touched.
 pub(crate) const STEADY: u16 = 8;
@@ -32,6 +32,8 @@ pub(crate) struct Churn {
     held: BTreeMap<u16, Held>,
     /// The ports that change, each with all containers that it may lead to meanwhile.
     changing: BTreeMap<u16, BTreeSet<String>>,
+    /// Whether one of these is to take over from an older one that runs on.
+    awaits_readiness: bool,
     /// How often a port has got another container, or none.
     pub(crate) changes: usize,
 }
@@ -51,6 +53,7 @@ impl Churn {
             targets,
             held: BTreeMap::new(),
             changing: stage.tenants().into_keys().map(|port| (port, BTreeSet::new())).collect(),
+            awaits_readiness: false,
             changes: 0,
         };
         churn.settle(stage).await;
@@ -64,11 +67,16 @@ impl Churn {
         for _ in 0..things {
             self.change_something(&mut world);
         }
-        let (before, after) = (stage.tenants(), tenants(&world, BASE));
+        let (before, after) = (stage.server.read(|world| claimants(world, BASE)), claimants(&world, BASE));
         let ports: BTreeSet<u16> = before.keys().chain(after.keys()).copied().collect();
-        for port in ports.into_iter().filter(|port| before.get(port) != after.get(port)) {
-            self.expect_change(stage, port, [before.get(&port), after.get(&port)].into_iter().flatten());
-            self.changes += 1;
+        for port in ports {
+            let (before, after) = (before.get(&port), after.get(&port));
+            if before.and_then(|before| before.last()) != after.and_then(|after| after.last()) {
+                // Until a newer one is ready, an older one may have the port.
+                self.expect_change(stage, port, before.into_iter().chain(after).flatten());
+                self.awaits_readiness |= after.is_some_and(|after| after.len() > 1);
+                self.changes += 1;
+            }
         }
         stage.change(|current| *current = world).await;
     }
@@ -83,7 +91,12 @@ impl Churn {
             let told = |line: &Value| line["msg"] == "plan applied" && line["step"] == "runtime";
             stage.stalls().await_log_from(mark, told, SOON).await;
         }
-        self.narrow(stage).await;
+        // A container that has to be waited for takes over by a plan of its own.
+        if std::mem::take(&mut self.awaits_readiness) {
+            self.settle(stage).await;
+        } else {
+            self.narrow(stage).await;
+        }
     }
 
     /// Every port may refuse and every connection may break, until they have settled.

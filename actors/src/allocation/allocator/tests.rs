@@ -1,5 +1,6 @@
 //! The allocator in virtual time, with a store that can be slow, full or corrupt.
 
+mod flapping;
 mod guard;
 mod saving;
 mod takeover;

@@ -6,7 +6,7 @@ mod without_index;
 
 use super::*;
 use crate::{
-    allocation::split,
+    allocation::{Flaps, split},
     metadata::Container,
     testing::{container, ms},
 };
@@ -18,7 +18,7 @@ const ROOM: u16 = 60_536;
 
 /// Assigns slots to `containers` (oldest first), on loopback addresses none.
 fn assigned(containers: &[Container], previous: &Assignments, rules: Rules, now: Duration) -> Assignments {
-    assign(split(containers, false), previous, &reached(containers), rules, now)
+    assign(split(containers, &Flaps::default(), false), previous, &reached(containers), rules, now)
 }
 
 /// Whoever is of an even age accepts connections.
@@ -57,7 +57,7 @@ impl Followed {
     fn sees(&mut self, containers: &[&Container]) {
         let mut containers: Vec<_> = containers.iter().copied().cloned().collect();
         containers.sort_by_key(|c| (c.create_index, c.uuid.clone()));
-        let candidates = split(&containers, self.allow_loopback);
+        let candidates = split(&containers, &Flaps::default(), self.allow_loopback);
         self.assignments = assign(candidates, &self.assignments, &reached(&containers), self.rules, self.now);
     }
 

@@ -113,7 +113,7 @@ fn a_container_that_only_waits_for_a_tombstone_does_not_make_the_pool_grow() {
     let settings = settings(sized(5000, None));
     let mut hears = |uuids: &[&str], now| {
         let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None)).collect();
-        full.take(Arc::new(Snapshot::after(None, containers, PublishedPorts::default())));
+        full.take(Arc::new(Snapshot::after(None, containers, PublishedPorts::default())), &settings, now);
         let growth = full.reassign(&settings, &BTreeSet::new(), true, now);
         (growth, full.plan().slots.len())
     };

@@ -83,7 +83,7 @@ fn live_through(
     let mut pool = restored(sized(5000, None), &SavedState::default());
     let (mut now, mut before) = (ms(0), None);
     for moment in history {
-        pool.take(Arc::clone(&moment.snapshot));
+        pool.take(Arc::clone(&moment.snapshot), &settings, now);
         let growth = pool.reassign(&settings, &BTreeSet::new(), true, now);
         let plan = pool.plan();
         if let Some(before) = before {

@@ -1,0 +1,57 @@
+//! A container in a crash loop.
+
+use super::*;
+
+const HELD: &str = "container changes its state again and again, its port stays as it was";
+
+impl Running {
+    /// `a` crashes and is started again, twice.
+    async fn crash_twice(&self) {
+        for state in ["stopped", "starting", "running", "stopped", "starting", "running"] {
+            self.hears(&[Container { state: Some(state.into()), ..a() }, b()]).await;
+            pass(ms(1_000)).await;
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn a_crash_loop_is_said_and_moves_nothing_until_it_is_over() {
+    let web = Running::fresh();
+    web.hears(&[a(), b()]).await;
+    web.crash_twice().await;
+    let plans = web.told().len();
+    web.crash_twice().await;
+    assert_eq!(web.told().len(), plans, "{:?}", web.told());
+    assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a"), (5001, "b")]).1);
+    let held = web.log.saying(HELD);
+    assert_eq!(held.len(), 1);
+    let said =
+        ["service", "container", "uuid", "mapped", "until_steady_for_ms"].map(|key| held[0].field(key));
+    assert_eq!(said, ["web", "app-a", "a", "true", "30000"]);
+    // The hold is prolonged for the changes during it.
+    pass(ms(90_000)).await;
+    assert_eq!(web.log.saying(HELD).len(), 2);
+    assert_eq!(web.log.saying("container is steady again").len(), 1);
+    web.hears(&[Container { state: Some("stopped".into()), ..a() }, b()]).await;
+    assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
+}
+
+#[actix_rt::test]
+async fn a_container_that_stops_in_the_end_is_let_go_in_time() {
+    let web = Running::fresh();
+    web.hears(&[a(), b()]).await;
+    web.crash_twice().await;
+    web.hears(&[Container { state: Some("stopped".into()), ..a() }, b()]).await;
+    assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a"), (5001, "b")]).1);
+    pass(ms(90_000)).await;
+    assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
+}
+
+#[actix_rt::test]
+async fn a_container_that_is_removed_amid_its_crashes_is_gone_at_once() {
+    let web = Running::fresh();
+    web.hears(&[a(), b()]).await;
+    web.crash_twice().await;
+    web.hears(&[b()]).await;
+    assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
+}
