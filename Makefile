@@ -19,7 +19,7 @@ help:
 	@echo '             (DEMO_FLAGS=--exit: once through, then exit)'
 	@echo 'make bench   stalls measured beside the original in some eight minutes'
 	@echo '             (BENCH_FLAGS=--quick: only a look whether it works; --json FILE: as JSON, too)'
-	@echo 'make lint    formatting, clippy, dependencies, documentation'
+	@echo 'make lint    formatting, clippy, documentation, dependencies'
 	@echo 'make setup   install what the others need and is missing: gcc'
 	@echo
 	@echo 'HAPROXY_BIN=/path/to/haproxy runs test, demo or bench with that one alone, and fetches none.'
@@ -52,8 +52,4 @@ lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
-	@if $(CARGO) deny --version >/dev/null 2>&1; then set -x; \
-		$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources; \
-	else \
-		echo '*** SKIPPED: the check of licences, bans and sources (cargo install --locked cargo-deny)' >&2; \
-	fi
+	@CARGO='$(CARGO)' sh tests/cargo_deny.sh
