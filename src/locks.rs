@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FlockOperation, flock},
+    fs::{FlockOperation, Mode, OFlags, flock, open},
     io::Errno,
 };
 use thiserror::Error;
@@ -44,7 +44,10 @@ impl FolderLock {
     /// When another process has it, or the lock file cannot be made.
     pub(crate) fn take(folder: &Path) -> Result<Self, LockError> {
         let lock = folder.join("lock");
-        let file = File::create(&lock).map_err(|source| LockError::Io { lock: lock.clone(), source })?;
+        // No link of somebody else's is followed, and nothing is cut off.
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = open(&lock, flags, Mode::RUSR | Mode::WUSR).map(File::from);
+        let file = file.map_err(|error| LockError::Io { lock: lock.clone(), source: error.into() })?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
             Err(Errno::WOULDBLOCK) => Err(LockError::InUse { lock }),
@@ -55,6 +58,8 @@ impl FolderLock {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
     use super::*;
 
     #[test]
@@ -64,6 +69,16 @@ mod tests {
         assert!(matches!(FolderLock::take(folder.path()), Err(LockError::InUse { .. })));
         drop(first);
         FolderLock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_lock_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        fs::write(&precious, "as it was").unwrap();
+        symlink(&precious, folder.path().join("lock")).unwrap();
+        assert!(matches!(FolderLock::take(folder.path()), Err(LockError::Io { .. })));
+        assert_eq!(fs::read_to_string(precious).unwrap(), "as it was");
     }
 
     #[test]

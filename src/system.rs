@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use crate::{
     exit::Exit,
     locks::FolderLock,
+    private::close_to_others,
     settings::Settings,
     signals::{Ending, Endings, reap_orphans},
 };
@@ -33,6 +34,16 @@ const END_MARGIN: Duration = Duration::from_secs(5);
 /// Runs until a signal or a fault.
 pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     let folders = [&settings.run_dir, &settings.state_dir];
+    for folder in folders {
+        match close_to_others(folder) {
+            Ok(false) => {}
+            Ok(true) => {
+                info!(log, "directory closed to others, who could write to it"; "path" => %folder.display());
+            }
+            Err(error) => warn!(log, "others can write to a directory, and replace what is in it";
+                "path" => %folder.display(), "error" => %error),
+        }
+    }
     let locks = folders.into_iter().map(|folder| FolderLock::take(folder)).collect::<Result<Vec<_>, _>>();
     let _locks = match locks {
         Ok(locks) => locks,

@@ -3,6 +3,7 @@
 mod bystanders;
 mod churn;
 mod cli;
+mod files;
 mod haproxy;
 mod log;
 mod process;

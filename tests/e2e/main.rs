@@ -25,6 +25,7 @@ mod init;
 mod leaving;
 mod metadata;
 mod metadata_faults;
+mod permissions;
 mod reconcile;
 mod restart;
 mod routing;

@@ -8,6 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use thiserror::Error;
 
@@ -124,11 +128,13 @@ impl StateFile {
     /// # Errors
     /// Says what is wrong with the file.
     pub fn peek(&self) -> Result<Option<SavedState>, String> {
+        // What else may stand there is not read: neither a link, nor a pipe that would be waited for.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut bytes = Vec::new();
-        match File::open(&self.path) {
+        match open(&self.path, flags, Mode::empty()).map(File::from) {
             Ok(file) => file.take(LARGEST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(io::Error::from(error).to_string()),
         };
         parse(&bytes).map(Some)
     }
@@ -175,7 +181,10 @@ impl StateStore for StateFile {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use proptest::prelude::*;
+    use rustix::fs::{CWD, mkfifoat};
 
     use super::*;
 
@@ -217,6 +226,27 @@ mod tests {
             assert_eq!(fs::read(dir.path().join("state.json.unreadable")).unwrap(), content);
             assert_eq!(file.load().unwrap(), None);
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_is_set_aside_and_neither_read_nor_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = StateFile::in_folder(dir.path());
+        let elsewhere = dir.path().join("elsewhere");
+        StateFile { path: elsewhere.clone() }.save(state()).await.unwrap();
+        let before = fs::read(&elsewhere).unwrap();
+        symlink(&elsewhere, &file.path).unwrap();
+        assert_eq!(file.load().unwrap_err().kind(), "unreadable");
+        symlink(&elsewhere, &file.path).unwrap();
+        file.save(SavedState::default()).await.unwrap();
+        assert_eq!(
+            (file.load().unwrap(), fs::read(&elsewhere).unwrap()),
+            (Some(SavedState::default()), before)
+        );
+
+        fs::remove_file(&file.path).unwrap();
+        mkfifoat(CWD, &file.path, Mode::RUSR | Mode::WUSR).unwrap();
+        assert_eq!(file.load().unwrap_err().kind(), "unreadable");
     }
 
     #[tokio::test]

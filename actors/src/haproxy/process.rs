@@ -1,6 +1,7 @@
 //! HAProxy processes on this host: starting, finding, signalling and waiting for them.
 
 use std::{
+    fmt::Display,
     fs, io,
     net::IpAddr,
     os::unix::fs::DirBuilderExt,
@@ -22,6 +23,7 @@ use tokio::{process::Command, task::spawn_local};
 
 use super::{CLI_SOCKET_VARIABLE, Unbindable, output::relog, ports::unbindable};
 use crate::{
+    atomic_file::{Outlasts, stage},
     children::Children,
     config::{Frame, HaproxyConfig},
 };
@@ -143,12 +145,18 @@ impl LocalHaproxy {
     }
 
     /// The folder comes before the process: whatever happens to stalls meanwhile, the process can be found.
+    ///
+    /// One that is there already was made by somebody else, who could then replace what is in it.
     fn prepare(&self, launch: &Launch) -> io::Result<()> {
-        let folder = self.folder(launch.generation);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        fs::write(self.config_file(launch.generation), launch.config.text.to_string())?;
+        let mut private = fs::DirBuilder::new();
+        private.mode(0o700).recursive(true).create(&self.run_dir)?;
+        private.recursive(false).create(self.folder(launch.generation))?;
+        let write = |path: PathBuf, content: &dyn Display| {
+            stage(&path, |file| write!(file, "{content}"), Outlasts::Crash)?.commit()
+        };
+        write(self.config_file(launch.generation), &launch.config.text)?;
         let record = Record { revision: launch.config.revision, frame: launch.config.frame.clone() };
-        fs::write(self.record(launch.generation), serde_json::to_vec(&record)?)
+        write(self.record(launch.generation), &serde_json::to_string(&record)?)
     }
 
     fn folders(&self) -> impl Iterator<Item = u64> {
@@ -264,3 +272,6 @@ fn in_words(status: ExitStatus) -> String {
         (None, None) => status.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;
