@@ -16,12 +16,23 @@ pub(crate) struct Mistake {
 impl Mistake {
     /// `value` will not do for `setting`; `remedy` says what would.
     pub(crate) fn wrong(setting: &'static str, value: &str, remedy: impl fmt::Display) -> Self {
-        Self { setting, value: Some(value.to_owned()), remedy: remedy.to_string() }
+        Self { setting, value: Some(without_password(value)), remedy: remedy.to_string() }
     }
 
     /// `setting` has no value, and needs one; `remedy` says which.
     pub(crate) fn missing(setting: &'static str, remedy: impl fmt::Display) -> Self {
         Self { setting, value: None, remedy: remedy.to_string() }
+    }
+}
+
+/// Of an address such as `http://user:password@host`, who asks is not told: logs are read by many.
+fn without_password(value: &str) -> String {
+    match value.rsplit_once('@') {
+        Some((before, after)) if before.contains(':') => {
+            let scheme = before.find("//").map_or("", |end| &before[..end + 2]);
+            format!("{scheme}…@{after}")
+        }
+        _ => value.to_owned(),
     }
 }
 
@@ -79,6 +90,20 @@ mod tests {
             "the escapes stand for what they escape"
         );
         assert!(!line.chars().any(char::is_control));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_quoted() {
+        for (value, quoted) in [
+            ("http://user:secret@host/latest", "http://…@host/latest"),
+            ("http://secret@host", "http://…@host"),
+            ("https://user:sec@ret@host/", "https://…@host/"),
+            ("user:secret@host", "…@host"),
+            ("//user:sec//ret@host", "//…@host"),
+            ("/srv/a@b", "/srv/a@b"),
+        ] {
+            assert_eq!(Mistake::wrong("X", value, "y").to_string(), format!("X={quoted:?}: y"));
+        }
     }
 
     #[test]

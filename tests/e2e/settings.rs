@@ -55,6 +55,26 @@ async fn all_mistakes_are_told_at_once_a_line_each() {
 }
 
 #[tokio::test]
+async fn a_password_in_the_metadata_url_is_never_printed() {
+    for url in
+        ["http://user:s3cr3t@127.0.0.1/latest", "https://user:s3cr3t@127.0.0.1/", "user:s3cr3t@127.0.0.1"]
+    {
+        let launch = alone().env("METADATA_URL", url).env("LOG_LEVEL", "trace");
+        for (launch, code) in [
+            (launch.clone(), Some(64)),
+            (launch.clone().arg("render"), Some(64)),
+            (launch.clone().arg("--help"), Some(0)),
+            (launch.clone().without("METADATA_URL").arg("--metadata-url").arg(url), Some(64)),
+        ] {
+            let ended = run(&launch).await;
+            assert_eq!(ended.code, code, "{:?}", ended.stderr);
+            let printed = [ended.stdout, ended.stderr].concat().join("\n");
+            assert!(printed.contains("METADATA_URL") && !printed.contains("s3cr3t"), "{printed}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_pool_that_runs_past_the_last_port_is_a_mistake() {
     let ended = run(&alone().env("BASE_PORT", 65_530).env("PORT_COUNT", 7)).await;
     assert_eq!(ended.code, Some(64));
