@@ -1,6 +1,6 @@
 //! What the metadata says may be anything at all.
 
-use std::{fs, net::TcpListener};
+use std::net::TcpListener;
 
 use serde_json::{Value, json};
 use stalls_lab::{
@@ -9,7 +9,7 @@ use stalls_lab::{
     metadata::{Fault, Scope},
 };
 
-use crate::harness::{BASE, Stage};
+use crate::harness::{BASE, Stage, until};
 
 /// Names that would break out of a configuration, a command of the runtime API, a log line or a
 /// terminal.
@@ -21,7 +21,7 @@ fn hostile_names() -> Vec<String> {
         "\"quoted\" 'twice' `thrice` \\",
         "; disable frontend p5000; shutdown sessions server p5000/c",
         "nul\0nul",
-        "$(reboot) ${HAP_CLI} {{maxconn}} <b>&amp;</b>",
+        "$(reboot) ${HAP_CLI} %[env(HOME)] {{maxconn}} <b>&amp;</b>",
         "\r\u{1b}[2J{\"msg\":\"forged\"}\u{2028}",
         "",
     ];
@@ -35,14 +35,33 @@ async fn container_names_change_nothing_but_the_log() {
     stage
         .change(|world| {
             for (container, name) in world.web().containers.iter_mut().zip(&names) {
-                container.name.clone_from(name);
-                container.hostname.clone_from(name);
+                for text in [
+                    &mut container.name,
+                    &mut container.hostname,
+                    &mut container.external_id,
+                    &mut container.service_name,
+                    &mut container.stack_name,
+                    &mut container.metadata_kind,
+                    &mut container.host_uuid,
+                ] {
+                    text.clone_from(name);
+                }
+                container.health_state = Some(name.clone());
+                container.ports = vec![name.clone()];
                 container.labels.insert(name.clone(), name.clone());
             }
         })
         .await;
     let mut stage = stage.started().await;
     let (haproxy, configuration) = (stage.haproxy().await, stage.haproxy_cfg());
+    let conversation = stage.cli("show servers state; show stat").await;
+    for place in [&conversation, &stage.run_files()] {
+        for trace in
+            ["evil", "twice", "reboot", "env(HOME)", "forged", "daemon", "nul\0", "xxxxxxxxxx", "\u{1b}"]
+        {
+            assert!(!place.contains(trace), "{trace}: {place}");
+        }
+    }
     stage
         .change(|world| {
             for container in &mut world.web().containers {
@@ -166,12 +185,24 @@ async fn the_token_is_nowhere_to_be_seen() {
     let mut stage = Stage::prepared(0).await.without("PORT_COUNT").env("LOG_LEVEL", "trace").started().await;
     let secret = r#"{"name": "web", "token": "secrettokenweb", "containers": [{"token": "secrettokenweb"#;
     stage.server.fault_only(Scope::Documents, Fault::Body(secret.into())).await;
-    stage.change(|world| world.web().scale_to(3)).await;
+    stage
+        .change(|world| {
+            world.web().metadata = json!({"token": "secrettokenmeta"});
+            world.web().scale_to(3);
+            for container in &mut world.web().containers {
+                container.labels.insert("token".to_owned(), "secrettokenlabel".to_owned());
+            }
+        })
+        .await;
     stage.line("metadata fault").await;
     stage.server.clear_fault().await;
     stage.settled().await;
-    let state = fs::read_to_string(stage.state_dir().join("state.json")).unwrap();
-    let written = [stage.stalls().log_texts().join("\n"), stage.haproxy_cfg(), state].join("\n");
-    assert!(!written.contains("secrettoken"), "{written}");
+    stage.change(|world| world.web().scale_to(2)).await;
+    stage.settled().await;
+    until("a saved state", || stage.state_files().contains("app-web-1")).await;
+    let printed = [stage.stalls().log_texts(), stage.stalls().stderr_lines()].concat().join("\n");
+    for written in [printed, stage.run_files(), stage.state_files()] {
+        assert!(!written.is_empty() && !written.contains("secrettoken"), "{written}");
+    }
     assert!(landing(stage.address(BASE)).await.is_ok());
 }

@@ -1,6 +1,9 @@
 //! What stalls keeps on disk.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::Stage;
 
@@ -18,4 +21,22 @@ impl Stage {
         }
         paths
     }
+
+    /// The text of every file below `RUN_DIR`.
+    pub(crate) fn run_files(&self) -> String {
+        texts(&self.paths(), &self.launch.run_dir())
+    }
+
+    /// The text of every file below `STATE_DIR`.
+    pub(crate) fn state_files(&self) -> String {
+        texts(&self.paths(), &self.launch.state_dir())
+    }
+}
+
+fn texts(paths: &[PathBuf], below: &Path) -> String {
+    let files = paths.iter().filter(|path| path.starts_with(below) && path.is_file());
+    files
+        .filter_map(|path| fs::read(path).ok())
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .collect()
 }
