@@ -28,6 +28,7 @@ mod atomic_file;
 mod backoff;
 mod children;
 mod episode;
+mod excerpt;
 mod in_flight;
 mod in_ms;
 mod outbox;

@@ -1,5 +1,7 @@
 //! What the tests of several stages share: receivers and a log that remember, and values to begin with.
 
+pub(crate) mod mangled;
+
 use std::{
     collections::BTreeMap,
     fmt,

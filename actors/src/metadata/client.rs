@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{MetadataFault, document::parse_version};
-use crate::mapping::ServiceRef;
+use crate::{excerpt::excerpt, mapping::ServiceRef};
 
 /// What is percent-encoded in a path segment or query value: all but the unreserved characters (RFC 3986,
 /// section 2.3).
@@ -182,7 +182,7 @@ async fn read(
     }
     if status == StatusCode::NOT_FOUND {
         let message = serde_json::from_slice(&body)
-            .map_or_else(|_| "no reason given".into(), |e: ErrorDocument| e.message);
+            .map_or_else(|_| "no reason given".into(), |e: ErrorDocument| excerpt(&e.message));
         return Err(MetadataFault::NotFound { path, message });
     }
     Ok(body)

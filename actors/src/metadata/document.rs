@@ -5,6 +5,8 @@
 //! containers would empty the mapping.
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod samples;
 
 use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
@@ -14,43 +16,44 @@ use serde_json::Value;
 
 use super::{
     Container, MetadataFault, PublishedPorts, ServiceIndex,
-    lenient::{Lenient, Shape},
+    lenient::{Lenient, List, Scalar, Shape},
 };
+use crate::excerpt::excerpt;
 
-/// Texts from outside are cut to this many characters: they go into log lines and the state file.
-const LONGEST_TEXT: usize = 256;
+/// The server's versions are UUIDs. One of any length would be part of the next request.
+const LONGEST_VERSION: usize = 256;
 
 #[derive(Deserialize)]
 struct ServiceDocument {
     #[serde(default)]
-    name: Value,
+    name: Scalar,
     #[serde(default)]
-    uuid: Value,
+    uuid: Scalar,
     #[serde(default)]
-    containers: Lenient<Vec<Lenient<ContainerDocument>>>,
+    containers: Lenient<List<Lenient<ContainerDocument>>>,
     #[serde(default)]
-    ports: Value,
+    ports: Lenient<List<Scalar>>,
 }
 
 /// The fields of a container that matter: a fifth of all. The rest is passed over while it is read.
 #[derive(Deserialize)]
 struct ContainerDocument {
     #[serde(default)]
-    name: Value,
+    name: Scalar,
     #[serde(default)]
-    uuid: Value,
+    uuid: Scalar,
     #[serde(default)]
-    external_id: Value,
+    external_id: Scalar,
     #[serde(default)]
-    service_index: Value,
+    service_index: Scalar,
     #[serde(default)]
-    create_index: Value,
+    create_index: Scalar,
     #[serde(default)]
-    state: Value,
+    state: Scalar,
     #[serde(default)]
-    primary_ip: Value,
+    primary_ip: Scalar,
     #[serde(default)]
-    health_state: Value,
+    health_state: Scalar,
 }
 
 impl Shape for ServiceDocument {
@@ -69,15 +72,15 @@ impl Shape for ContainerDocument {
 pub(crate) fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Vec<Container>, MetadataFault> {
     let document = parse(path, body)?;
     let wrong = |reason: String| MetadataFault::WrongShape { path: path.to_owned(), reason };
-    let is_asked_for =
-        |own: &Value| own.as_str().is_some_and(|own| own.to_lowercase() == service.to_lowercase());
+    let service_read = excerpt(service).to_lowercase();
+    let is_asked_for = |own: &Scalar| own.as_text().is_some_and(|own| own.to_lowercase() == service_read);
     if !is_asked_for(&document.name) && !is_asked_for(&document.uuid) {
         // The server also takes a number for a position in its list, and would then answer with any service.
         return Err(wrong(format!("neither its name nor its uuid is {service:?}")));
     }
     let containers = match document.containers {
         Lenient::Null => Vec::new(), // at scale 0
-        Lenient::Wanted(containers) => containers,
+        Lenient::Wanted(List(containers)) => containers,
         Lenient::Other => return Err(wrong("`containers` is not a list".into())),
     };
     let mut newest: BTreeMap<Arc<str>, Container> = BTreeMap::new();
@@ -106,36 +109,36 @@ pub(crate) fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Ve
 /// # Errors
 /// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
 pub(crate) fn parse_published_ports(path: &str, body: &[u8]) -> Result<PublishedPorts, MetadataFault> {
-    let document = parse(path, body)?;
-    let ports = document.ports.as_array().map(Vec::as_slice).unwrap_or_default();
-    Ok(PublishedPorts(ports.iter().filter_map(Value::as_str).filter_map(container_ports).collect()))
+    let Lenient::Wanted(List(ports)) = parse(path, body)?.ports else {
+        return Ok(PublishedPorts::default());
+    };
+    Ok(PublishedPorts(ports.iter().filter_map(Scalar::as_text).filter_map(container_ports).collect()))
 }
 
 /// The version in the answer to `/version`: an opaque JSON string.
 pub(super) fn parse_version(path: &str, body: &[u8]) -> Result<String, MetadataFault> {
-    match value(path, body)? {
-        Value::String(version) if !version.is_empty() => Ok(version),
+    match serde_json::from_slice(body).map_err(|error| not_read(path, &error))? {
+        Value::String(version) if (1..=LONGEST_VERSION).contains(&version.len()) => Ok(version),
         _ => Err(MetadataFault::WrongShape { path: path.to_owned(), reason: "not a version string".into() }),
     }
 }
 
 fn parse(path: &str, body: &[u8]) -> Result<ServiceDocument, MetadataFault> {
-    serde_json::from_slice::<Lenient<ServiceDocument>>(body).map_err(|error| not_json(path, &error)).and_then(
-        |document| match document {
-            Lenient::Wanted(document) => Ok(document),
-            Lenient::Null | Lenient::Other => {
-                Err(MetadataFault::WrongShape { path: path.to_owned(), reason: "not an object".into() })
-            }
-        },
-    )
+    match serde_json::from_slice(body).map_err(|error| not_read(path, &error))? {
+        Lenient::Wanted(document) => Ok(document),
+        Lenient::Null | Lenient::Other => {
+            Err(MetadataFault::WrongShape { path: path.to_owned(), reason: "not an object".into() })
+        }
+    }
 }
 
-fn value(path: &str, body: &[u8]) -> Result<Value, MetadataFault> {
-    serde_json::from_slice(body).map_err(|error| not_json(path, &error))
-}
-
-fn not_json(path: &str, error: &serde_json::Error) -> MetadataFault {
-    MetadataFault::NotJson { path: path.to_owned(), reason: error.to_string() }
+fn not_read(path: &str, error: &serde_json::Error) -> MetadataFault {
+    let (path, reason) = (path.to_owned(), excerpt(&error.to_string()));
+    if error.is_data() {
+        MetadataFault::WrongShape { path, reason }
+    } else {
+        MetadataFault::NotJson { path, reason }
+    }
 }
 
 fn container_of(container: &ContainerDocument) -> Container {
@@ -145,7 +148,7 @@ fn container_of(container: &ContainerDocument) -> Container {
         uuid: identity.or_else(|| name.clone()).unwrap_or_default().into(),
         name: name.unwrap_or_default().into(),
         index: service_index(&container.service_index),
-        create_index: container.create_index.as_u64().unwrap_or(0),
+        create_index: container.create_index.as_count().unwrap_or(0),
         state: text(&container.state).map(|state| state.as_str().into()),
         primary_ip: text(&container.primary_ip).map(|ip| ip.as_str().into()),
         health: text(&container.health_state).map(|health| health.as_str().into()),
@@ -164,20 +167,19 @@ fn index_number(index: &ServiceIndex) -> u64 {
     }
 }
 
-fn text(value: &Value) -> Option<String> {
-    let text = value.as_str().filter(|text| !text.is_empty())?;
-    Some(text.chars().take(LONGEST_TEXT).collect())
+fn text(value: &Scalar) -> Option<String> {
+    value.as_text().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// A string in most builds of the server, a number in some of December 2016.
-fn service_index(value: &Value) -> ServiceIndex {
+fn service_index(value: &Scalar) -> ServiceIndex {
     let number = match value {
-        Value::String(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+        Scalar::Text(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
             // What does not fit is a number all the same, and far outside of any pool.
             digits.parse().unwrap_or(u64::MAX)
         }
-        Value::Number(number) => number.as_u64().unwrap_or(0),
-        _ => 0,
+        Scalar::Count(number) => *number,
+        Scalar::Text(_) | Scalar::Other => 0,
     };
     NonZeroU64::new(number).map_or(ServiceIndex::Unusable, ServiceIndex::Numbered)
 }
@@ -318,12 +320,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn any_bytes_are_parsed_or_refused(body: Vec<u8>) {
-            let _ = parse_service("/p", "web", &body);
-            let _ = parse_published_ports("/p", &body);
-        }
-
         #[test]
         fn the_order_in_the_document_has_no_influence(
             containers in proptest::collection::vec(container_json(), 0..8), seed: u64,

@@ -10,6 +10,43 @@ use serde::{
     },
 };
 
+use crate::excerpt::excerpt;
+
+/// There are fewer ports than half of this. A list of `{}` would take a hundred times the memory that its text does.
+const LONGEST_LIST: usize = 1 << 17;
+
+/// A text or a count, if it is one; of a text as much as is kept.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Scalar {
+    /// A string.
+    Text(String),
+    /// A whole number from 0 up.
+    Count(u64),
+    /// Missing, null or anything else; it has been passed over.
+    #[default]
+    Other,
+}
+
+impl Scalar {
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Count(_) | Self::Other => None,
+        }
+    }
+
+    pub(super) fn as_count(&self) -> Option<u64> {
+        match self {
+            Self::Count(count) => Some(*count),
+            Self::Text(_) | Self::Other => None,
+        }
+    }
+}
+
+/// A list of at most [`LONGEST_LIST`] entries; a longer one is not read to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
 /// A list or an object, if it is one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Lenient<T> {
@@ -28,8 +65,85 @@ pub(super) trait Shape {
     const IS_LIST: bool;
 }
 
-impl<T> Shape for Vec<T> {
+impl<T> Shape for List<T> {
     const IS_LIST: bool = true;
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
+    }
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = List<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = list.next_element()? {
+            if entries.len() == LONGEST_LIST {
+                return Err(A::Error::custom(format_args!("a list of more than {LONGEST_LIST} entries")));
+            }
+            entries.push(entry);
+        }
+        Ok(List(entries))
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Scalar, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(excerpt(text)))
+    }
+
+    fn visit_u64<E: Error>(self, count: u64) -> Result<Scalar, E> {
+        Ok(Scalar::Count(count))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
 }
 
 impl<'de, T: Shape + Deserialize<'de>> Deserialize<'de> for Lenient<T> {
@@ -111,9 +225,33 @@ mod tests {
         expected.extend([Lenient::Other, Lenient::Other, Lenient::Other, Lenient::Other, Lenient::Other]);
         expected.push(Lenient::Other);
         assert_eq!(read(others), expected);
-        let list = |json: &str| serde_json::from_str::<Lenient<Vec<u8>>>(json).unwrap();
-        assert_eq!(list("[1, 2]"), Lenient::Wanted(vec![1, 2]));
+        let list = |json: &str| serde_json::from_str::<Lenient<List<u8>>>(json).unwrap();
+        assert_eq!(list("[1, 2]"), Lenient::Wanted(List(vec![1, 2])));
         assert_eq!(list(r#"{"a": {"b": 1}}"#), Lenient::Other);
         assert_eq!(list("null"), Lenient::Null);
+    }
+
+    #[test]
+    fn texts_and_counts_are_kept_and_whatever_else_is_passed_over() {
+        let read = |json: &str| serde_json::from_str::<Vec<Scalar>>(json).unwrap();
+        let kept = [Scalar::Text("é\n".into()), Scalar::Count(7), Scalar::Text(String::new())];
+        assert_eq!(read(r#"["é\n", 7, ""]"#), kept);
+        for other in read(r#"[null, true, -1, 1.0, 1e300, [{"x": 1}, [2]], {"y": [{}]}]"#) {
+            assert_eq!(other, Scalar::Other);
+        }
+    }
+
+    #[test]
+    fn a_list_beyond_the_limit_is_not_read_to_its_end() {
+        let list = |entries: usize, end: &str| {
+            serde_json::from_str::<List<u8>>(&format!("[{}{end}", vec!["1"; entries].join(",")))
+        };
+        assert_eq!(list(LONGEST_LIST, "]").unwrap().0.len(), LONGEST_LIST);
+        // What follows is not even JSON.
+        let error = list(LONGEST_LIST + 1, "?").unwrap_err();
+        assert!(
+            error.is_data() && error.to_string().starts_with("a list of more than 131072 entries"),
+            "{error}"
+        );
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -28,9 +31,11 @@ enum Answer {
     SendsSlowly(String, Duration, Vec<String>),
     /// Sends this, and then nothing more for ever.
     Stalls(String),
+    /// Sends the first part, and the other again and again until the connection is closed.
+    SendsForEver(String, String, Arc<AtomicUsize>),
 }
 
-use Answer::{Sends, SendsAndCloses, SendsSlowly, Stalls};
+use Answer::{Sends, SendsAndCloses, SendsForEver, SendsSlowly, Stalls};
 
 /// A server on a free port, and the heads of the requests that it got.
 struct Server {
@@ -96,6 +101,14 @@ async fn serve(
             Stalls(bytes) => {
                 connection.write_all(bytes.as_bytes()).await.unwrap();
                 std::future::pending::<()>().await;
+            }
+            SendsForEver(first, rest, sent) => {
+                let mut written = connection.write_all(first.as_bytes()).await;
+                while written.is_ok() {
+                    sent.fetch_add(rest.len(), Ordering::Relaxed);
+                    written = connection.write_all(rest.as_bytes()).await;
+                }
+                return;
             }
         }
     }
@@ -256,6 +269,45 @@ async fn a_body_above_the_limit_is_said_to_be() {
         let server = Server::with([Stalls(larger)]).await;
         assert_eq!(server.document().await, Err(too_large.clone()));
     }
+}
+
+/// What is sent beyond the limit stays in the buffers of the sockets, which are of some megabytes at most.
+#[actix_rt::test]
+async fn an_answer_without_end_is_not_read_for_ever() {
+    let chunked = String::from("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let text = "x".repeat(0x1000);
+    let chunk = format!("1000\r\n{text}\r\n");
+    let header = format!("X: {text}\r\n");
+    for (first, rest, kind) in [
+        (chunked, chunk, "too_large"),
+        (head("200 OK", usize::MAX / 2), text, "too_large"),
+        (String::from("HTTP/1.1 200 OK\r\n"), header, "unreachable"),
+    ] {
+        let sent = Arc::new(AtomicUsize::new(0));
+        // An answer that is unreachable is asked for twice.
+        let endless = || SendsForEver(first.clone(), rest.clone(), Arc::clone(&sent));
+        let server = Server::with([endless(), endless()]).await;
+        let limits = MetadataLimits { body_bytes: 1 << 20, ..ample() };
+        assert_eq!(server.client(limits).document("/p".into()).await.unwrap_err().kind(), kind);
+        let sent = sent.load(Ordering::Relaxed);
+        assert!(sent < 32 << 20, "{sent} bytes");
+    }
+}
+
+#[actix_rt::test]
+async fn the_servers_words_are_cut() {
+    let body = format!(r#"{{"message":"{}"}}"#, "é".repeat(400));
+    let server = Server::with([Sends(answer("404 Not Found", &body))]).await;
+    let expected = MetadataFault::NotFound { path: "/p".into(), message: "é".repeat(256) };
+    assert_eq!(server.document().await, Err(expected));
+}
+
+/// A few kilobytes could become gigabytes.
+#[actix_rt::test]
+async fn a_compressed_body_is_not_unpacked() {
+    let gzip = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\u{1f}abc";
+    let server = Server::with([Sends(gzip.into())]).await;
+    assert_eq!(server.document().await, Ok(b"\x1fabc".to_vec()));
 }
 
 #[actix_rt::test]
