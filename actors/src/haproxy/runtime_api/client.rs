@@ -14,11 +14,14 @@ use tokio::{
 };
 
 use super::Command;
+use crate::excerpt::excerpt;
 
 /// HAProxy 3.2 and later reject a line of 16 kB and more.
 const LONGEST_LINE: usize = 8 * 1024;
 /// A healthy HAProxy answers within milliseconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// What HAProxy 3.2 shows of 65535 ports begins with 24 MB and grows with its counters.
+const LARGEST_ANSWER_BYTES: u64 = 128 << 20;
 
 /// Why commands were not, or not all, carried out.
 #[derive(Debug, Error)]
@@ -33,7 +36,7 @@ pub enum CliError {
         socket: PathBuf,
         /// The command.
         command: Command,
-        /// HAProxy's words.
+        /// The beginning of HAProxy's words.
         reply: String,
     },
 }
@@ -101,17 +104,18 @@ async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, Cli
     let mut all = Vec::with_capacity(commands.len());
     let mut refused = None;
     for batch in batches(&commands) {
-        let answer = match tokio::time::timeout(ANSWER_LIMIT, ask(&socket, &batch.line)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(source)) => return Err(no_answer(socket, source).into()),
-            Err(_) => return Err(NoAnswer::TimedOut { socket, limit: ANSWER_LIMIT }.into()),
-        };
+        let answer =
+            match tokio::time::timeout(ANSWER_LIMIT, ask(&socket, &batch.line, LARGEST_ANSWER_BYTES)).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(source)) => return Err(no_answer(socket, source).into()),
+                Err(_) => return Err(NoAnswer::TimedOut { socket, limit: ANSWER_LIMIT }.into()),
+            };
         let mut replies = replies(&answer);
         for command in batch.commands {
             match replies.next() {
                 Some(reply) if command.succeeded(&reply) => all.push(reply),
                 Some(reply) => {
-                    refused.get_or_insert((*command, reply));
+                    refused.get_or_insert_with(|| (*command, excerpt(&reply)));
                 }
                 // It has ended, or closed the connection, amid the answer.
                 None => return Err(no_answer(socket, io::ErrorKind::UnexpectedEof.into()).into()),
@@ -124,11 +128,14 @@ async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, Cli
     }
 }
 
-async fn ask(socket: &Path, line: &str) -> io::Result<String> {
+async fn ask(socket: &Path, line: &str, largest_bytes: u64) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket).await?;
     stream.write_all(line.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
+    stream.take(largest_bytes + 1).read_to_end(&mut answer).await?;
+    if answer.len() as u64 > largest_bytes {
+        return Err(io::Error::other(format!("the answer exceeds {largest_bytes} bytes")));
+    }
     // What is not ours, such as a proxy of the user's own template, may be in any encoding.
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
@@ -187,8 +194,10 @@ fn replies(answer: &str) -> impl Iterator<Item = String> + '_ {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tokio::net::UnixListener;
 
     use super::*;
+    use crate::testing::mangled::mangled;
 
     #[test]
     fn replies_are_matched_to_commands_by_the_empty_line_that_ends_each() {
@@ -211,8 +220,31 @@ mod tests {
         }
 
         #[test]
-        fn any_answer_is_split(answer: String) {
-            let _ = replies(&answer).count();
+        fn any_answer_is_split_into_no_more_than_it_is(answer in mangled("\nNo such frontend.\n\nPid: 1\n\n\n".repeat(5))) {
+            let answer = String::from_utf8_lossy(&answer);
+            let replies: Vec<_> = replies(&answer).collect();
+            prop_assert!(replies.len() <= answer.lines().count());
+            prop_assert!(replies.iter().map(String::len).sum::<usize>() <= answer.len());
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_read_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("cli");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let talker = tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut sent = 0;
+            while connection.write_all(&[b'x'; 4096]).await.is_ok() {
+                sent += 4096;
+            }
+            sent
+        });
+        let error = ask(&socket, "show info\n", 1 << 20).await.unwrap_err();
+        assert_eq!(error.to_string(), "the answer exceeds 1048576 bytes");
+        // What is beyond the limit has stayed in the socket's buffer.
+        let sent = talker.await.unwrap();
+        assert!((1 << 20..32 << 20).contains(&sent), "{sent} bytes");
     }
 }

@@ -96,6 +96,8 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,5 +131,30 @@ mod tests {
         let set = |address: &str| Command::SetAddress(5000, address.parse().unwrap()).to_string();
         assert_eq!(set("10.0.0.8:80"), "set server p5000/c addr 10.0.0.8 port 80");
         assert_eq!(set("[fd00::8]:80"), "set server p5000/c addr fd00::8 port 80");
+    }
+
+    fn any_command() -> impl Strategy<Value = Command> {
+        let port = || any::<u16>();
+        prop_oneof![
+            Just(Command::ShowInfo),
+            any::<Option<u16>>().prop_map(Command::ShowServers),
+            any::<Option<u16>>().prop_map(Command::ShowFrontends),
+            any::<(u16, SocketAddr)>().prop_map(|(port, address)| Command::SetAddress(port, address)),
+            port().prop_map(Command::SetReady),
+            port().prop_map(Command::SetFullWeight),
+            port().prop_map(Command::SetMaintenance),
+            port().prop_map(Command::DisableFrontend),
+            port().prop_map(Command::EnableFrontend),
+            port().prop_map(Command::ShutdownSessions),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_command_is_one_of_haproxys_whatever_is_in_it(command in any_command()) {
+            let text = command.to_string();
+            // No second line, no second command, no other level, no payload.
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" /.:%-".contains(&byte)), "{text}");
+        }
     }
 }

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
+use crate::excerpt::excerpt;
+
 /// The bit of `srv_admin_state` that only says that the configuration had the server disabled at the start
 /// (management.txt, "show servers state"). All others keep connections away from it.
 const WAS_DISABLED: u32 = 0x04;
@@ -92,7 +94,7 @@ fn read<'a, T>(
     parse: impl Fn(&str) -> Option<Option<T>>,
 ) -> Result<Vec<T>, ReplyError> {
     let parsed = lines.filter(|line| !line.is_empty());
-    let parsed = parsed.map(|line| parse(line).ok_or_else(|| ReplyError::Unreadable(line.to_owned())));
+    let parsed = parsed.map(|line| parse(line).ok_or_else(|| ReplyError::Unreadable(excerpt(line))));
     parsed.filter_map(Result::transpose).collect()
 }
 
@@ -106,6 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::mangled::mangled;
 
     const SERVERS: &str = "1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_fqdn srv_port
@@ -157,12 +160,38 @@ mod tests {
         assert_eq!(pid("Name: HAProxy\n"), None);
     }
 
+    const FRONTENDS: &str = "# pxname,svname,qcur,status,-
+p5000,FRONTEND,,OPEN,
+p5001,FRONTEND,,PAUSED,
+stats,FRONTEND,,OPEN,";
+
+    /// A reply of HAProxy's that is not quite, or something else.
+    fn reply() -> impl Strategy<Value = String> {
+        let lossy = |reply: Vec<u8>| String::from_utf8_lossy(&reply).into_owned();
+        prop_oneof![
+            4 => mangled(SERVERS.to_owned()).prop_map(lossy),
+            4 => mangled(FRONTENDS.to_owned()).prop_map(lossy),
+            1 => mangled("Name: HAProxy\nPid: 3111\n".to_owned()).prop_map(lossy),
+            1 => "(1\n)?(# )?[a-z_0-9 ,.:\n-]{0,200}",
+            1 => any::<String>(),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn any_reply_is_read_or_refused(reply in "(1\n)?(# )?[a-z_0-9 ,.:\n-]{0,200}", rest: String) {
-            for reply in [&reply, &format!("{SERVERS}\n{reply}"), &rest] {
-                let _ = (servers(reply), frontends(reply), pid(reply));
+        fn any_reply_is_read_or_refused_and_never_grows(reply in reply(), long in 0..1_000_usize) {
+            let reply = reply.replace(":9", &":9".repeat(long));
+            let lines = reply.lines().count();
+            let is_short = |error: &ReplyError| error.to_string().chars().count() <= 3_000;
+            match servers(&reply) {
+                Ok(servers) => prop_assert!(servers.len() <= lines),
+                Err(error) => prop_assert!(is_short(&error), "{}", error),
             }
+            match frontends(&reply) {
+                Ok(frontends) => prop_assert!(frontends.len() <= lines),
+                Err(error) => prop_assert!(is_short(&error), "{}", error),
+            }
+            prop_assert!(pid(&reply).is_none_or(|pid| reply.contains(&pid.to_string())));
         }
     }
 }
