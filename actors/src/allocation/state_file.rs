@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     future::Future,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::Occupant;
 use crate::{
     atomic_file::{self, Outlasts, off_thread},
+    excerpt::excerpt,
     mapping::ServiceRef,
     paged_map::PagedMap,
 };
@@ -148,12 +149,18 @@ fn parse(bytes: &[u8]) -> Result<SavedState, String> {
     if bytes.len() as u64 > LARGEST_BYTES {
         return Err(format!("it is larger than {LARGEST_BYTES} bytes"));
     }
-    let version: Versioned<IgnoredAny> = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+    let version: Versioned<IgnoredAny> =
+        serde_json::from_slice(bytes).map_err(|e| excerpt(&e.to_string()))?;
     if version.version != VERSION {
         return Err(format!("its version is {}, this stalls knows {VERSION}", version.version));
     }
-    let versioned: Versioned<SavedState> = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+    let versioned: Versioned<SavedState> =
+        serde_json::from_slice(bytes).map_err(|e| excerpt(&e.to_string()))?;
     Ok(versioned.state)
+}
+
+fn written(state: SavedState) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec_pretty(&Versioned { version: VERSION, state })
 }
 
 impl StateStore for StateFile {
@@ -170,9 +177,8 @@ impl StateStore for StateFile {
         async move {
             let path = this.path.clone();
             let saved = off_thread(move || {
-                let state = Versioned { version: VERSION, state };
-                let write = |file: &mut dyn Write| Ok(serde_json::to_writer_pretty(file, &state)?);
-                atomic_file::stage(&path, write, Outlasts::PowerCut)?.commit()
+                let content = written(state)?;
+                atomic_file::stage(&path, |file| file.write_all(&content), Outlasts::PowerCut)?.commit()
             });
             saved.await.map_err(|error| this.io_error(error))
         }
@@ -181,12 +187,16 @@ impl StateStore for StateFile {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{net::IpAddr, os::unix::fs::symlink};
 
-    use proptest::prelude::*;
+    use proptest::{
+        collection::{btree_map, vec},
+        prelude::*,
+    };
     use rustix::fs::{CWD, mkfifoat};
 
     use super::*;
+    use crate::testing::mangled::{any_json, mangled_json, nested};
 
     fn state() -> SavedState {
         let occupant = Occupant {
@@ -256,10 +266,111 @@ mod tests {
         assert!(error.to_string().starts_with("/nonexistent/state.json: "), "{error}");
     }
 
+    const KEYS: &[&str] = &[
+        "version",
+        "state",
+        "revision",
+        "mappings",
+        "service",
+        "stack",
+        "backend_port",
+        "pool_size",
+        "slots",
+        "tombstones",
+        "uuid",
+        "name",
+        "address",
+        "left_ms",
+        "0",
+        "3",
+        "70000",
+    ];
+
+    fn any_state() -> impl Strategy<Value = SavedState> {
+        let occupant = any::<(String, String, IpAddr)>().prop_map(|(uuid, name, address)| Occupant {
+            uuid: uuid.into(),
+            name: name.into(),
+            address,
+        });
+        let tombstone = any::<(String, u64)>().prop_map(|(uuid, left_ms)| SavedTombstone { uuid, left_ms });
+        let mapping = (
+            any::<(Option<String>, String, u16, u16)>(),
+            btree_map(any::<u16>(), occupant, 0..4),
+            btree_map(any::<u16>(), tombstone, 0..4),
+        );
+        let mapping = mapping.prop_map(|((stack, service, backend_port, pool_size), slots, tombstones)| {
+            let service = ServiceRef { stack, service };
+            SavedMapping { service, backend_port, pool_size, slots: PagedMap::from(slots), tombstones }
+        });
+        (any::<u64>(), vec(mapping, 0..3)).prop_map(|(revision, mappings)| SavedState { revision, mappings })
+    }
+
+    /// Bytes, JSON of any kind, and a state that is not quite.
+    fn content() -> impl Strategy<Value = Vec<u8>> {
+        let state = serde_json::to_value(Versioned { version: VERSION, state: state() }).unwrap();
+        let in_version = |state: String| format!(r#"{{"version":1,"state":{state}}}"#).into_bytes();
+        prop_oneof![
+            1 => vec(any::<u8>(), 0..100),
+            2 => any_json(KEYS).prop_map(in_version),
+            5 => mangled_json(state, KEYS),
+        ]
+    }
+
+    /// How many entries a state has, and the bytes of its texts.
+    fn size(state: &SavedState) -> (usize, usize) {
+        let of_mapping = |mapping: &SavedMapping| {
+            let SavedMapping { service, slots, tombstones, .. } = mapping;
+            let of_service = service.service.len() + service.stack.as_ref().map_or(0, String::len);
+            let of_slots: usize = slots.values().map(|o| o.uuid.len() + o.name.len()).sum();
+            let of_tombstones: usize = tombstones.values().map(|t| t.uuid.len()).sum();
+            (1 + slots.len() + tombstones.len(), of_service + of_slots + of_tombstones)
+        };
+        let sizes = state.mappings.iter().map(of_mapping);
+        sizes.fold((0, 0), |(entries, bytes), (more, texts)| (entries + more, bytes + texts))
+    }
+
     proptest! {
         #[test]
-        fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>) {
-            let _ = parse(&bytes);
+        fn whatever_is_saved_is_loaded(state in any_state()) {
+            prop_assert_eq!(parse(&written(state.clone()).unwrap()), Ok(state));
         }
+
+        #[test]
+        fn any_content_is_read_or_refused_and_never_grows(content in content()) {
+            match parse(&content) {
+                Ok(state) => {
+                    let (entries, bytes) = size(&state);
+                    prop_assert!(entries <= content.len() && bytes <= content.len());
+                    prop_assert_eq!(parse(&written(state.clone()).unwrap()), Ok(state));
+                }
+                Err(reason) => prop_assert!(reason.chars().count() <= 256, "{}", reason),
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_cut_anywhere_is_refused() {
+        let whole = written(state()).unwrap();
+        for end in 0..whole.len() {
+            assert!(parse(&whole[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_passed_over_or_refused() {
+        let deep = nested(1_000_000);
+        let with = |state: &str| parse(format!(r#"{{"version":1,"state":{state}}}"#).as_bytes());
+        assert_eq!(with(&format!(r#"{{"revision":7,"mappings":[],"x":{deep}}}"#)).unwrap().revision, 7);
+        let reason = with(&format!(r#"{{"revision":7,"mappings":{deep}}}"#)).unwrap_err();
+        assert!(reason.starts_with("invalid "), "{reason}");
+    }
+
+    #[test]
+    fn a_file_of_any_size_is_read_up_to_the_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = StateFile::in_folder(dir.path());
+        // Takes no room on the disk.
+        File::create(&file.path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(file.peek(), Err("it is larger than 67108864 bytes".into()));
     }
 }
