@@ -6,6 +6,7 @@ mod exit;
 mod locks;
 mod logging;
 mod mistake;
+mod printable;
 mod private;
 mod render;
 mod settings;

@@ -1,6 +1,8 @@
 //! What a person set wrong, told so that one reading is enough to mend it.
 
-use std::fmt::{self, Write};
+use std::fmt;
+
+use crate::printable::Printable;
 
 /// How much of a value is quoted, in characters: a line stays a line that can be read.
 const QUOTED_CHARS: usize = 120;
@@ -51,10 +53,7 @@ impl fmt::Display for Mistake {
             }
             None => f.write_str(" is not set: ")?,
         }
-        self.remedy.chars().try_for_each(|char| match char {
-            control if control.is_control() => write!(f, "{}", control.escape_default()),
-            char => f.write_char(char),
-        })
+        Printable(&self.remedy).fmt(f)
     }
 }
 

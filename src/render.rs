@@ -13,7 +13,7 @@ use stalls_actors::{
     metadata::{HttpMetadata, MetadataLimits, fetch_once},
 };
 
-use crate::{exit::Exit, settings::Settings};
+use crate::{exit::Exit, printable::Printable, settings::Settings};
 
 /// Prints what a running stalls with these settings would write. Changes nothing.
 pub(crate) fn run(settings: Settings) -> Exit {
@@ -27,7 +27,7 @@ pub(crate) fn run(settings: Settings) -> Exit {
     match printed {
         Ok(()) => Exit::Ok,
         Err((exit, error)) => {
-            say(format_args!("{error:#}"));
+            say(&format!("{error:#}"));
             exit
         }
     }
@@ -41,7 +41,7 @@ async fn rendered(settings: Settings) -> Result<ConfigText, (Exit, anyhow::Error
         .map_err(|error| (Exit::Unavailable, error))?;
     // A container without an index keeps the slot that a running stalls remembers.
     let state = StateFile::in_folder(&settings.state_dir).peek().unwrap_or_else(|reason| {
-        say(format_args!(
+        say(&format!(
             "what a running stalls remembers cannot be read, so this is for a first start: {reason}"
         ));
         None
@@ -53,6 +53,6 @@ async fn rendered(settings: Settings) -> Result<ConfigText, (Exit, anyhow::Error
     config.map(|config| config.text).map_err(|error| (Exit::Usage, error.into()))
 }
 
-fn say(what: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "stalls render: {what}");
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "stalls render: {}", Printable(what));
 }

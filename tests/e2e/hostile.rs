@@ -9,7 +9,7 @@ use stalls_lab::{
     metadata::{Fault, Scope},
 };
 
-use crate::harness::{BASE, Stage, until};
+use crate::harness::{BASE, Stage, run, until};
 
 /// Names that would break out of a configuration, a command of the runtime API, a log line or a
 /// terminal.
@@ -178,6 +178,20 @@ async fn an_index_far_outside_of_the_pool_is_said_so_once() {
             (&json!("outside_pool"), &json!("warning"))
         );
     }
+}
+
+#[tokio::test]
+async fn the_servers_words_stay_within_their_line() {
+    let mut stage = Stage::prepared(1).await;
+    let words = format!("gone\nstalls render: all is well\u{1b}[2J{}", "x".repeat(100_000));
+    stage.server.fault_only(Scope::Documents, Fault::NotFoundSaying(words)).await;
+    let ended = run(&stage.launch().clone().arg("render")).await;
+    assert_eq!((ended.code, ended.stderr.len()), (Some(69), 1), "{:?}", ended.stderr);
+    assert!(ended.stderr[0].contains(r"gone\nstalls render") && !ended.stderr[0].contains('\u{1b}'));
+    assert!(ended.stderr[0].len() < 1_000);
+    stage.start();
+    let fault = stage.line("metadata fault").await;
+    assert!(fault["error"].as_str().unwrap().contains("gone\nstalls") && fault.to_string().len() < 1_000);
 }
 
 #[tokio::test]

@@ -44,6 +44,8 @@ pub enum Fault {
     Abort,
     /// 404 with the body for a path that does not exist.
     NotFound,
+    /// 404 with these words.
+    NotFoundSaying(String),
     /// 404 with the body that the real server has before its first data.
     InvalidVersion,
     /// 500 with a line of text.

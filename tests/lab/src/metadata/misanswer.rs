@@ -67,6 +67,7 @@ pub(super) async fn misanswer(
 fn wrong(state: &State, request: &Request, client: IpAddr, fault: Fault) -> Response {
     match fault {
         Fault::NotFound => error(request, "Not found"),
+        Fault::NotFoundSaying(words) => error(request, &words),
         Fault::InvalidVersion => error(request, "Invalid version"),
         Fault::InternalError => Response::new(500, "Internal Server Error\n"),
         Fault::Redirect(url) => Response { location: Some(url), ..Response::new(302, "") },
