@@ -36,6 +36,9 @@ use crate::{
 /// could lead a port to an address that was given to another container meanwhile.
 const METADATA_GRACE: Duration = Duration::from_millis(500);
 
+/// How soon a plan is saved: what it changes is done first, since that is what clients wait for.
+const SAVE_DELAY: Duration = Duration::from_millis(5);
+
 /// How soon a failed save is tried again.
 const SAVE_RETRY: Duration = Duration::from_secs(5);
 
@@ -80,7 +83,7 @@ pub struct PortAllocator<S, P> {
     probing: BTreeMap<Challenger, SpawnHandle>,
     reached: BTreeSet<Challenger>,
     saving: InFlight,
-    save_retry: Option<SpawnHandle>,
+    save_timer: Option<SpawnHandle>,
     save_trouble: Episode,
     stopping: bool,
     started: Instant,
@@ -119,7 +122,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
             probing: BTreeMap::new(),
             reached: BTreeSet::new(),
             saving: InFlight::default(),
-            save_retry: None,
+            save_timer: None,
             save_trouble: Episode::default(),
             stopping: false,
             started,
@@ -200,13 +203,16 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
         log_differences(&self.log, self.plan.as_deref(), &plan, &self.pools);
         self.plan = Some(Arc::clone(&plan));
         self.outboxes.iter().for_each(|outbox| outbox.post(PlanChanged(Arc::clone(&plan))));
-        self.save(ctx);
+        if let Some(earlier) = self.save_timer.take() {
+            ctx.cancel_future(earlier);
+        }
+        self.save_timer = Some(ctx.run_later(SAVE_DELAY, Self::save));
     }
 
     /// Saves what is newest; while a save is in flight, only the newest waits. A disk that refuses never
     /// holds back a plan: what is lost is only the memory for the next start.
     fn save(&mut self, ctx: &mut Context<Self>) {
-        if let Some(retry) = self.save_retry.take() {
+        if let Some(retry) = self.save_timer.take() {
             ctx.cancel_future(retry);
         }
         if !self.saving.begin() {
@@ -232,7 +238,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
                 }
             }
             Err(trouble) => {
-                self.save_retry = Some(ctx.run_later(SAVE_RETRY, Self::save));
+                self.save_timer = Some(ctx.run_later(SAVE_RETRY, Self::save));
                 if self.save_trouble.failed(trouble.kind(), now) {
                     error!(self.log, "assignments cannot be saved, a restart would not know them";
                         "kind" => trouble.kind(), "error" => %trouble);
@@ -358,10 +364,12 @@ impl<S: StateStore, P: Probe> Handler<ServiceChanged> for PortAllocator<S, P> {
 impl<S: StateStore, P: Probe> Handler<Shutdown> for PortAllocator<S, P> {
     type Result = ();
 
-    /// What is being saved is saved to its end.
+    /// What is being saved, or is still to be, is saved to its end.
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.stopping = true;
-        if self.saving.is_idle() {
+        if self.save_timer.is_some() {
+            self.save(ctx);
+        } else if self.saving.is_idle() {
             ctx.stop();
         }
     }

@@ -139,19 +139,20 @@ impl Running {
         Self::with(vec![mapping(&web(), 5000)], FakeStore::default())
     }
 
+    /// Hears of these containers, and has time for what it makes of them.
     async fn hears(&self, containers: &[Container]) {
         self.hears_of(&web(), containers).await;
     }
 
     async fn hears_of(&self, service: &ServiceRef, containers: &[Container]) {
         self.addr.do_send(service_changed(service, 0..0, containers));
-        settle().await;
+        pass(SAVE_DELAY * 2).await;
     }
 
     /// Hears of the containers and of what stalls' own service publishes.
     async fn hears_with(&self, ports: Range<u16>, containers: &[Container]) {
         self.addr.do_send(service_changed(&web(), ports, containers));
-        settle().await;
+        pass(SAVE_DELAY * 2).await;
     }
 
     fn plans(&self) -> Vec<Arc<Plan>> {

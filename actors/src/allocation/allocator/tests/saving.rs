@@ -87,7 +87,7 @@ async fn when_the_grace_is_over_the_known_mapping_does_not_wait_for_the_other() 
     let mappings = vec![mapping(&web(), 5000), mapping(&db(), 6000)];
     let both = Running::with(mappings, FakeStore::holding(remembered()));
     both.hears_of(&db(), &[container("d", 1, Some(2))]).await;
-    pass(METADATA_GRACE - ms(3)).await;
+    pass(METADATA_GRACE - SAVE_DELAY * 2 - ms(3)).await;
     assert_eq!(both.told(), []);
     pass(ms(4)).await;
     assert_eq!(both.told(), [told(42, &[(5000, "a"), (6001, "d")])]);
@@ -185,6 +185,15 @@ async fn a_shutdown_waits_for_the_save_in_flight_and_for_the_one_that_waits() {
     web.addr.do_send(SHUTDOWN);
     assert_eq!(web.ended.wait().await, End::Stopped);
     assert_eq!(web.store.saved_revisions(), [1, 2]);
+}
+
+#[actix_rt::test]
+async fn a_shutdown_right_after_a_change_saves_it() {
+    let mut web = Running::fresh();
+    web.addr.do_send(service_changed(&super::web(), 0..0, &[a()]));
+    web.addr.do_send(SHUTDOWN);
+    assert_eq!(web.ended.wait().await, End::Stopped);
+    assert_eq!(web.store.saved_revisions(), [1]);
 }
 
 #[actix_rt::test]
