@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 use super::{
     Plan, Probe, SavedState, StateError, StateStore,
-    flapping::FlapNews,
-    pool::{Challenger, Growth, HoldNews, Pool},
+    pool::{Challenger, Pool},
+    report::{report, report_differences},
 };
 use crate::{
     episode::Episode,
@@ -29,7 +29,6 @@ use crate::{
     mapping::Mapping,
     messages::{PlanChanged, ServiceChanged, Shutdown},
     outbox::Outbox,
-    paged_map::PagedMap,
 };
 
 /// How long a start waits for the metadata before the remembered assignments serve. Serving them at once
@@ -145,9 +144,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
         let now = self.started.elapsed();
         for pool in &mut self.pools {
             let growth = pool.reassign(&self.settings, &self.reached, self.plan.is_some(), now);
-            log_size(&self.log, pool, growth);
-            log_hold(&self.log, pool, now);
-            log_flapping(&self.log, pool);
+            report(&self.log, pool, growth, now);
         }
         self.arm_timer(now, ctx);
         self.probe_challengers(ctx);
@@ -200,7 +197,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
         }
         self.revision = self.revision.saturating_add(1);
         let plan = Arc::new(Plan { revision: self.revision, mappings });
-        log_differences(&self.log, self.plan.as_deref(), &plan, &self.pools);
+        report_differences(&self.log, self.plan.as_deref(), &plan, &self.pools);
         self.plan = Some(Arc::clone(&plan));
         self.outboxes.iter().for_each(|outbox| outbox.post(PlanChanged(Arc::clone(&plan))));
         if let Some(earlier) = self.save_timer.take() {
@@ -260,84 +257,6 @@ async fn reach<P: Probe>(probe: Rc<P>, address: SocketAddr) {
     while !probe.reaches(address).await {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PROBE_PAUSE);
-    }
-}
-
-/// Says that a pool grows, and which of its ports do not lead anywhere through the host; once.
-fn log_size(log: &Logger, pool: &mut Pool, growth: Option<Growth>) {
-    if let Some(Growth { from, to }) = growth {
-        let ports = pool.ports();
-        info!(log, "pool grows"; "service" => %pool.service(), "from" => from, "to" => to,
-            "first_port" => ports.start(), "last_port" => ports.end());
-    }
-    if let Some(ports) = pool.newly_unpublished() {
-        warn!(log, "ports of the pool are not published, so the host does not lead to them";
-            "service" => %pool.service(), "first_port" => ports.start(), "last_port" => ports.end());
-    }
-}
-
-/// Says whose changes are not followed for a while, and who is steady again; once.
-fn log_flapping(log: &Logger, pool: &mut Pool) {
-    for news in pool.news_of_flapping() {
-        match news {
-            FlapNews::Held { uuid, name, is_mapped, hold } => {
-                warn!(log, "container changes its state again and again, its port stays as it was";
-                    "service" => %pool.service(), "container" => name, "uuid" => uuid, "mapped" => is_mapped,
-                    "until_steady_for_ms" => hold.as_millis() as u64);
-            }
-            FlapNews::Steady { uuid, name } => info!(log, "container is steady again";
-                "service" => %pool.service(), "container" => name, "uuid" => uuid),
-        }
-    }
-}
-
-/// Says that most ports would have been freed, and what became of that; once.
-fn log_hold(log: &Logger, pool: &mut Pool, now: Duration) {
-    match pool.news_of_hold() {
-        Some(HoldNews::Begun { ports, mapped, until }) => {
-            let held_ms = until.saturating_sub(now).as_millis() as u64;
-            warn!(log, "most containers are gone all at once, their ports are held"; "service" => %pool.service(),
-                "ports" => ports, "mapped" => mapped, "held_ms" => held_ms);
-        }
-        Some(HoldNews::Ended { freed: 0 }) => {
-            info!(log, "ports are held no longer, all have a container"; "service" => %pool.service());
-        }
-        Some(HoldNews::Ended { freed }) => {
-            warn!(log, "ports are held no longer, their containers stay away"; "service" => %pool.service(),
-                "freed" => freed);
-        }
-        None => {}
-    }
-}
-
-/// Says of each slot what became of it, and of each container that it is not mapped and why; once.
-fn log_differences(log: &Logger, old: Option<&Plan>, new: &Plan, pools: &[Pool]) {
-    for (position, (plan, pool)) in new.mappings.iter().zip(pools).enumerate() {
-        let service = plan.mapping.service.to_string();
-        let log = log.new(slog::o!("service" => service, "revision" => new.revision));
-        let before = old.and_then(|old| old.mappings.get(position));
-        let none = (PagedMap::default(), BTreeMap::new());
-        let (old_slots, old_unmapped) = before.map_or((&none.0, &none.1), |b| (&b.slots, &b.unmapped));
-        for (slot, was, is) in old_slots.differences(&plan.slots) {
-            match (was, is) {
-                (_, Some(is)) => info!(log, "slot assigned"; "port" => plan.port(slot),
-                    "container" => &is.name, "uuid" => &is.uuid, "address" => %is.address,
-                    "replaces" => was.map(|was| &was.uuid)),
-                (Some(freed), None) => info!(log, "slot freed"; "port" => plan.port(slot),
-                    "container" => &freed.name, "uuid" => &freed.uuid),
-                (None, None) => {}
-            }
-        }
-        for (uuid, reason) in plan.unmapped.iter().filter(|(uuid, new)| old_unmapped.get(*uuid) != Some(new))
-        {
-            let log = log.new(slog::o!("container" => pool.name_of(uuid).map(str::to_owned),
-                "uuid" => uuid.clone(), "kind" => reason.kind(), "reason" => reason.to_string()));
-            if reason.needs_mending() {
-                warn!(log, "container not mapped");
-            } else {
-                info!(log, "container not mapped");
-            }
-        }
     }
 }
 

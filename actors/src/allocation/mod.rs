@@ -8,6 +8,7 @@ mod guard;
 mod plan;
 mod pool;
 mod probe;
+mod report;
 mod size;
 mod state_file;
 mod still_running;
