@@ -52,11 +52,14 @@ pub(super) fn commands(changes: &[Change]) -> Commands {
 }
 
 /// What makes HAProxy look at all its sockets again, after somebody who shared them has ended: those that are to be
-/// open are opened, the others closed. Only an enable makes it look at one that it takes for closed already.
+/// open are opened, the others closed. Only an enable makes it look at one that it takes for closed already; so that
+/// nobody who comes in that moment is led to whoever was there last, its server is not to be used.
 pub(super) fn toggles(slots: &Slots) -> Vec<Command> {
     let toggle = |(port, slot): (&u16, &Slot)| {
-        let close = (!slot.is_open).then_some(Command::DisableFrontend(*port));
-        [Command::EnableFrontend(*port)].into_iter().chain(close)
+        let is_closed = !slot.is_open;
+        let keep_away = (is_closed && slot.is_ready).then_some(Command::SetMaintenance(*port));
+        let close = is_closed.then_some(Command::DisableFrontend(*port));
+        keep_away.into_iter().chain([Command::EnableFrontend(*port)]).chain(close)
     };
     slots.iter().flat_map(toggle).collect()
 }

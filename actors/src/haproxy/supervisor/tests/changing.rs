@@ -96,6 +96,16 @@ async fn a_haproxy_that_only_says_that_it_did_it_is_replaced() {
 }
 
 #[actix_rt::test]
+async fn a_port_that_could_not_be_freed_leads_nowhere_while_it_is_made_sure_to_be_closed() {
+    let scene = Scene::new(|host| host.refuses = [("set server p5000/c state maint".into(), "No.")].into());
+    scene.write(config(1, "a")).await;
+    scene.write(leading_to(2, "a", &[(5000, None), (5001, None)])).await;
+    let told = scene.host.deeds_to(1);
+    let repair = ["set server p5000/c state maint", "enable frontend p5000", "disable frontend p5000"];
+    assert_eq!(told[4..7], repair, "{told:?}");
+}
+
+#[actix_rt::test]
 async fn an_address_that_never_takes_effect_is_had_by_a_handover() {
     let scene = Scene::new(|_| {});
     scene.write(config(1, "a")).await;
