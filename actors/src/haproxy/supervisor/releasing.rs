@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     super::{
+        ports::Unbindable,
         process::HaproxyHost,
         runtime_api::{NoAnswer, RuntimeApi},
     },
@@ -24,28 +25,38 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     /// from it. But its connections may be in order. The next step waits until its ports are free.
     pub(super) fn give_up_live(&mut self, number: u64, trouble: &NoAnswer, ctx: &mut Context<Self>) {
         let log = self.log.new(slog::o!("generation" => number, "error" => trouble.to_string()));
-        match trouble {
+        let hangs = match trouble {
             // It is ending, or drains since somebody else has told it to; or only its socket's file is gone.
-            NoAnswer::NotListening { .. } => warn!(log, "haproxy listens no more, it is replaced"),
+            NoAnswer::NotListening { .. } => {
+                warn!(log, "haproxy listens no more, it is replaced");
+                false
+            }
             NoAnswer::Io { .. } | NoAnswer::TimedOut { .. } => {
                 error!(log, "haproxy does not answer, it drains and is replaced");
+                true
             }
-        }
+        };
         self.drain(number);
         self.activity = Activity::Releasing;
         let until = Instant::now() + RELEASE_LIMIT;
-        ctx.run_later(LOOK, move |supervisor, ctx| supervisor.await_release(number, until, ctx));
+        ctx.run_later(LOOK, move |supervisor, ctx| supervisor.await_release(number, hangs, until, ctx));
     }
 
-    fn await_release(&mut self, number: u64, until: Instant, ctx: &mut Context<Self>) {
+    fn await_release(&mut self, number: u64, hangs: bool, until: Instant, ctx: &mut Context<Self>) {
         if !matches!(self.activity, Activity::Releasing) {
             return;
         }
-        if self.host.unbindable(&mut self.ports_held_by(number).into_iter()).is_empty() {
+        let held = self.ports_held_by(number);
+        // Of one that has been adopted and hangs no port may be known.
+        let has_let_go = !(hangs && held.is_empty()) && self.unbindable_of(&held).is_empty();
+        if has_let_go {
             // The first time that is no pause at all. But each replacement may be as mute as the one before.
             self.back_off(ctx);
         } else if Instant::now() < until {
-            ctx.run_later(LOOK, move |supervisor, ctx| supervisor.await_release(number, until, ctx));
+            ctx.run_later(LOOK, move |supervisor, ctx| supervisor.await_release(number, hangs, until, ctx));
+        } else if !hangs && self.has_let_go_of_some(number) {
+            // It lets go of all its ports or of none: somebody else has taken the others meanwhile.
+            self.back_off(ctx);
         } else {
             error!(self.log, "haproxy does not let go of its ports, it is killed"; "generation" => number);
             self.back_off(ctx);
@@ -53,12 +64,26 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }
     }
 
+    /// Whether a port that a generation listened on can be bound.
+    fn has_let_go_of_some(&self, number: u64) -> bool {
+        let open = self.open_ports_of(number);
+        self.unbindable_of(&open).len() < open.len()
+    }
+
+    fn unbindable_of(&self, ports: &BTreeSet<u16>) -> Vec<Unbindable> {
+        self.host.unbindable(&mut ports.iter().copied())
+    }
+
     /// The ports that a generation listens on as far as is known: those that it listened on when it was last seen,
     /// and those that it may have been told to open since.
     fn ports_held_by(&self, number: u64) -> BTreeSet<u16> {
-        let Some(generation) = self.generations.get(number) else { return BTreeSet::new() };
-        let open = generation.slots.iter().filter(|(_, slot)| slot.is_open).map(|(port, _)| *port);
         let wanted = self.on_disk.iter().flat_map(|on_disk| on_disk.config.routes.iter());
-        open.chain(wanted.filter(|(_, server)| server.is_some()).map(|(port, _)| *port)).collect()
+        let wanted = wanted.filter(|(_, server)| server.is_some()).map(|(port, _)| *port);
+        self.open_ports_of(number).into_iter().chain(wanted).collect()
+    }
+
+    fn open_ports_of(&self, number: u64) -> BTreeSet<u16> {
+        let slots = self.generations.get(number).into_iter().flat_map(|generation| generation.slots.iter());
+        slots.filter(|(_, slot)| slot.is_open).map(|(port, _)| *port).collect()
     }
 }

@@ -4,7 +4,7 @@ use super::{
     super::super::process::{Record, Survivor},
     fake::{Fate, Scene, config, leading_to},
 };
-use crate::{config::HaproxyConfig, haproxy::Command, messages::Leave};
+use crate::{config::HaproxyConfig, haproxy::Command, messages::Leave, testing::ms};
 
 fn survivor(generation: u64, config: Option<HaproxyConfig>) -> Survivor {
     let record = config.map(|config| Record { revision: config.revision, frame: config.frame });
@@ -74,6 +74,23 @@ async fn one_that_holds_the_ports_and_does_not_answer_is_killed() {
     scene.write(config(1, "a")).await;
     assert_eq!(scene.host.deeds_to(4)[0], "KILL");
     assert_eq!(scene.host.running(), [5]);
+}
+
+#[actix_rt::test]
+async fn one_that_hangs_before_its_ports_have_been_seen_is_killed() {
+    let scene = Scene::new(|host| {
+        host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
+        host.hangs_at = Some("show servers state".into());
+        host.ignores = [(4, "USR1")].into();
+        host.taken_ports = [5000].into();
+        host.freed_by_end = [(4, 5000)].into();
+    });
+    scene.wait(ms(1_200)).await;
+    assert_eq!(scene.host.deeds_to(4), ["USR1", "retired", "KILL", "forgotten"]);
+    scene.host.0.borrow_mut().hangs_at = None;
+    scene.write(config(1, "a")).await;
+    assert_eq!(scene.host.running(), [5]);
+    assert!(scene.withheld.lock().unwrap().is_empty());
 }
 
 #[actix_rt::test]

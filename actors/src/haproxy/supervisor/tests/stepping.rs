@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::fake::{Fate, Scene, config};
+use super::fake::{Fate, Scene, config, leading_to};
 use crate::{
     allocation::Plan,
     messages::{ConfigWritten, PlanChanged},
@@ -160,6 +160,18 @@ async fn a_live_one_that_somebody_else_told_to_drain_is_replaced() {
     scene.settle().await;
     assert_eq!(scene.host.running(), [1, 3], "its connections go on");
     assert_eq!(scene.host.0.borrow().launches[2].1.inherit, None);
+}
+
+#[actix_rt::test]
+async fn one_that_drains_is_not_killed_because_somebody_else_has_taken_one_of_its_ports() {
+    let scene = Scene::new(|host| host.ignores = [(1, "USR1")].into());
+    scene.write(leading_to(1, "a", &[(5000, Some("10.42.0.7:80")), (5001, Some("10.42.0.8:80"))])).await;
+    scene.host.turns(1, Fate::Die);
+    scene.host.0.borrow_mut().taken_ports = [5001].into();
+    scene.write(config(2, "b")).await;
+    scene.wait(Duration::from_secs(2)).await;
+    assert_eq!(scene.host.running(), [1], "its connections go on");
+    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
 }
 
 #[actix_rt::test]
