@@ -85,9 +85,9 @@ pub struct HaproxySupervisor<H, A> {
 /// What keeps the supervisor from taking the next step.
 enum Activity {
     Idle,
-    /// Looking for what an earlier stalls left behind; `then` a stop that was asked for meanwhile.
+    /// Looking for what an earlier stalls left behind; `then` a stop that was asked for meanwhile, and when.
     Adopting {
-        then: Option<Leave>,
+        then: Option<(Leave, Instant)>,
     },
     /// The live HAProxy is being told of changes.
     Applying {

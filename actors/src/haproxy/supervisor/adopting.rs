@@ -32,7 +32,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 .for_each(|(survivor, verdict)| supervisor.take_charge(survivor, &verdict, ctx));
             let adopting = std::mem::replace(&mut supervisor.activity, Activity::Idle);
             match adopting {
-                Activity::Adopting { then: Some(leave) } => supervisor.stop(leave, ctx),
+                Activity::Adopting { then: Some((leave, asked)) } => supervisor.stop(leave, asked, ctx),
                 // The stalls that started them may have ended amid a handover.
                 _ => supervisor.repair(None, ctx),
             }

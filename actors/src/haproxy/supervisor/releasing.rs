@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     super::{
+        generations::Generation,
         ports::Unbindable,
         process::HaproxyHost,
         runtime_api::{NoAnswer, RuntimeApi},
@@ -82,8 +83,13 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         self.open_ports_of(number).into_iter().chain(wanted).collect()
     }
 
+    /// Of one that has not been seen since its adoption that may be any.
     fn open_ports_of(&self, number: u64) -> BTreeSet<u16> {
-        let slots = self.generations.get(number).into_iter().flat_map(|generation| generation.slots.iter());
-        slots.filter(|(_, slot)| slot.is_open).map(|(port, _)| *port).collect()
+        match self.generations.get(number) {
+            Some(Generation { slots, .. }) if !slots.is_empty() => {
+                slots.iter().filter(|(_, slot)| slot.is_open).map(|(port, _)| *port).collect()
+            }
+            _ => self.on_disk.iter().flat_map(|on_disk| on_disk.config.routes.keys().copied()).collect(),
+        }
     }
 }

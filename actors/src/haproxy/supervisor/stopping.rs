@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix::{ActorContext, AsyncContext, Context, Handler};
 use rustix::process::Signal;
 use slog::{debug, warn};
+use tokio::time::Instant;
 
 use super::{
     super::{generations::Role, process::HaproxyHost, runtime_api::RuntimeApi},
@@ -35,7 +36,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         self.generations.numbers().into_iter().for_each(|number| self.end(number, signal));
     }
 
-    pub(super) fn stop(&mut self, leave: Leave, ctx: &mut Context<Self>) {
+    /// What was `asked` for then is done now.
+    pub(super) fn stop(&mut self, leave: Leave, asked: Instant, ctx: &mut Context<Self>) {
         match self.activity {
             Activity::BringingUp { future, .. } | Activity::Applying { future } => {
                 ctx.cancel_future(future);
@@ -53,19 +55,19 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }
         match leave {
             Leave::Serving => return ctx.stop(),
-            Leave::Drained => self.stop_draining(ctx),
+            Leave::Drained => self.stop_draining(asked, ctx),
             Leave::Cut => self.stop_cutting(ctx),
         }
         self.stop_once_all_ended(ctx);
     }
 
-    fn stop_draining(&mut self, ctx: &mut Context<Self>) {
+    fn stop_draining(&mut self, asked: Instant, ctx: &mut Context<Self>) {
         for number in self.generations.numbers() {
             if self.generations.get(number).is_some_and(|generation| generation.role == Role::Live) {
                 self.drain(number);
             }
         }
-        ctx.run_later(self.settings.drain, |supervisor, ctx| {
+        ctx.run_later(self.settings.drain.saturating_sub(asked.elapsed()), |supervisor, ctx| {
             warn!(supervisor.log, "drain time is over, connections are cut";
                 "processes" => supervisor.generations.numbers().len());
             supervisor.stop_cutting(ctx);
@@ -89,9 +91,9 @@ impl<H: HaproxyHost, A: RuntimeApi> Handler<Shutdown> for HaproxySupervisor<H, A
 
     fn handle(&mut self, Shutdown { haproxy }: Shutdown, ctx: &mut Context<Self>) {
         match &mut self.activity {
-            // Whether somebody serves is not known yet; it will be in a moment.
-            Activity::Adopting { then } => *then = Some(haproxy),
-            _ => self.stop(haproxy, ctx),
+            // Whether somebody serves is not known yet; it will be within seconds, of which the drain time is less.
+            Activity::Adopting { then } => *then = Some((haproxy, Instant::now())),
+            _ => self.stop(haproxy, Instant::now(), ctx),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::super::process::{Record, Survivor},
-    fake::{Fate, Scene, config, leading_to},
+    fake::{DRAIN, Fate, Scene, config, leading_to},
 };
 use crate::{config::HaproxyConfig, haproxy::Command, messages::Leave, testing::ms};
 
@@ -76,21 +76,32 @@ async fn one_that_holds_the_ports_and_does_not_answer_is_killed() {
     assert_eq!(scene.host.running(), [5]);
 }
 
-#[actix_rt::test]
-async fn one_that_hangs_before_its_ports_have_been_seen_is_killed() {
-    let scene = Scene::new(|host| {
+/// It hangs before its ports have been seen, of which it has opened one that is free now.
+fn hanging_unseen() -> Scene {
+    Scene::new(|host| {
         host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
         host.hangs_at = Some("show servers state".into());
         host.ignores = [(4, "USR1")].into();
-        host.taken_ports = [5000].into();
-        host.freed_by_end = [(4, 5000)].into();
-    });
-    scene.wait(ms(1_200)).await;
-    assert_eq!(scene.host.deeds_to(4), ["USR1", "retired", "KILL", "forgotten"]);
-    scene.host.0.borrow_mut().hangs_at = None;
+        host.taken_ports = [5001].into();
+        host.freed_by_end = [(4, 5001)].into();
+    })
+}
+
+#[actix_rt::test]
+async fn one_that_hangs_before_its_ports_have_been_seen_is_killed() {
+    let scene = hanging_unseen();
     scene.write(config(1, "a")).await;
+    scene.host.0.borrow_mut().hangs_at = None;
+    scene.wait(ms(1_200)).await;
     assert_eq!(scene.host.running(), [5]);
     assert!(scene.withheld.lock().unwrap().is_empty());
+}
+
+#[actix_rt::test]
+async fn one_that_hangs_before_there_is_a_configuration_is_killed_too() {
+    let scene = hanging_unseen();
+    scene.wait(ms(1_200)).await;
+    assert_eq!(scene.host.deeds_to(4), ["USR1", "retired", "KILL", "forgotten"]);
 }
 
 #[actix_rt::test]
@@ -101,4 +112,16 @@ async fn a_stop_before_it_is_known_what_was_left_behind_ends_that_too() {
     scene.end().await;
     assert!(scene.host.deeds_to(4).contains(&"USR1".into()));
     assert!(scene.host.running().is_empty());
+}
+
+#[actix_rt::test]
+async fn a_stop_waits_no_longer_because_it_is_not_known_yet_what_was_left_behind() {
+    let mut scene = Scene::new(|host| {
+        host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
+        host.answer_takes = ms(5_000);
+        host.ignores = [(4, "USR1")].into();
+    });
+    scene.shut_down(Leave::Drained);
+    let took = scene.end().await;
+    assert!(DRAIN <= took && took < DRAIN + ms(10), "{took:?}");
 }

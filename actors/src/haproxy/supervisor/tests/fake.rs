@@ -67,6 +67,8 @@ pub(super) struct Host {
     pub(super) looks_to_effect: u32,
     /// What the next command of this text is answered; it is not carried out.
     pub(super) refuses: BTreeMap<String, &'static str>,
+    /// What each answer takes, beyond a moment.
+    pub(super) answer_takes: Duration,
     /// Whoever receives this command hangs.
     pub(super) hangs_at: Option<String>,
     running: BTreeMap<u64, Process>,
@@ -212,9 +214,10 @@ impl RuntimeApi for FakeApi {
         commands: Vec<Command>,
     ) -> impl Future<Output = Result<Vec<String>, CliError>> + 'static {
         let answer = answer(&self.0, &socket, &commands);
+        let takes = self.0.0.borrow().answer_takes;
         async move {
             // Every answer takes a moment, in which other things may happen.
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(takes + Duration::from_millis(1)).await;
             answer
         }
     }
