@@ -9,6 +9,8 @@ DEMO_FLAGS ?=
 # What the benchmarks are told, for example --quick, and how they and stalls are built.
 BENCH_FLAGS   ?=
 BENCH_PROFILE ?= release
+# The simulated runs of a soak, beyond those of the tests.
+SOAK_SEEDS ?= 500..10500
 # Cargo keeps what the profile `dev` builds under another name.
 BENCH_BUILT   := $(TARGET)/$(BENCH_PROFILE:dev=debug)
 
@@ -19,6 +21,8 @@ help:
 	@echo '             (DEMO_FLAGS=--exit: once through, then exit)'
 	@echo 'make bench   stalls measured beside the original in some eight minutes'
 	@echo '             (BENCH_FLAGS=--quick: only a look whether it works; --json FILE: as JSON, too)'
+	@echo 'make soak    stalls through thousands of simulated storms, other ones than make test has'
+	@echo '             (SOAK_SEEDS=from..to: these; a run that fails says its seed)'
 	@echo 'make lint    formatting, clippy, documentation, dependencies'
 	@echo 'make setup   install what the others need and is missing: gcc'
 	@echo
@@ -46,6 +50,11 @@ bench: setup
 	$(CARGO) build --locked --profile $(BENCH_PROFILE) --package stalls-lab --bin stalls-bench
 	HAPROXY_BIN=$$(sh tests/haproxies.sh bookworm) && export HAPROXY_BIN && \
 		$(BENCH_BUILT)/stalls-bench --stalls $(BENCH_BUILT)/stalls $(BENCH_FLAGS)
+
+# With the checks for overflows and broken invariants that a release does without.
+.PHONY: soak
+soak: setup
+	SIM_SEEDS=$(SOAK_SEEDS) $(CARGO) test --locked --profile soak --package stalls-actors --lib simulation
 
 .PHONY: lint
 lint: setup

@@ -33,6 +33,8 @@ mod in_flight;
 mod in_ms;
 mod outbox;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod testing;
 
 pub use children::Children;

@@ -62,6 +62,8 @@ mod slots;
 mod steps;
 mod supervisor;
 
+#[cfg(test)]
+pub(crate) use model::Model;
 pub use on_leave::OnLeave;
 pub use ports::Unbindable;
 pub use process::{HaproxyHost, Launch, LocalHaproxy, Record, Running, Survivor};

@@ -7,16 +7,17 @@ use std::{
 
 use super::{
     runtime_api::Command,
-    slots::{Slot, Slots},
+    slots::{Slot, Slots, slots_of},
 };
+use crate::config::HaproxyConfig;
 
 /// A process that answers commands as HAProxy does.
 #[derive(Clone, Debug)]
-pub(super) struct Model {
-    pub(super) pid: u32,
+pub(crate) struct Model {
+    pub(crate) pid: u32,
     ports: BTreeMap<u16, Port>,
     /// The ports that somebody else listens on: they cannot be opened.
-    pub(super) taken: BTreeSet<u16>,
+    pub(crate) taken: BTreeSet<u16>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +45,13 @@ impl Model {
         Self { pid, ports, taken: BTreeSet::new() }
     }
 
+    /// One that has just been started with `config`: it listens on all its ports until it is told otherwise.
+    pub(crate) fn started(pid: u32, config: &HaproxyConfig) -> Self {
+        let mut slots = slots_of(config);
+        slots.values_mut().for_each(|slot| slot.is_open = true);
+        Self::new(pid, &slots)
+    }
+
     /// What it does with each port.
     pub(super) fn slots(&self) -> Slots {
         let slot = |port: &Port| Slot {
@@ -55,11 +63,22 @@ impl Model {
         self.ports.iter().map(|(number, port)| (*number, slot(port))).collect()
     }
 
-    /// A client connects: where it lands, or `None` if it is refused or led nowhere.
-    pub(super) fn connect(&mut self, port: u16) -> Option<SocketAddr> {
-        let port = self.ports.get_mut(&port).filter(|port| port.is_open && !port.is_maintained)?;
-        port.sessions.push(port.server);
+    /// Whether it says that it accepts connections.
+    pub(crate) fn says_open(&self, port: u16) -> bool {
+        self.ports.get(&port).is_some_and(|port| port.is_open)
+    }
+
+    /// Where a client that connects now lands; `None` if it is refused or led nowhere.
+    pub(crate) fn leads_to(&self, port: u16) -> Option<SocketAddr> {
+        let port = self.ports.get(&port).filter(|port| port.is_open && !port.is_maintained)?;
         Some(port.server)
+    }
+
+    /// A client connects: where it lands.
+    pub(super) fn connect(&mut self, port: u16) -> Option<SocketAddr> {
+        let server = self.leads_to(port)?;
+        self.ports.get_mut(&port)?.sessions.push(server);
+        Some(server)
     }
 
     /// Where the established connections of a port lead.
@@ -68,14 +87,14 @@ impl Model {
     }
 
     /// The addresses that have been set take effect.
-    pub(super) fn catch_up(&mut self) {
+    pub(crate) fn catch_up(&mut self) {
         for port in self.ports.values_mut() {
             port.server = port.coming.take().unwrap_or(port.server);
         }
     }
 
     /// Carries out a command; gives its reply.
-    pub(super) fn answer(&mut self, command: Command) -> String {
+    pub(crate) fn answer(&mut self, command: Command) -> String {
         let taken = command.port().is_some_and(|port| self.taken.contains(&port));
         let shown = command.port();
         let mut port = command.port().and_then(|port| self.ports.get_mut(&port));

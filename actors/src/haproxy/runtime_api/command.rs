@@ -56,7 +56,7 @@ impl fmt::Display for Command {
 
 impl Command {
     /// Whether HAProxy says that it is so now. Most commands answer nothing then.
-    pub(in super::super) fn succeeded(self, reply: &str) -> bool {
+    pub(crate) fn succeeded(self, reply: &str) -> bool {
         match self {
             Self::ShowInfo => reply.starts_with("Name:"),
             // The version of the format, which has been 1 so far.
@@ -79,7 +79,7 @@ impl Command {
 
     /// The port that it is about; `None` if it only asks about all.
     #[cfg(test)]
-    pub(in super::super) fn port(self) -> Option<u16> {
+    pub(crate) fn port(self) -> Option<u16> {
         match self {
             Self::ShowInfo => None,
             Self::ShowServers(port) | Self::ShowFrontends(port) => port,

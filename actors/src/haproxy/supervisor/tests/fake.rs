@@ -150,10 +150,7 @@ impl HaproxyHost for FakeHost {
             return Err(io::ErrorKind::NotFound.into());
         }
         let pid = 1000 + u32::try_from(launch.generation).unwrap();
-        // It listens on all its ports until it is told otherwise.
-        let mut slots = slots_of(&launch.config);
-        slots.values_mut().for_each(|slot| slot.is_open = true);
-        self.0.borrow_mut().models.insert(launch.generation, Model::new(pid, &slots));
+        self.0.borrow_mut().models.insert(launch.generation, Model::started(pid, &launch.config));
         Ok(self.run(launch.generation, pid, fate, true))
     }
 

@@ -1,0 +1,190 @@
+//! The runtime APIs of the HAProxies.
+
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{
+    faults::Fault,
+    host::{die, hang},
+    process::Phase,
+    scene::Scene,
+};
+use crate::{
+    haproxy::{CliError, Command, NoAnswer, RuntimeApi},
+    testing::ms,
+};
+
+/// How long the client waits for an answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Commands on their way to a HAProxy. They arrive even if nobody waits for the answer any more.
+pub(super) struct Batch {
+    commands: Vec<Command>,
+    /// The replies to the first of them.
+    replies: Vec<String>,
+    reply: oneshot::Sender<Vec<String>>,
+}
+
+/// The runtime APIs as stalls uses them.
+#[derive(Clone)]
+pub(super) struct Cli(pub(super) Rc<Scene>);
+
+impl RuntimeApi for Cli {
+    fn run(
+        &self,
+        socket: PathBuf,
+        commands: Vec<Command>,
+    ) -> impl Future<Output = Result<Vec<String>, CliError>> + 'static {
+        let under_way = self.0.commands_sent(&commands);
+        let answer = send(&self.0, &socket, commands.clone());
+        async move {
+            let _under_way = under_way;
+            let source = match answer {
+                None => io::ErrorKind::ConnectionRefused.into(),
+                Some(answer) => match timeout(ANSWER_LIMIT, answer).await {
+                    Ok(Ok(replies)) => return judged(socket, &commands, replies),
+                    Ok(Err(_)) => {
+                        let source = io::ErrorKind::UnexpectedEof.into();
+                        return Err(NoAnswer::Io { socket, source }.into());
+                    }
+                    Err(_) => return Err(NoAnswer::TimedOut { socket, limit: ANSWER_LIMIT }.into()),
+                },
+            };
+            Err(NoAnswer::NotListening { socket, source }.into())
+        }
+    }
+}
+
+fn judged(socket: PathBuf, commands: &[Command], replies: Vec<String>) -> Result<Vec<String>, CliError> {
+    match commands.iter().zip(&replies).find(|(command, reply)| !command.succeeded(reply)) {
+        Some((command, reply)) => Err(CliError::Refused { socket, command: *command, reply: reply.clone() }),
+        None => Ok(replies),
+    }
+}
+
+/// Sends commands, unless nobody listens. One batch is answered after the other.
+fn send(scene: &Rc<Scene>, socket: &Path, commands: Vec<Command>) -> Option<oneshot::Receiver<Vec<String>>> {
+    let generation: u64 = socket.to_str().unwrap().parse().unwrap();
+    let is_late = scene.faults.borrow_mut().strikes(Fault::LateAnswer, scene.now());
+    let takes = if is_late { scene.draw_ms(100..9_000) } else { ms(u64::from(scene.chance(0.3))) };
+    let mut host = scene.host.borrow_mut();
+    let process = host.find(generation)?;
+    if process.phase != Phase::Serving || process.is_retired {
+        return None;
+    }
+    process.is_faulty |= is_late;
+    process.busy_until = process.busy_until.max(scene.now()) + takes;
+    let (reply, answer) = oneshot::channel();
+    let batch = Batch { commands, replies: Vec::new(), reply };
+    scene.agenda.enter(process.busy_until, move |scene| carry_out(scene, generation, batch));
+    Some(answer)
+}
+
+/// HAProxy does what it was told, now or when it goes on.
+pub(super) fn carry_out(scene: &Rc<Scene>, generation: u64, mut batch: Batch) {
+    while let Some(command) = batch.commands.get(batch.replies.len()).copied() {
+        let strikes = |fault| scene.faults.borrow_mut().strikes(fault, scene.now()) && scene.chance(0.2);
+        if strikes(Fault::DiesAmidCommands) {
+            die(scene, generation, "signal 11");
+        }
+        if strikes(Fault::HangsAmidCommands) {
+            let time = scene.chance(0.5).then(|| scene.draw_ms(100..20_000));
+            hang(scene, generation, time);
+        }
+        match scene.host.borrow_mut().find(generation) {
+            None => return,
+            // What has been done is done; the rest waits, and so does the answer.
+            Some(process) if process.hangs => return process.waiting.push(batch),
+            Some(_) => {}
+        }
+        batch.replies.push(answer(scene, generation, command));
+    }
+    let _ = batch.reply.send(batch.replies);
+}
+
+fn answer(scene: &Rc<Scene>, generation: u64, command: Command) -> String {
+    if is_mutating(&command) {
+        scene.trace.say(format!("cli: {generation} <- {command}"));
+        if let Some(reply) = disobeys(scene, generation, command) {
+            scene.trace.say(format!("cli: {generation} does not do it, {reply:?}"));
+            if let Command::DisableFrontend(port) = command {
+                // Until another HAProxy serves, the port may be open again whenever their sockets are.
+                scene.watch.borrow_mut().disturb(port);
+            }
+            return reply.into();
+        }
+    }
+    tell(scene, generation, command)
+}
+
+/// What HAProxy answers instead of doing what it is told; a second time it does that.
+fn disobeys(scene: &Scene, generation: u64, command: Command) -> Option<&'static str> {
+    let strikes = |fault| scene.faults.borrow_mut().strikes(fault, scene.now()) && scene.chance(0.3);
+    let (is_lost, is_refused) = (strikes(Fault::LosesCommand), strikes(Fault::RefusesCommand));
+    if !is_lost && !is_refused {
+        return None;
+    }
+    let mut host = scene.host.borrow_mut();
+    let process = host.find(generation)?;
+    process.is_faulty = true;
+    let is_first = process.disobeyed.insert(command.to_string());
+    is_first.then_some(match command {
+        _ if is_refused => "No.",
+        Command::SetAddress(..) => "no need to change",
+        _ => "",
+    })
+}
+
+/// Whoever tells it.
+pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> String {
+    let is_stuck = scene.faults.borrow_mut().strikes(Fault::AddressStuck, scene.now());
+    let lag = scene.draw_ms(0..scene.setup.longest_lag_ms + 1)
+        + if is_stuck { scene.draw_ms(10..7_000) } else { ms(0) };
+    match command {
+        Command::ShutdownSessions(port) => scene.cut(generation, Some(port)),
+        // Nobody knows when it will lead where.
+        Command::SetAddress(port, _) if is_stuck => scene.watch.borrow_mut().disturb(port),
+        _ => {}
+    }
+    let reply = {
+        let mut host = scene.host.borrow_mut();
+        let host = &mut *host;
+        let Some(process) = host.processes.get_mut(&generation) else { return String::new() };
+        process.is_faulty |= is_stuck;
+        let socket = command.port().and_then(|port| process.held.get(&port).copied());
+        process.model.taken.clear();
+        if let (Command::EnableFrontend(port), socket) = (command, socket) {
+            // HAProxy listens again, even if it thinks that it does.
+            if !socket.is_some_and(|socket| host.sockets.listen(socket)) {
+                process.model.taken.insert(port);
+            }
+        }
+        let reply = process.model.answer(command);
+        match (command, socket) {
+            (Command::DisableFrontend(_), Some(socket)) if reply.is_empty() => host.sockets.shut(socket),
+            (Command::SetAddress(..), _) if lag.is_zero() => process.model.catch_up(),
+            (Command::SetAddress(..), _) => scene.after(lag, move |scene| {
+                if let Some(process) = scene.host.borrow_mut().find(generation) {
+                    process.model.catch_up();
+                }
+                scene.look_at_all_ports();
+            }),
+            _ => {}
+        }
+        reply
+    };
+    command.port().filter(|_| is_mutating(&command)).into_iter().for_each(|port| scene.look_at_port(port));
+    reply
+}
+
+/// Whether it changes anything.
+pub(super) fn is_mutating(command: &Command) -> bool {
+    !matches!(command, Command::ShowInfo | Command::ShowServers(_) | Command::ShowFrontends(_))
+}

@@ -1,0 +1,108 @@
+//! The disk: HAProxy's configuration and what stalls remembers.
+
+use std::{future::Future, io, rc::Rc};
+
+use tokio::time::sleep;
+
+use super::{faults::Fault, scene::Scene};
+use crate::{
+    allocation::{SavedState, StateError, StateStore},
+    config::{ConfigStore, ConfigText, Routes, WriteError},
+};
+
+/// What lies on it.
+#[derive(Default)]
+pub(super) struct Disk {
+    state: Option<SavedState>,
+    is_state_unreadable: bool,
+}
+
+/// Its files, as stalls sees them.
+#[derive(Clone)]
+pub(super) struct Files(pub(super) Rc<Scene>);
+
+impl Files {
+    fn strikes(&self, fault: Fault) -> bool {
+        self.0.faults.borrow_mut().strikes(fault, self.0.now())
+    }
+
+    async fn write(self, text: ConfigText, takes_ms: std::ops::Range<u64>) -> Result<(), WriteError> {
+        let takes_ms = if self.strikes(Fault::ConfigSlow) { 100..3_000 } else { takes_ms };
+        sleep(self.0.draw_ms(takes_ms)).await;
+        let fails = self.strikes(Fault::ConfigNotWritten);
+        // A trouble may come after the file has been replaced.
+        if !fails || self.0.chance(0.3) {
+            self.0.config_written(routes_in(&text.to_string()));
+        }
+        if !fails {
+            return Ok(());
+        }
+        self.0.trace.say("disk: configuration not written");
+        Err(match self.0.draw(0..3) {
+            0 => WriteError::CheckTimedOut { haproxy: "haproxy".into() },
+            1 => WriteError::Check { haproxy: "haproxy".into(), source: io::ErrorKind::OutOfMemory.into() },
+            _ => WriteError::Io { path: "haproxy.cfg".into(), source: io::ErrorKind::StorageFull.into() },
+        })
+    }
+
+    async fn save_state(self, state: SavedState) -> Result<(), StateError> {
+        sleep(self.0.draw_ms(1..30)).await;
+        let fails = self.strikes(Fault::StateNotSaved);
+        if !fails || self.0.chance(0.3) {
+            let mut disk = self.0.disk.borrow_mut();
+            disk.state = Some(state);
+            disk.is_state_unreadable = false;
+        }
+        if fails {
+            let source = io::ErrorKind::ReadOnlyFilesystem.into();
+            return Err(StateError::Io { path: "state.json".into(), source });
+        }
+        Ok(())
+    }
+}
+
+/// The remembered state is spoilt.
+pub(super) fn spoil_state(scene: &Scene) {
+    scene.disk.borrow_mut().is_state_unreadable = true;
+}
+
+/// What a configuration makes of each port.
+fn routes_in(text: &str) -> Routes {
+    let sections = text.split("\nlisten p").skip(1);
+    let route = |section: &str| {
+        let mut words = section.split_whitespace();
+        let port = words.next().unwrap().parse().unwrap();
+        let server = words.skip_while(|word| *word != "c").nth(1).unwrap().parse().unwrap();
+        (port, (!section.contains(" disabled")).then_some(server))
+    };
+    sections.map(route).collect()
+}
+
+impl ConfigStore for Files {
+    fn check_and_replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
+        self.clone().write(text, 5..60)
+    }
+
+    fn replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
+        self.clone().write(text, 1..4)
+    }
+}
+
+impl StateStore for Files {
+    fn load(&self) -> Result<Option<SavedState>, StateError> {
+        let mut disk = self.0.disk.borrow_mut();
+        let loaded = if std::mem::take(&mut disk.is_state_unreadable) {
+            disk.state = None;
+            let (path, set_aside) = ("state.json".into(), "state.json.unreadable".into());
+            Err(StateError::Unreadable { path, reason: "nonsense".into(), set_aside })
+        } else {
+            Ok(disk.state.clone())
+        };
+        self.0.state_loaded(loaded.as_ref().ok().and_then(Option::as_ref));
+        loaded
+    }
+
+    fn save(&self, state: SavedState) -> impl Future<Output = Result<(), StateError>> + 'static {
+        self.clone().save_state(state)
+    }
+}

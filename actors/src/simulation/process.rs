@@ -1,0 +1,99 @@
+//! One HAProxy process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use tokio::sync::oneshot;
+
+use super::cli::Batch;
+use crate::{
+    config::HaproxyConfig,
+    haproxy::{Model, Record},
+};
+
+pub(super) struct Process {
+    pub(super) pid: u32,
+    pub(super) config: Arc<HaproxyConfig>,
+    /// Whose sockets it takes over.
+    pub(super) inherit: Option<u64>,
+    pub(super) phase: Phase,
+    /// It stands still: what it is told and sent waits.
+    pub(super) hangs: bool,
+    /// Its runtime API's socket has been removed.
+    pub(super) is_retired: bool,
+    /// Something has happened to it for which stalls may well end it.
+    pub(super) is_faulty: bool,
+    pub(super) model: Model,
+    /// The socket of each port that it holds.
+    pub(super) held: BTreeMap<u16, u64>,
+    pub(super) sessions: Vec<Session>,
+    /// What came while it hung.
+    pub(super) waiting: Vec<Batch>,
+    pub(super) pending_signals: Vec<Signal>,
+    /// The commands that it did not carry out.
+    pub(super) disobeyed: BTreeSet<String>,
+    /// When it has answered all that it was asked so far.
+    pub(super) busy_until: Duration,
+    /// Told of its end.
+    pub(super) followers: Vec<oneshot::Sender<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It reads its configuration and does not listen yet.
+    Starting,
+    Serving,
+    /// It listens no more.
+    Draining,
+}
+
+/// An established connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Session {
+    pub(super) number: u64,
+    pub(super) port: u16,
+    pub(super) server: SocketAddr,
+    /// Where in the history of what was wanted its port stood at its beginning.
+    pub(super) since: usize,
+}
+
+impl Process {
+    pub(super) fn starting(
+        pid: u32,
+        config: Arc<HaproxyConfig>,
+        inherit: Option<u64>,
+        follower: oneshot::Sender<String>,
+    ) -> Self {
+        Self {
+            pid,
+            model: Model::started(pid, &config),
+            config,
+            inherit,
+            phase: Phase::Starting,
+            hangs: false,
+            is_retired: false,
+            is_faulty: false,
+            held: BTreeMap::new(),
+            sessions: Vec::new(),
+            waiting: Vec::new(),
+            pending_signals: Vec::new(),
+            disobeyed: BTreeSet::new(),
+            busy_until: Duration::ZERO,
+            followers: vec![follower],
+        }
+    }
+
+    pub(super) fn record(&self) -> Record {
+        Record { revision: self.config.revision, frame: self.config.frame.clone() }
+    }
+
+    /// Whether it would accept connections now, were its sockets open.
+    pub(super) fn is_serving(&self) -> bool {
+        self.phase == Phase::Serving && !self.hangs
+    }
+}

@@ -1,0 +1,33 @@
+//! What must be true soon after a start has failed: whoever goes on serving does with its sockets what it says.
+
+use std::{rc::Rc, time::Duration};
+
+use super::{process::Phase, scene::Scene};
+
+/// To notice that a process has ended, to look at the other, and to tell it of its ports takes less; the next start
+/// follows no sooner.
+const REPAIRED: Duration = Duration::from_millis(40);
+
+/// A generation that took over the sockets of `live` has failed to start: it may have opened some, and closed some.
+pub(super) fn expect_repaired(scene: &Scene, failed: u64, live: u64) {
+    scene.after(REPAIRED, move |scene| {
+        if let Some(port) = crooked_port(scene, failed, live) {
+            scene
+                .trace
+                .violate(format!("{live} does not listen on port {port} as it says, {failed} is gone"));
+        }
+    });
+}
+
+fn crooked_port(scene: &Rc<Scene>, failed: u64, live: u64) -> Option<u16> {
+    let host = scene.host.borrow();
+    let others_start = host.processes.values().any(|process| process.phase == Phase::Starting);
+    let process = host.processes.get(&live).filter(|p| p.is_serving() && !p.is_faulty && !p.is_retired)?;
+    if others_start || scene.is_stopping() || !scene.watch.borrow().is_at_rest_since(failed) {
+        return None;
+    }
+    let is_crooked = |port: &u16, socket: u64| {
+        process.model.says_open(*port) != host.sockets.listens(socket) && !host.sockets.taken.contains(port)
+    };
+    process.held.iter().find(|(port, socket)| is_crooked(port, **socket)).map(|(port, _)| *port)
+}

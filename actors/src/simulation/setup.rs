@@ -1,0 +1,61 @@
+//! In what kind of house stalls lives: drawn once for each seed.
+
+use std::{num::NonZeroU16, time::Duration};
+
+use crate::{
+    haproxy::OnLeave,
+    mapping::Mapping,
+    testing::{mapping, web},
+};
+
+/// The port of slot 0.
+pub(super) const BASE_PORT: u16 = 5000;
+
+/// What stays the same for the whole run.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    /// The pool's size, if stalls is told one.
+    pub(super) port_count: Option<u16>,
+    /// The pool never has more ports.
+    pub(super) most_ports: u16,
+    pub(super) on_leave: OnLeave,
+    /// How many of a hundred containers have an index.
+    pub(super) indexed_percent: u64,
+    /// How many of a hundred containers have a health check.
+    pub(super) checked_percent: u64,
+    /// How long stalls holds an answer that would free most ports.
+    pub(super) guard: Duration,
+    /// Whether containers change their state so often that stalls follows them no longer.
+    pub(super) has_flapping: bool,
+    /// The longest that a new address takes to be in force, in milliseconds: nothing before HAProxy 2.9.
+    pub(super) longest_lag_ms: u64,
+    /// The mean time between two changes of the service, in milliseconds.
+    pub(super) change_every_ms: u64,
+}
+
+impl Setup {
+    pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
+        let port_count = rng.bool().then(|| rng.u16(4..10));
+        let on_leave = [OnLeave::ByState, OnLeave::ByState, OnLeave::Cut, OnLeave::Drain];
+        Self {
+            port_count,
+            most_ports: port_count.unwrap_or(24),
+            on_leave: on_leave[rng.usize(..on_leave.len())],
+            indexed_percent: if rng.u8(..3) == 0 { 60 } else { 100 },
+            checked_percent: [0, 0, 40, 100][rng.usize(..4)],
+            guard: Duration::from_secs(if rng.bool() { 15 } else { 0 }),
+            has_flapping: rng.u8(..4) == 0,
+            longest_lag_ms: if rng.bool() { 0 } else { rng.u64(2..40) },
+            change_every_ms: rng.u64(800..10_000),
+        }
+    }
+
+    pub(super) fn mapping(&self) -> Mapping {
+        Mapping { port_count: self.port_count.and_then(NonZeroU16::new), ..mapping(&web(), BASE_PORT) }
+    }
+
+    /// All ports that the pool may ever have.
+    pub(super) fn ports(&self) -> std::ops::Range<u16> {
+        BASE_PORT..BASE_PORT + self.most_ports
+    }
+}

@@ -1,0 +1,144 @@
+//! stalls itself: the real actors, wired as the binary does it.
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use actix::{Actor, Addr, Context, Handler};
+use slog::o;
+use tokio::task::spawn_local;
+
+use super::{cli::Cli, disk::Files, host::Haproxies, metadata::Server, readiness::Clients, scene::Scene};
+use crate::{
+    allocation::{AllocatorSettings, PoolSettings, PortAllocator},
+    config::{ConfigWriter, ListenSettings, Renderer, Template, WriterSettings},
+    haproxy::{HaproxySupervisor, SupervisorSettings},
+    link::{Crew, End, Prepared},
+    messages::{Leave, PlanChanged, Shutdown},
+    metadata::{MetadataPoller, PollerSettings},
+    testing::web,
+};
+
+pub(super) const DRAIN: Duration = Duration::from_secs(8);
+
+/// The running actors.
+pub(super) struct Stalls {
+    poller: Addr<MetadataPoller<Server>>,
+    allocator: Addr<PortAllocator<Files, Clients>>,
+    writer: Addr<ConfigWriter<Files>>,
+    supervisor: Addr<HaproxySupervisor<Haproxies, Cli>>,
+    has_ended: Rc<Cell<bool>>,
+}
+
+/// Listens in on the plans.
+struct Listener(Rc<Scene>);
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+}
+
+impl Handler<PlanChanged> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, PlanChanged(plan): PlanChanged, _: &mut Context<Self>) {
+        self.0.planned(&plan);
+    }
+}
+
+impl Stalls {
+    pub(super) fn start(scene: &Rc<Scene>) -> Self {
+        let log = scene.trace.logger();
+        let log_of = |actor: &'static str| log.new(o!("actor" => actor));
+        let seed = || scene.draw(0..u64::MAX);
+        let poller = Prepared::new("MetadataPoller");
+        let allocator = Prepared::new("PortAllocator");
+        let writer = Prepared::new("ConfigWriter");
+        let supervisor = Prepared::new("HaproxySupervisor");
+        let listener = Prepared::new("Listener");
+        let stalls = Self {
+            poller: poller.addr(),
+            allocator: allocator.addr(),
+            writer: writer.addr(),
+            supervisor: supervisor.addr(),
+            has_ended: Rc::default(),
+        };
+        let plans = vec![
+            listener.addr().recipient(),
+            stalls.supervisor.clone().recipient(),
+            stalls.writer.clone().recipient(),
+        ];
+        drop(listener.run(Listener(Rc::clone(scene))));
+        let mut crew = Crew::default();
+        crew.add(supervisor.run(HaproxySupervisor::new(
+            SupervisorSettings {
+                drain: DRAIN,
+                reconcile: Duration::from_secs(30),
+                on_leave: scene.setup.on_leave,
+                seed: seed(),
+            },
+            Haproxies(Rc::clone(scene)),
+            Cli(Rc::clone(scene)),
+            stalls.writer.clone().recipient(),
+            log_of("HaproxySupervisor"),
+        )));
+        let listen = ListenSettings { bind_address: None, descriptor_limit: 4096 };
+        let renderer = Renderer::new(Template::built_in().unwrap(), listen);
+        crew.add(writer.run(ConfigWriter::new(
+            WriterSettings { renderer, seed: seed() },
+            Files(Rc::clone(scene)),
+            stalls.supervisor.clone().recipient(),
+            log_of("ConfigWriter"),
+        )));
+        let pool = PoolSettings { mapping: scene.setup.mapping(), most_ports: scene.setup.most_ports };
+        crew.add(allocator.run(PortAllocator::new(
+            AllocatorSettings {
+                pools: vec![pool],
+                allow_loopback: false,
+                tombstone: Duration::from_secs(60),
+                guard: scene.setup.guard,
+            },
+            Files(Rc::clone(scene)),
+            Clients(Rc::clone(scene)),
+            plans,
+            log_of("PortAllocator"),
+        )));
+        crew.add(poller.run(MetadataPoller::new(
+            PollerSettings {
+                services: [web()].into(),
+                poll_sleep: Duration::from_secs(5),
+                needs_published_ports: scene.setup.port_count.is_none(),
+                seed: seed(),
+            },
+            Server(Rc::clone(scene)),
+            &stalls.allocator.clone().recipient(),
+            log_of("MetadataPoller"),
+        )));
+        spawn_local(watch_over(crew, Rc::clone(scene), Rc::clone(&stalls.has_ended)));
+        stalls
+    }
+
+    /// Asks every actor to end, the first stage first.
+    pub(super) fn shut_down(&self, haproxy: Leave) {
+        let shutdown = Shutdown { haproxy };
+        self.poller.do_send(shutdown);
+        self.allocator.do_send(shutdown);
+        self.writer.do_send(shutdown);
+        self.supervisor.do_send(shutdown);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.get()
+    }
+}
+
+/// No actor may end unless all are to.
+async fn watch_over(mut crew: Crew, scene: Rc<Scene>, has_ended: Rc<Cell<bool>>) {
+    while !crew.is_empty() {
+        let (actor, end) = crew.first_end().await;
+        scene.trace.say(format!("stalls: {actor} has ended"));
+        if !scene.is_stopping() || end != End::Stopped {
+            scene.trace.violate(format!("{actor} has ended: {end:?}"));
+        }
+        scene.agenda.bell.notify_one();
+    }
+    has_ended.set(true);
+    scene.agenda.bell.notify_one();
+}

@@ -1,0 +1,164 @@
+//! Who is to be on which port: the rules once more, in other words than the product's.
+//!
+//! By index: slot *i − 1* is that of the containers with index *i*. Those that run come first; of them none that is
+//! older than one that is ready. Which of the others has it is a matter of history, and so is where a container
+//! without an index is (see [`super::watch`]): it may be on any slot that no index claims.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+use super::{flapping::Unsteady, world::Instance};
+use crate::{allocation::SavedState, testing::web};
+
+/// What one document, or what stalls remembers, says of all slots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Who has a claim to one certain slot.
+    pub(super) claimed: BTreeMap<u16, Claim>,
+    /// Who may be on any other.
+    pub(super) anywhere: BTreeSet<SocketAddr>,
+    /// Whether somebody may be as it was, whatever the document says.
+    pub(super) has_unsteady: bool,
+}
+
+/// What is right for a slot that somebody claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// It leads to one of these.
+    pub(super) servers: BTreeSet<SocketAddr>,
+    /// Or it does as though nobody claimed it.
+    pub(super) may_be_void: bool,
+}
+
+/// A container that can be mapped, and where.
+struct Able<'a> {
+    container: &'a Instance,
+    address: Ipv4Addr,
+}
+
+impl Claim {
+    /// The only one that is right.
+    fn only(&self) -> Option<SocketAddr> {
+        let mut servers = self.servers.iter().filter(|_| !self.may_be_void && self.servers.len() == 1);
+        servers.next().copied()
+    }
+}
+
+impl Wanted {
+    /// What a document with these containers says of a pool of at most so many ports. Of the `unsteady` nobody knows
+    /// whether they are as it says.
+    pub(super) fn by_document(
+        containers: &[Instance],
+        most_ports: u16,
+        unsteady: &Unsteady,
+        is_ready: impl Fn(&Instance) -> bool,
+    ) -> Self {
+        let steady = containers.iter().filter(|c| !unsteady.contains_key(&c.uuid()));
+        let able: Vec<_> = able(steady).collect();
+        let flapping: Vec<_> =
+            containers.iter().filter_map(|c| Some((c, unsteady.get(&c.uuid())?))).collect();
+        // Addresses that they may have, so that nobody else can be reached there.
+        let own = flapping.iter().filter_map(|(c, _)| c.address);
+        let doubtful: BTreeSet<_> =
+            flapping.iter().flat_map(|(_, places)| *places).copied().chain(own).collect();
+        let claim = |slot: u16| {
+            let has_index = |c: &Instance| c.index == Some(u64::from(slot) + 1);
+            let claimants: Vec<_> = able.iter().filter(|able| has_index(able.container)).collect();
+            let is_sure = claimants.iter().any(|c| !doubtful.contains(&c.address));
+            let has_doubt = claimants.iter().any(|c| doubtful.contains(&c.address));
+            let running = || claimants.iter().filter(|able| able.container.state == "running");
+            let newest_ready = running().filter(|c| is_ready(c.container)).map(|c| c.container.age()).max();
+            let may_have_it = |c: &&&Able<'_>| {
+                has_doubt
+                    || running().next().is_none()
+                    || (c.container.state == "running" && newest_ready <= Some(c.container.age()))
+            };
+            let mut servers: BTreeSet<_> =
+                claimants.iter().filter(may_have_it).map(|c| backend(c.address)).collect();
+            for (container, places) in flapping.iter().filter(|(c, _)| has_index(c)) {
+                servers.extend(
+                    places.iter().filter(|at| !is_others(container, **at, containers)).map(|at| backend(*at)),
+                );
+                servers.extend(container.address.map(backend));
+            }
+            (!servers.is_empty()).then_some((slot, Claim { servers, may_be_void: !is_sure }))
+        };
+        let unindexed = able.iter().filter(|able| able.container.index.is_none()).map(|able| able.address);
+        let flapping_there =
+            flapping.iter().filter(|(c, _)| c.index.is_none()).flat_map(|(_, places)| *places).copied();
+        Self {
+            claimed: (0..most_ports).filter_map(claim).collect(),
+            anywhere: unindexed.chain(flapping_there).map(backend).collect(),
+            has_unsteady: !flapping.is_empty(),
+        }
+    }
+
+    /// What stalls goes on with while it does not know any better.
+    pub(super) fn by_memory(state: &SavedState) -> Self {
+        let slots =
+            state.mappings.iter().filter(|saved| saved.service == web()).flat_map(|saved| saved.slots.iter());
+        let claim = |address| Claim { servers: [at(address)].into(), may_be_void: false };
+        let claimed = slots.map(|(slot, occupant)| (*slot, claim(occupant.address))).collect();
+        Self { claimed, ..Self::default() }
+    }
+
+    /// Whether a slot that leads there, or refuses, is as it is to be.
+    pub(super) fn fits(&self, slot: u16, leads_to: Option<SocketAddr>) -> bool {
+        let claim = self.claimed.get(&slot);
+        if let (Some(claim), Some(server)) = (claim, leads_to)
+            && claim.servers.contains(&server)
+        {
+            return true;
+        }
+        let is_void = claim.is_none_or(|claim| claim.may_be_void);
+        is_void && leads_to.is_none_or(|server| self.anywhere.contains(&server))
+    }
+
+    /// Who alone is right on this slot, because of its index.
+    pub(super) fn only(&self, slot: u16) -> Option<SocketAddr> {
+        self.claimed.get(&slot)?.only()
+    }
+}
+
+/// Those that can be mapped: of several at one address it is the newest that is reached.
+fn able<'a>(containers: impl Iterator<Item = &'a Instance>) -> impl Iterator<Item = Able<'a>> {
+    let mut by_address: BTreeMap<Ipv4Addr, &Instance> = BTreeMap::new();
+    for container in containers {
+        if let Some(address) = serving_address(container) {
+            let newest = by_address.entry(address).or_insert(container);
+            *newest = if newest.age() < container.age() { container } else { newest };
+        }
+    }
+    by_address.into_iter().map(|(address, container)| Able { container, address })
+}
+
+/// Whether `newer` may take over from `incumbent`, as far as a document with these containers goes: a container that
+/// runs gives way only to a newer one that is healthy.
+pub(super) fn may_take_over(containers: &[Instance], incumbent: &str, newer: &str) -> bool {
+    let able: Vec<_> = able(containers.iter()).collect();
+    let find = |uuid: &str| able.iter().map(|able| able.container).find(|c| c.uuid() == uuid);
+    let Some(old) = find(incumbent).filter(|old| old.state == "running") else { return true };
+    let Some(new) = find(newer) else { return false };
+    old.index != new.index || (new.age() > old.age() && new.health == Some("healthy"))
+}
+
+/// Whether this address is that of somebody else and not (any more) of this container.
+fn is_others(container: &Instance, address: Ipv4Addr, containers: &[Instance]) -> bool {
+    let is_there = |other: &&Instance| other.address == Some(address) && other.is_alive();
+    container.address != Some(address) && containers.iter().any(|other| is_there(&other))
+}
+
+/// Where a container is reached that can be mapped at all.
+pub(super) fn serving_address(container: &Instance) -> Option<Ipv4Addr> {
+    matches!(container.state, "running" | "starting" | "restarting").then_some(container.address).flatten()
+}
+
+fn backend(address: Ipv4Addr) -> SocketAddr {
+    at(address.into())
+}
+
+pub(super) fn at(address: IpAddr) -> SocketAddr {
+    SocketAddr::new(address, 8080)
+}
