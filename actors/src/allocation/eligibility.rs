@@ -30,62 +30,40 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     allow_loopback: bool,
 ) -> Candidates<'a> {
     let mut unmapped = BTreeMap::new();
-    let mut eligible: Vec<Option<Eligible<'_>>> = vec![None; containers.len()];
+    let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
     let mut by_address: FxHashMap<IpAddr, usize> =
         FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
-    let mut held = Vec::new();
-    for (position, container) in containers.iter().map(Borrow::borrow).enumerate() {
-        match place_of(container, flaps, allow_loopback) {
-            Ok(Place::Now(address)) => {
+    for container in containers.iter().map(Borrow::borrow) {
+        match address_of(container, flaps, allow_loopback) {
+            Ok(address) => {
                 // Two containers at one address are one too many: the older one's address was given away, or
                 // both run in the host's network, where only one can hold the port. Oldest come first.
-                let older = by_address.insert(address, position);
+                let older = by_address.insert(address, eligible.len());
                 if let Some(older) = older.and_then(|position| eligible[position].take()) {
-                    unmapped.insert(Arc::clone(&older.container.uuid), taken(address, container));
+                    let newer = container.uuid.to_string();
+                    let taken = Unmapped::AddressTaken { address, newer };
+                    unmapped.insert(Arc::clone(&older.container.uuid), taken);
                 }
-                eligible[position] = Some(Eligible { container, address });
+                eligible.push(Some(Eligible { container, address }));
             }
-            Ok(Place::Before(address)) => held.push((position, container, address)),
             Err(reason) => drop(unmapped.insert(Arc::clone(&container.uuid), reason)),
-        }
-    }
-    // Who only was there gives way to whoever is there now.
-    for (position, container, address) in held {
-        if let Some(by) = by_address.get(&address).and_then(|position| eligible[*position]) {
-            unmapped.insert(Arc::clone(&container.uuid), taken(address, by.container));
-        } else {
-            by_address.insert(address, position);
-            eligible[position] = Some(Eligible { container, address });
         }
     }
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
-fn taken(address: IpAddr, by: &Container) -> Unmapped {
-    Unmapped::AddressTaken { address, by: by.uuid.to_string() }
-}
-
-/// Where a container is to be reached.
-enum Place {
-    Now(IpAddr),
-    /// It cannot serve at present, but changes so often that it stays where it was.
-    Before(IpAddr),
-}
-
-fn place_of(container: &Container, flaps: &Flaps, allow_loopback: bool) -> Result<Place, Unmapped> {
+fn address_of(container: &Container, flaps: &Flaps, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
     if container.uuid.is_empty() {
         return Err(Unmapped::NoIdentity);
     }
-    let held = flaps.held(&container.uuid);
-    match (held, &container.state) {
-        (Some(None), _) => Err(Unmapped::Flapping),
-        (Some(Some(before)), _) if !can_serve(container) => {
-            Ok(Place::Before(usable_address(container, allow_loopback).unwrap_or(before)))
-        }
-        (None, Some(state)) if !can_serve(container) => {
-            Err(Unmapped::NotRunning { state: state.to_string() })
-        }
-        _ => usable_address(container, allow_loopback).map(Place::Now),
+    match flaps.held(&container.uuid) {
+        Some(Some(address)) => return Ok(address),
+        Some(None) => return Err(Unmapped::Flapping),
+        None => {}
+    }
+    match &container.state {
+        Some(state) if !can_serve(container) => Err(Unmapped::NotRunning { state: state.to_string() }),
+        _ => usable_address(container, allow_loopback),
     }
 }
 

@@ -85,13 +85,13 @@ pub enum Unmapped {
         /// The address.
         address: IpAddr,
     },
-    /// Another container has the same address and is newer, or serves while this one does not.
-    #[error("its address {address} belongs to the container {by:?} now")]
+    /// A newer container has the same address, so this one cannot be reached there.
+    #[error("its address {address} belongs to the newer container {newer:?}")]
     AddressTaken {
         /// The address.
         address: IpAddr,
         /// The uuid of the container that has it.
-        by: String,
+        newer: String,
     },
     /// A newer container has the same index, and is not ready yet.
     #[error(

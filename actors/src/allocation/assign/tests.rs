@@ -166,7 +166,7 @@ fn of_two_at_one_address_the_newer_is_reached_there() {
     web.sees(&[&old, &new]);
     assert_eq!(web.slots(), [(1, "new")]);
     let address = "10.42.0.2".parse().unwrap();
-    assert_eq!(web.why_not("old"), Unmapped::AddressTaken { address, by: "new".into() });
+    assert_eq!(web.why_not("old"), Unmapped::AddressTaken { address, newer: "new".into() });
     // One address may be written in two ways.
     web.sees(&[&old, &at("::ffff:10.42.0.2", &new)]);
     assert_eq!(web.slots(), [(1, "new")]);

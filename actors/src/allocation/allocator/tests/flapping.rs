@@ -55,19 +55,3 @@ async fn a_container_that_is_removed_amid_its_crashes_is_gone_at_once() {
     web.hears(&[b()]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
 }
-
-#[actix_rt::test]
-async fn a_container_that_only_was_there_gives_way_to_whoever_is_there_now() {
-    let web = Running::fresh();
-    web.hears(&[a(), b()]).await;
-    web.crash_twice().await;
-    let stopped = Container { state: Some("stopped".into()), ..a() };
-    // The address of `a` is given to `b`, and then `a` gets another one.
-    let there = Container { primary_ip: a().primary_ip, ..b() };
-    web.hears(&[stopped.clone(), there.clone()]).await;
-    assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
-    let elsewhere = Container { primary_ip: Some("10.42.0.99".into()), ..stopped };
-    web.hears(&[elsewhere, there]).await;
-    let address = web.plans().last().unwrap().mappings[0].slots[&0].address;
-    assert_eq!(address.to_string(), "10.42.0.99");
-}

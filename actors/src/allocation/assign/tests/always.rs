@@ -112,7 +112,7 @@ proptest! {
                     Unmapped::NotRunning { state } => container.state.as_deref() == Some(state),
                     Unmapped::NoAddress => container.primary_ip.is_none(),
                     Unmapped::BadAddress { primary_ip } => container.primary_ip.as_deref() == Some(primary_ip),
-                    Unmapped::AddressTaken { by, .. } => find(by)
+                    Unmapped::AddressTaken { newer, .. } => find(newer)
                         .is_some_and(|d| is_newer(d) && d.primary_ip == container.primary_ip),
                     Unmapped::Superseded { by } => find(by).is_some_and(|d| {
                         // Of those that only start, whoever was there before.
