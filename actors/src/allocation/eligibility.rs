@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::{Flaps, Unmapped};
 use crate::metadata::{Container, Stage};
@@ -29,12 +29,13 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     flaps: &Flaps,
     allow_loopback: bool,
 ) -> Candidates<'a> {
+    let taken = if flaps.holds_any() { addresses(containers) } else { FxHashSet::default() };
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
     let mut by_address: FxHashMap<IpAddr, usize> =
         FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
     for container in containers.iter().map(Borrow::borrow) {
-        match address_of(container, flaps, allow_loopback) {
+        match address_of(container, flaps, &taken, allow_loopback) {
             Ok(address) => {
                 // Two containers at one address are one too many: the older one's address was given away, or
                 // both run in the host's network, where only one can hold the port. Oldest come first.
@@ -52,13 +53,31 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
-fn address_of(container: &Container, flaps: &Flaps, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
+/// Every address that a container has which has not ended.
+fn addresses<C: Borrow<Container>>(containers: &[C]) -> FxHashSet<IpAddr> {
+    let alive = containers.iter().map(Borrow::borrow).filter(|container| container.stage() != Stage::Other);
+    alive.filter_map(own_address).collect()
+}
+
+fn own_address(container: &Container) -> Option<IpAddr> {
+    container.primary_ip.as_ref()?.address()
+}
+
+fn address_of(
+    container: &Container,
+    flaps: &Flaps,
+    taken: &FxHashSet<IpAddr>,
+    allow_loopback: bool,
+) -> Result<IpAddr, Unmapped> {
     if container.uuid.is_empty() {
         return Err(Unmapped::NoIdentity);
     }
     match flaps.held(&container.uuid) {
-        Some(Some(address)) => return Ok(address),
-        Some(None) => return Err(Unmapped::Flapping),
+        // Where it was, somebody else may be by now.
+        Some(Some(address)) if own_address(container) == Some(address) || !taken.contains(&address) => {
+            return Ok(address);
+        }
+        Some(_) => return Err(Unmapped::Flapping),
         None => {}
     }
     match &container.state {

@@ -94,6 +94,11 @@ impl Flaps {
         self.followed.get(uuid)?.hold.as_ref().map(|hold| hold.at)
     }
 
+    /// Whether any container stays as it was.
+    pub(super) fn holds_any(&self) -> bool {
+        self.followed.values().any(|followed| followed.hold.is_some())
+    }
+
     /// When a hold ends or is prolonged.
     pub(super) fn next_change(&self) -> Option<Duration> {
         self.followed.values().filter_map(|followed| Some(followed.hold.as_ref()?.until)).min()

@@ -55,3 +55,26 @@ async fn a_container_that_is_removed_amid_its_crashes_is_gone_at_once() {
     web.hears(&[b()]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
 }
+
+#[actix_rt::test]
+async fn a_port_is_not_held_where_it_would_lead_to_somebody_else() {
+    let web = Running::fresh();
+    let in_state = |state: &str| Container { state: Some(state.into()), ..b() };
+    web.hears(&[a(), b()]).await;
+    for state in ["stopped", "starting", "running", "stopped", "starting", "running"] {
+        web.hears(&[a(), in_state(state)]).await;
+        pass(ms(1_000)).await;
+    }
+    // The older one has got the address, the newer one has none or another one.
+    let moved = Container { primary_ip: b().primary_ip, ..a() };
+    for primary_ip in [None, Some("10.42.0.9".into())] {
+        web.hears(&[moved.clone(), Container { primary_ip, ..in_state("stopped") }]).await;
+        assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a")]).1);
+    }
+    web.hears(&[a(), in_state("stopped")]).await;
+    assert_eq!(
+        web.told().last().unwrap().1,
+        told(0, &[(5000, "a"), (5001, "b")]).1,
+        "it is steady no sooner"
+    );
+}
