@@ -17,6 +17,9 @@ pub(crate) const STEADY: u16 = 8;
 /// How many ports the pool has.
 pub(crate) const CHURN_POOL: u16 = 96;
 
+/// With its beginning and its end, a container so makes no more changes than it may within half a minute.
+const MOST_TOGGLES: usize = 3;
+
 /// How many clients connect all the time.
 const CLIENTS: usize = 2;
 
@@ -32,6 +35,8 @@ pub(crate) struct Churn {
     held: BTreeMap<u16, Held>,
     /// The ports that change, each with all containers that it may lead to meanwhile.
     changing: BTreeMap<u16, BTreeSet<String>>,
+    /// How often each container has been stopped or started again.
+    toggled: BTreeMap<String, usize>,
     /// Whether one of these is to take over from an older one that runs on.
     awaits_readiness: bool,
     /// How often a port has got another container, or none.
@@ -53,6 +58,7 @@ impl Churn {
             targets,
             held: BTreeMap::new(),
             changing: stage.tenants().into_keys().map(|port| (port, BTreeSet::new())).collect(),
+            toggled: BTreeMap::new(),
             awaits_readiness: false,
             changes: 0,
         };
@@ -179,7 +185,9 @@ impl Churn {
             9 => web.scale_to(scale - self.random.usize(..=2).min(scale - usize::from(STEADY))),
             10 | 11 if is_upgraded => web.finish_upgrade(index),
             10 | 11 => drop(web.begin_upgrade(index)),
-            12 => {
+            // One that did so more often would be held as it is, and the warning is not for here.
+            12 if self.toggles_of(&web.container(index).uuid) < MOST_TOGGLES => {
+                *self.toggled.entry(web.container(index).uuid.clone()).or_default() += 1;
                 let state = if web.container(index).is_up() { "stopped" } else { "running" };
                 web.set_state(index, state);
             }
@@ -193,6 +201,10 @@ impl Churn {
             }),
             _ => world.change_something_foreign(),
         }
+    }
+
+    fn toggles_of(&self, uuid: &str) -> usize {
+        self.toggled.get(uuid).copied().unwrap_or_default()
     }
 
     /// A number below `limit`.
