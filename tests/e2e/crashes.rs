@@ -5,7 +5,10 @@ use std::{fs, time::Duration};
 use stalls_lab::stalls::Signal;
 use tokio::time::sleep;
 
-use crate::harness::{BASE, Churn, Script, Stage, until};
+use crate::harness::{BASE, Bystanders, Churn, Script, Stage, until};
+
+/// A new one has begun to serve.
+const SERVES: &str = "haproxy serves";
 
 /// Lets HAProxy check a configuration, but serve only if the file `ok` is there.
 const SERVES_IF_OK: &str = r#"case " $* " in
@@ -27,13 +30,17 @@ async fn a_killed_haproxy_is_replaced_and_the_mapping_is_the_same() {
 #[tokio::test]
 async fn a_haproxy_that_is_killed_again_and_again_comes_back() {
     let mut stage = Stage::with_scale(3).await;
-    for _ in 0..4 {
+    let mut bystanders = Bystanders::begin(&stage).await;
+    for kills in 1..=4 {
         stage.haproxy().await;
+        bystanders.let_break(&stage);
         stage.stalls().signal_haproxy(Signal::KILL);
-        stage.settled().await;
+        bystanders.recover(&stage).await;
+        assert_eq!((stage.lines("haproxy died").len(), stage.lines(SERVES).len()), (kills, kills + 1));
     }
-    stage.change(|world| world.web().scale_to(4)).await;
-    stage.settled().await;
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
     stage.end().await;
 }
 
@@ -127,21 +134,31 @@ async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_hangs_does_not_keep_a_change_from_being_applied() {
-    hang_and_change(Stage::with_scale(3).await).await;
-}
+async fn a_haproxy_that_dies_while_its_binary_is_away_comes_back_with_it() {
+    let haproxy = Script::new(r#"exec "$HAPROXY" "$@""#);
+    let stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
+    let mut stage = stage.started().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    fs::rename(haproxy.path(), haproxy.beside("away")).unwrap();
+    // Nothing needs it for a change.
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    bystanders.follow(&stage).await;
+    stage.assert_calm();
 
-#[tokio::test]
-async fn a_haproxy_that_hangs_does_not_keep_another_from_taking_over() {
-    hang_and_change(Stage::prepared(3).await.with_handovers().started().await).await;
-}
-
-async fn hang_and_change(mut stage: Stage) {
-    stage.stalls().signal_haproxy(Signal::STOP);
-    stage.change(|world| world.web().scale_to(4)).await;
-    // It is given some seconds to answer, since it may be busy.
-    stage.line("haproxy does not answer, it drains").await;
-    stage.settled().await;
+    bystanders.let_break(&stage);
+    stage.stalls().signal_haproxy(Signal::KILL);
+    let mut mark = 0;
+    for _ in 0..3 {
+        let failed = stage.line_after(mark, "haproxy did not get to serve").await;
+        assert!(failed["error"].as_str().unwrap().contains("No such file"), "{failed}");
+        mark = stage.stalls().log_mark();
+    }
+    bystanders.change(&mut stage, |world| world.web().scale_to(5)).await;
+    fs::rename(haproxy.beside("away"), haproxy.path()).unwrap();
+    stage.line_after(mark, SERVES).await;
+    bystanders.recover(&stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines("haproxy died").len(), stage.lines(SERVES).len()), (1, 2));
     stage.end().await;
 }
 

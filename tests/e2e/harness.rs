@@ -200,7 +200,7 @@ impl Stage {
     }
 
     /// The ports of the pool.
-    fn ports(&self) -> Range<u16> {
+    pub(crate) fn ports(&self) -> Range<u16> {
         self.base..self.base + self.pool
     }
 

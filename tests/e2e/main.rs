@@ -19,6 +19,7 @@ mod foreign;
 mod growth;
 mod guard;
 mod handovers;
+mod hangs;
 mod harness;
 mod hostile;
 mod init;

@@ -3,13 +3,28 @@
 use std::net::TcpListener;
 
 use serde_json::json;
+use stalls_lab::stalls::Signal;
+use tokio::task::JoinHandle;
 
-use crate::harness::{BASE, Stage, real_haproxy};
+use crate::harness::{BASE, Bystanders, POOL, SOON, Stage, real_haproxy};
 
 const TAKEN: &str = "port cannot be bound";
+const FREED: &str = "port can be bound again";
 
 fn take(stage: &Stage, port: u16) -> TcpListener {
     TcpListener::bind(stage.address(port)).expect("the port is free")
+}
+
+/// Takes a port and closes each connection to it, until it is aborted.
+fn answer(stage: &Stage, port: u16) -> JoinHandle<()> {
+    let taken = take(stage, port);
+    taken.set_nonblocking(true).expect("a socket option");
+    let taken = tokio::net::TcpListener::from_std(taken).expect("a listening socket");
+    tokio::spawn(async move {
+        loop {
+            drop(taken.accept().await);
+        }
+    })
 }
 
 /// The ports that were said to be taken, in order.
@@ -83,6 +98,49 @@ async fn a_pool_that_is_taken_as_a_whole_is_served_once_it_is_free() {
     stage.line(TAKEN).await;
     drop(taken);
     stage.settled().await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_for_a_while_is_no_matter_to_the_clients_of_others() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    // Those that are free are open for a moment whenever HAProxy hands over, without this port and with it.
+    bystanders.let_refuse(&stage, BASE + 3..BASE + POOL);
+    let taken = answer(&stage, BASE + 3);
+    bystanders.change(&mut stage, |world| world.web().scale_to(5)).await;
+    stage.line(TAKEN).await;
+    stage.expect_port(BASE + 4, &stage.uuid(5)).await;
+    bystanders.notice_nothing().await;
+    let mark = stage.stalls().log_mark();
+    taken.abort();
+    stage.stalls().await_log_from(mark, |line| line["step"] == "handover", SOON).await;
+    bystanders.recover(&stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines(TAKEN).len(), stage.lines(FREED).len()), (1, 1));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_does_not_keep_a_haproxy_that_dies_from_coming_back() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    bystanders.let_break(&stage);
+    let taken = answer(&stage, BASE + 3);
+    stage.stalls().signal_haproxy(Signal::KILL);
+    assert_eq!(stage.line(TAKEN).await["port"], BASE + 3);
+    for index in 1..=3 {
+        stage.expect_port(BASE + u16::try_from(index).unwrap() - 1, &stage.uuid(index)).await;
+    }
+    taken.abort();
+    stage.line(FREED).await;
+    // Free ports are open for a moment while HAProxy hands over to one that has this port, too.
+    stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
+    bystanders.recover(&stage).await;
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines(TAKEN).len(), stage.lines(FREED).len()), (1, 1));
+    stage.end().await;
 }
 
 #[tokio::test]

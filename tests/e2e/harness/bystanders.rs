@@ -8,9 +8,10 @@ use std::{
 use stalls_lab::{
     client::Held,
     load::{Expect, Load, Targets},
+    metadata::World,
 };
 
-use super::{Stage, until};
+use super::{Stage, tenants, until};
 
 /// How many clients connect all the time.
 const CLIENTS: usize = 2;
@@ -62,10 +63,22 @@ impl Bystanders {
         }
     }
 
+    /// Changes the world, and lets the ports that this concerns become what it says.
+    pub(crate) async fn change(&mut self, stage: &mut Stage, change: impl FnOnce(&mut World)) {
+        let mut world = stage.server.read(World::clone);
+        change(&mut world);
+        // They may be that before the change is made here.
+        self.let_become(stage, &tenants(&world, stage.base));
+        stage.change(|current| *current = world).await;
+    }
+
     /// Lets the ports that the world has changed become what it says.
     pub(crate) fn let_follow(&mut self, stage: &Stage) {
-        let tenants = stage.tenants();
-        for port in self.changed(&tenants) {
+        self.let_become(stage, &stage.tenants());
+    }
+
+    fn let_become(&mut self, stage: &Stage, tenants: &BTreeMap<u16, String>) {
+        for port in self.changed(tenants) {
             let possible = [self.tenants.get(&port), tenants.get(&port)].into_iter().flatten();
             self.targets.set(stage.address(port), Expect::Changing(possible.cloned().collect()));
             self.held.remove(&port);
@@ -81,6 +94,30 @@ impl Bystanders {
                 Some(uuid) => stage.expect_port(port, uuid).await,
                 None => stage.expect_refused(port).await,
             }
+            self.pin(stage, port, tenants.get(&port)).await;
+        }
+        self.notice_nothing().await;
+    }
+
+    /// Lets these ports lead nowhere for a while; what is connected stays so.
+    pub(crate) fn let_refuse(&self, stage: &Stage, ports: impl IntoIterator<Item = u16>) {
+        for port in ports {
+            let possible = self.tenants.get(&port).cloned().into_iter().collect();
+            self.targets.set(stage.address(port), Expect::Changing(possible));
+        }
+    }
+
+    /// Lets every port lead nowhere for a while, and break what is connected to it.
+    pub(crate) fn let_break(&mut self, stage: &Stage) {
+        self.let_refuse(stage, stage.ports());
+        self.held.clear();
+    }
+
+    /// Waits until every port is as it should be; from then on they have to stay so.
+    pub(crate) async fn recover(&mut self, stage: &Stage) {
+        stage.settled().await;
+        let tenants = stage.tenants();
+        for port in stage.ports() {
             self.pin(stage, port, tenants.get(&port)).await;
         }
         self.notice_nothing().await;
@@ -106,6 +143,9 @@ impl Bystanders {
         };
         self.tenants.insert(port, uuid.clone());
         self.targets.set(stage.address(port), Expect::Container(uuid.clone()));
+        if self.held.contains_key(&port) {
+            return;
+        }
         let held = stage.hold(port).await;
         assert_eq!(held.landing().uuid, *uuid, "port {port} leads elsewhere");
         self.held.insert(port, held);

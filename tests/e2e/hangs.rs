@@ -1,0 +1,97 @@
+//! HAProxy runs, and does not answer.
+
+use stalls_lab::stalls::Signal;
+
+use crate::harness::{Bystanders, Stage};
+
+/// A HAProxy is given up.
+const MUTE: &str = "haproxy does not answer, it drains and is replaced";
+
+/// Another one has taken its place.
+const SERVES: &str = "haproxy serves";
+
+/// So many can be open at once, as the template has it (`stats maxconn`).
+const COMMAND_LINES: usize = 50;
+
+#[tokio::test]
+async fn a_haproxy_that_hangs_does_not_keep_a_change_from_being_applied() {
+    hang_and_change(Stage::with_scale(3).await).await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_hangs_does_not_keep_another_from_taking_over() {
+    hang_and_change(Stage::prepared(3).await.with_handovers().started().await).await;
+}
+
+async fn hang_and_change(mut stage: Stage) {
+    let mut bystanders = Bystanders::begin(&stage).await;
+    bystanders.let_break(&stage);
+    stage.stalls().signal_haproxy(Signal::STOP);
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    // It is given some seconds to answer, since it may be busy.
+    stage.line(MUTE).await;
+    bystanders.recover(&stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines(MUTE).len(), stage.lines(SERVES).len()), (1, 2));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_is_stopped_and_goes_on_is_not_replaced() {
+    let mut stage = Stage::with_scale(3).await;
+    let haproxy = stage.haproxy().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    bystanders.let_refuse(&stage, stage.ports());
+    stage.stalls().signal_haproxy(Signal::STOP);
+    let mark = stage.stalls().log_mark();
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    stage.line_after(mark, "configuration written").await;
+    assert_eq!(stage.steps(), ["start"]);
+    stage.stalls().signal_haproxy(Signal::CONT);
+    bystanders.recover(&stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.haproxy().await, stage.steps()), (haproxy, vec!["start".into(), "runtime".into()]));
+    stage.assert_calm();
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_goes_on_only_when_it_is_given_up_leads_nobody_astray() {
+    let stage = Stage::prepared(3).await.env("RECONCILE_MS", 1000);
+    let mut stage = stage.started().await;
+    let stopped = stage.haproxy().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    bystanders.let_break(&stage);
+    stage.stalls().signal_haproxy(Signal::STOP);
+    stage.line(MUTE).await;
+    stage.stalls().signal_haproxy(Signal::CONT);
+    bystanders.recover(&stage).await;
+    bystanders.end().await;
+    assert_ne!(stage.haproxy().await, stopped);
+    assert_eq!((stage.lines(MUTE).len(), stage.lines(SERVES).len()), (1, 2));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_whose_command_lines_are_all_taken_is_replaced_and_keeps_its_connections() {
+    let stage = Stage::prepared(3).await.env("RECONCILE_MS", 1000);
+    let mut stage = stage.started().await;
+    let mute = stage.haproxy().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    // Between the old one's last and the new one's first connection there is a moment.
+    bystanders.let_refuse(&stage, stage.ports());
+    let mut taken = Vec::new();
+    for _ in 0..COMMAND_LINES {
+        taken.push(stage.cli_connection().await);
+    }
+    stage.line(MUTE).await;
+    bystanders.recover(&stage).await;
+    assert_eq!((stage.lines(MUTE).len(), stage.lines(SERVES).len()), (1, 2));
+    assert_eq!(stage.lines("haproxy does not let go").len(), 0);
+    drop(taken);
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
+    assert_ne!(stage.haproxy().await, mute);
+    stage.end().await;
+}
