@@ -32,6 +32,7 @@ mod excerpt;
 mod in_flight;
 mod in_ms;
 mod outbox;
+mod shortage;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

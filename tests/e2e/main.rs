@@ -13,6 +13,7 @@
 
 mod changes;
 mod crashes;
+mod descriptors;
 mod documents;
 mod flapping;
 mod foreign;

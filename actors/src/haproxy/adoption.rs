@@ -13,7 +13,7 @@ use super::{
 /// What to do with a survivor.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is the newest that answers: it serves on.
+    /// It is the newest that answers, or that would if it could be asked: it serves on.
     Adopt,
     /// It drains already, or a newer one serves.
     Drain,
@@ -35,7 +35,7 @@ pub(super) async fn judge<A: RuntimeApi>(
     for ((survivor, _), answer) in survivors.into_iter().zip(answers) {
         let is_first = judged.iter().all(|(_, verdict)| *verdict != Verdict::Adopt);
         let verdict = match answer {
-            Ok(true) if is_first => Verdict::Adopt,
+            Ok(true) | Err(CliError::NoAnswer(NoAnswer::Unasked { .. })) if is_first => Verdict::Adopt,
             // A draining HAProxy has closed its socket, or it was removed.
             Ok(_) | Err(CliError::NoAnswer(NoAnswer::NotListening { .. })) => Verdict::Drain,
             Err(_) => Verdict::Kill,

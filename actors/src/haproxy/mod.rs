@@ -39,6 +39,7 @@
 //!                               └──(never answers)─> Failing ──> Repairing ──> ...
 //!
 //! the live one dies ──> BackingOff        the live one does not answer ──> Releasing ──> Idle
+//! the live one cannot be asked, for want of something here ──> BackingOff ──> Repairing ──> Idle
 //! Shutdown ──> Stopping
 //! ```
 //!

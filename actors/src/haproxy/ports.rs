@@ -7,6 +7,8 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::shortage::is_shortage;
+
 /// A port that cannot be bound, and why.
 #[derive(Debug)]
 pub struct Unbindable {
@@ -19,10 +21,14 @@ pub struct Unbindable {
 /// Those of `ports` that cannot be bound on `address` (`None`: every IPv4 address).
 ///
 /// Bound as HAProxy does, but without SO_REUSEPORT: with it two programs of one user would share a port, and
-/// its connections would be dealt out among them. Nothing listens meanwhile, so no client notices.
+/// its connections would be dealt out among them. Nothing listens meanwhile, so no client notices. Where there is no
+/// descriptor to try it with, HAProxy finds out.
 pub(super) fn unbindable(address: Option<IpAddr>, ports: impl Iterator<Item = u16>) -> Vec<Unbindable> {
     let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let probe = |port| Some(Unbindable { port, reason: bind(SocketAddr::new(address, port)).err()? });
+    let probe = |port| {
+        let reason = bind(SocketAddr::new(address, port)).err().filter(|reason| !is_shortage(reason))?;
+        Some(Unbindable { port, reason })
+    };
     ports.filter_map(probe).collect()
 }
 

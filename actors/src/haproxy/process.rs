@@ -26,6 +26,7 @@ use crate::{
     atomic_file::{Outlasts, stage},
     children::Children,
     config::{Frame, HaproxyConfig},
+    shortage::is_shortage,
 };
 
 /// How often a HAProxy that is no child of ours is looked at. A pidfd would tell at once, but hosts of
@@ -165,7 +166,7 @@ impl LocalHaproxy {
     }
 
     fn survivor(&self, pid: u32) -> Option<Survivor> {
-        let generation = self.generation_of(pid)?;
+        let generation = self.generation_of(pid).ok()??;
         let record = fs::read(self.record(generation)).ok();
         let record = record.and_then(|record| serde_json::from_slice(&record).ok());
         Some(Survivor { generation, pid, record })
@@ -173,17 +174,22 @@ impl LocalHaproxy {
 
     /// Knows a HAProxy by the arguments it was started with, never by its name: it may run under another
     /// one, and somebody may be looking at its configuration with a pager.
-    fn generation_of(&self, pid: u32) -> Option<u64> {
-        let arguments = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    fn generation_of(&self, pid: u32) -> io::Result<Option<u64>> {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline"))?;
         let arguments: Vec<_> = arguments.split(|byte| *byte == 0).collect();
-        arguments.windows(3).find_map(|window| match window {
+        Ok(arguments.windows(3).find_map(|window| match window {
             [b"-db", b"-f", config] => {
                 let config = Path::new(std::str::from_utf8(config).ok()?);
                 let generation = generation_in(config.parent()?.file_name()?.to_str()?)?;
                 (config == self.config_file(generation)).then_some(generation)
             }
             _ => None,
-        })
+        }))
+    }
+
+    /// Whether a process is still the HAProxy that it was, as far as can be known.
+    fn runs(&self, pid: u32, generation: u64) -> bool {
+        self.generation_of(pid).map_or_else(|error| is_shortage(&error), |found| found == Some(generation))
     }
 }
 
@@ -233,7 +239,7 @@ impl HaproxyHost for LocalHaproxy {
         let Survivor { generation, pid, .. } = *survivor;
         let this = self.clone();
         let ended = async move {
-            while this.generation_of(pid) == Some(generation) {
+            while this.runs(pid, generation) {
                 tokio::time::sleep(ADOPTED_LOOK).await;
             }
             String::from("status unknown, it was no child of ours")

@@ -2,6 +2,7 @@
 
 mod adopting;
 mod applying;
+mod asking_again;
 mod ports;
 mod reconciling;
 mod releasing;
@@ -28,6 +29,7 @@ use super::{
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
+    episode::Episode,
     messages::{ConfigWritten, Leave, PlanChanged, WithholdPorts},
     outbox::Outbox,
 };
@@ -71,6 +73,8 @@ pub struct HaproxySupervisor<H, A> {
     generations: Generations,
     activity: Activity,
     look: Option<Look>,
+    /// HAProxy cannot be asked, for want of something here.
+    unasked: Episode,
     /// How often changes could not be made at runtime.
     fallbacks: u64,
     withheld: BTreeSet<u16>,
@@ -107,7 +111,7 @@ enum Activity {
     Repairing,
     /// A HAProxy that cannot be talked to is to let go of its ports.
     Releasing,
-    /// The last step failed, or HAProxy died; the next is due later.
+    /// The last step failed, or HAProxy died or could not be asked; the next is due later.
     BackingOff {
         until: SpawnHandle,
     },
@@ -138,6 +142,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             generations: Generations::default(),
             activity: Activity::Idle,
             look: None,
+            unasked: Episode::default(),
             fallbacks: 0,
             withheld: BTreeSet::new(),
             port_timer: None,

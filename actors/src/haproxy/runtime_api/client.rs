@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::Command;
-use crate::excerpt::excerpt;
+use crate::{excerpt::excerpt, shortage::is_shortage};
 
 /// HAProxy 3.2 and later reject a line of 16 kB and more.
 const LONGEST_LINE: usize = 8 * 1024;
@@ -44,6 +44,14 @@ pub enum CliError {
 /// Why HAProxy cannot be talked to.
 #[derive(Debug, Error)]
 pub enum NoAnswer {
+    /// Here descriptors or memory have run out. HAProxy may be in the best of health.
+    #[error("{}: it cannot be asked: {source}", .socket.display())]
+    Unasked {
+        /// The socket.
+        socket: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
     /// Nobody listens on the socket.
     #[error("{}: nobody listens: {source}", .socket.display())]
     NotListening {
@@ -141,6 +149,9 @@ async fn ask(socket: &Path, line: &str, largest_bytes: u64) -> io::Result<String
 }
 
 fn no_answer(socket: PathBuf, source: io::Error) -> NoAnswer {
+    if is_shortage(&source) {
+        return NoAnswer::Unasked { socket, source };
+    }
     match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             NoAnswer::NotListening { socket, source }

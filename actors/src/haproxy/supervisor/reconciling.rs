@@ -9,7 +9,7 @@ use super::{
     super::{
         look::{LookError, look},
         process::HaproxyHost,
-        runtime_api::RuntimeApi,
+        runtime_api::{NoAnswer, RuntimeApi},
         slots::{Slot, Slots},
     },
     Activity, HaproxySupervisor,
@@ -46,8 +46,15 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             {
                 return;
             }
+            if !matches!(seen, Err(LookError::NoAnswer(NoAnswer::Unasked { .. }))) {
+                supervisor.note_asked();
+            }
             match seen {
                 Ok(slots) => supervisor.note_seen(live, &slots, &outdated, ctx),
+                // The next look comes in time.
+                Err(LookError::NoAnswer(trouble @ NoAnswer::Unasked { .. })) => {
+                    supervisor.note_unasked(live, &trouble);
+                }
                 // A step that is under way finds that out too.
                 Err(LookError::NoAnswer(trouble)) if matches!(supervisor.activity, Activity::Idle) => {
                     supervisor.give_up_live(live, &trouble, ctx);

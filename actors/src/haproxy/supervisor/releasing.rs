@@ -27,6 +27,10 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     pub(super) fn give_up_live(&mut self, number: u64, trouble: &NoAnswer, ctx: &mut Context<Self>) {
         let log = self.log.new(slog::o!("generation" => number, "error" => trouble.to_string()));
         let hangs = match trouble {
+            NoAnswer::Unasked { .. } => {
+                self.note_unasked(number, trouble);
+                return self.ask_again_later(ctx);
+            }
             // It is ending, or drains since somebody else has told it to; or only its socket's file is gone.
             NoAnswer::NotListening { .. } => {
                 warn!(log, "haproxy listens no more, it is replaced");

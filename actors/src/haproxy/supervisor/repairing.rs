@@ -10,7 +10,7 @@ use super::{
         changes::toggles,
         look::{LookError, look},
         process::HaproxyHost,
-        runtime_api::{CliError, RuntimeApi},
+        runtime_api::{CliError, NoAnswer, RuntimeApi},
         slots::Slots,
     },
     Activity, HaproxySupervisor,
@@ -41,11 +41,12 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         ctx.spawn(repaired.into_actor(self).map(move |repaired, supervisor, ctx| {
             if matches!(supervisor.activity, Activity::Repairing) {
                 supervisor.note_repaired(live, repaired, ctx);
+                let is_repaired = matches!(supervisor.activity, Activity::Repairing);
                 match failed {
-                    Some(failed) if supervisor.generations.live().is_some() => {
+                    Some(failed) if is_repaired && supervisor.generations.live().is_some() => {
                         supervisor.try_again_later(&failed, ctx);
                     }
-                    // Without one there is nothing that a pause would spare.
+                    // Without one there is nothing that a pause would spare. What cannot be asked is asked again first.
                     Some(failed) => {
                         supervisor.say_failed(&failed, Duration::ZERO);
                         supervisor.go_on(ctx);
@@ -57,6 +58,9 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     }
 
     fn note_repaired(&mut self, live: u64, repaired: Result<Slots, LookError>, ctx: &mut Context<Self>) {
+        if !matches!(repaired, Err(LookError::NoAnswer(NoAnswer::Unasked { .. }))) {
+            self.note_asked();
+        }
         let Some(generation) = self.generations.get_mut(live) else { return };
         match repaired {
             Ok(slots) => (generation.slots, generation.agreed) = (slots, None),
@@ -65,9 +69,9 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }
     }
 
-    /// Takes the next step, unless ports have to be let go of first.
+    /// Takes the next step, unless ports have to be let go of first, or HAProxy has to be asked again.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
-        if !matches!(self.activity, Activity::Releasing) {
+        if matches!(self.activity, Activity::Repairing) {
             self.activity = Activity::Idle;
             self.advance(ctx);
         }

@@ -1,6 +1,7 @@
 //! The supervisor among fakes, in virtual time.
 
 mod adopting;
+mod asking_again;
 mod changing;
 mod fake;
 mod ports;

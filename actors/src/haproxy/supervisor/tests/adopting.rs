@@ -125,3 +125,16 @@ async fn a_stop_waits_no_longer_because_it_is_not_known_yet_what_was_left_behind
     let took = scene.end().await;
     assert!(DRAIN <= took && took < DRAIN + ms(10), "{took:?}");
 }
+
+#[actix_rt::test]
+async fn a_haproxy_left_behind_that_cannot_be_asked_for_want_of_descriptors_is_not_killed() {
+    let scene = Scene::new(|host| {
+        host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
+        host.is_exhausted = true;
+    });
+    scene.write(config(1, "a")).await;
+    scene.host.0.borrow_mut().is_exhausted = false;
+    scene.wait(ms(1100)).await;
+    assert_eq!((scene.host.running(), scene.host.generations()), (vec![4], vec![]));
+    assert_eq!(scene.log.saying("plan applied")[0].field("step"), "nothing");
+}

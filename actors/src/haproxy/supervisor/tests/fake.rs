@@ -13,7 +13,7 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler};
 use futures_util::FutureExt;
-use rustix::process::Signal;
+use rustix::{io::Errno, process::Signal};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::super::{
@@ -71,6 +71,8 @@ pub(super) struct Host {
     pub(super) answer_takes: Duration,
     /// Whoever receives this command hangs.
     pub(super) hangs_at: Option<String>,
+    /// There are no descriptors to ask anybody with.
+    pub(super) is_exhausted: bool,
     running: BTreeMap<u64, Process>,
     models: BTreeMap<u64, Model>,
 }
@@ -223,6 +225,9 @@ impl RuntimeApi for FakeApi {
 fn answer(host: &FakeHost, socket: &Path, commands: &[Command]) -> Result<Vec<String>, CliError> {
     let generation: u64 = socket.to_str().unwrap().parse().unwrap();
     let mut host = host.0.borrow_mut();
+    if host.is_exhausted {
+        return Err(NoAnswer::Unasked { socket: socket.to_owned(), source: Errno::MFILE.into() }.into());
+    }
     let survivor = host.survivors.iter().find(|(survivor, _)| survivor.generation == generation);
     let survivor = survivor.map(|(survivor, fate)| (survivor.pid, *fate));
     let process = host.running.get(&generation).map(|process| (process.pid, process.fate)).or(survivor);

@@ -1,0 +1,77 @@
+//! stalls has no descriptor left for a while.
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use stalls_lab::stalls::Signal;
+
+use crate::harness::{Bystanders, Stage};
+
+const UNASKED: &str = "haproxy cannot be asked for want of descriptors or memory, it serves on";
+const ASKED: &str = "haproxy can be asked again";
+
+/// Standard input, output and error.
+const NONE_MORE: u64 = 3;
+
+/// stalls keeps what it has open, and can open nothing more until this is given back.
+fn exhaust(stage: &Stage) -> Rlimit {
+    limit(stage, Rlimit { current: Some(NONE_MORE), ..getrlimit(Resource::Nofile) })
+}
+
+/// Sets the limit of stalls alone; returns the former one.
+fn limit(stage: &Stage, limit: Rlimit) -> Rlimit {
+    let pid = Pid::from_raw(i32::try_from(stage.stalls().pid()).unwrap());
+    prlimit(pid, Resource::Nofile, limit).expect("a soft limit can be set by everybody")
+}
+
+/// Has no descriptor for a while, and a change meanwhile; HAProxy and its connections stay as they are.
+async fn survives(stage: &mut Stage) {
+    let haproxy = stage.haproxy().await;
+    let mut bystanders = Bystanders::begin(stage).await;
+    let given = exhaust(stage);
+    bystanders.change(stage, |world| world.web().scale_to(4)).await;
+    stage.line(UNASKED).await;
+    bystanders.notice_nothing().await;
+    limit(stage, given);
+    stage.line(ASKED).await;
+    bystanders.follow(stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines(UNASKED).len(), stage.lines(ASKED).len()), (1, 1));
+    assert_eq!(stage.haproxy().await, haproxy);
+    stage.assert_no_handover();
+}
+
+async fn watched() -> Stage {
+    Stage::prepared(3).await.env("RECONCILE_MS", 1000).started().await
+}
+
+#[tokio::test]
+async fn a_stalls_without_descriptors_leaves_haproxy_as_it_is() {
+    let mut stage = watched().await;
+    survives(&mut stage).await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_stalls_without_descriptors_leaves_a_haproxy_that_it_has_adopted_as_it_is() {
+    let mut stage = watched().await;
+    stage.kill_and_start().await;
+    survives(&mut stage).await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_dies_while_stalls_has_no_descriptors_comes_back_with_them() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    let given = exhaust(&stage);
+    bystanders.let_break(&stage);
+    stage.stalls().signal_haproxy(Signal::KILL);
+    let failed = stage.line("haproxy did not get to serve").await;
+    assert!(failed["error"].as_str().unwrap().contains("Too many open files"), "{failed}");
+    limit(&stage, given);
+    bystanders.recover(&stage).await;
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines("haproxy died").len(), stage.lines("haproxy serves").len()), (1, 2));
+    assert_eq!(stage.lines("port cannot be bound").len(), 0);
+}
