@@ -1,9 +1,9 @@
 //! Replacing a file so that a reader, or a crash, finds either the old content or the new.
 
 use std::{
-    fs::{File, Permissions},
+    fs::{DirBuilder, File, Permissions},
     io::{self, BufWriter, IntoInnerError, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -32,12 +32,13 @@ pub(crate) struct Staged {
     outlasts: Outlasts,
 }
 
-/// Writes what `write` writes beside `target`.
+/// Writes what `write` writes beside `target`. A folder that somebody has removed is made again, for this user alone.
 pub(crate) fn stage(
     target: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     outlasts: Outlasts,
 ) -> io::Result<Staged> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder_of(target))?;
     let file = Builder::new()
         .prefix(".new-")
         .permissions(Permissions::from_mode(MODE))
@@ -97,6 +98,15 @@ mod tests {
             drop(stage(&target, |file| file.write_all(b"dropped"), outlasts).unwrap());
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_is_made_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("removed/file");
+        stage(&target, |file| file.write_all(b"x"), Outlasts::PowerCut).unwrap().commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"x");
+        assert_eq!(fs::metadata(folder_of(&target)).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod permissions;
 mod reconcile;
 mod restart;
 mod routing;
+mod run_dir;
 mod scaling;
 mod settings;
 mod shutdown;

@@ -261,9 +261,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_save_says_where() {
-        let file = StateFile::in_folder(Path::new("/nonexistent"));
+        let file = StateFile::in_folder(Path::new("/dev/null"));
         let error = file.save(state()).await.unwrap_err();
-        assert!(error.to_string().starts_with("/nonexistent/state.json: "), "{error}");
+        assert!(error.to_string().starts_with("/dev/null/state.json: "), "{error}");
     }
 
     const KEYS: &[&str] = &[

@@ -65,7 +65,7 @@ async fn what_is_known_to_be_faultless_is_not_checked() {
     file.replace(String::from("as good as gold\n").into()).await.unwrap();
     assert_eq!(fs::read_to_string(dir.path().join("haproxy.cfg")).unwrap(), "as good as gold\n");
     assert_eq!(names_in(dir.path()), ["haproxy.cfg"]);
-    let file = CheckedFile::in_folder(Path::new("/nonexistent"), "/bin/false".into(), Children::default());
+    let file = CheckedFile::in_folder(Path::new("/dev/null"), "/bin/false".into(), Children::default());
     assert_eq!(file.replace(ConfigText::default()).await.unwrap_err().kind(), "io");
 }
 
@@ -82,10 +82,10 @@ async fn without_a_haproxy_to_ask_nothing_is_replaced() {
 
 #[tokio::test]
 async fn a_folder_that_is_gone_is_named() {
-    let file = CheckedFile::in_folder(Path::new("/nonexistent"), haproxy(), Children::default());
+    let file = CheckedFile::in_folder(Path::new("/dev/null"), haproxy(), Children::default());
     let error = file.check_and_replace(listening_on(5000).into()).await.unwrap_err();
     assert_eq!(error.kind(), "io");
-    assert!(error.to_string().starts_with("/nonexistent/haproxy.cfg: "), "{error}");
+    assert!(error.to_string().starts_with("/dev/null/haproxy.cfg: "), "{error}");
 }
 
 #[tokio::test]

@@ -1,0 +1,63 @@
+//! `RUN_DIR` vanishes while stalls runs: somebody has tidied up.
+
+use std::fs;
+
+use stalls_lab::stalls::Signal;
+
+use crate::harness::{Bystanders, Stage};
+
+#[tokio::test]
+async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() {
+    let mut stage = Stage::with_scale(3).await;
+    let unreachable = stage.haproxy().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    fs::remove_dir_all(stage.launch().run_dir()).unwrap();
+    bystanders.notice_nothing().await;
+
+    // HAProxy cannot be told of a change any more, and not hand over either.
+    bystanders.let_refuse(&stage, stage.ports());
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    stage.line("haproxy listens no more, it is replaced").await;
+    bystanders.recover(&stage).await;
+    assert_eq!(stage.lines("haproxy serves").len(), 2);
+
+    bystanders.let_break(&stage);
+    stage.stalls().signal_haproxy(Signal::KILL);
+    bystanders.recover(&stage).await;
+    bystanders.change(&mut stage, |world| drop(world.web().replace(2))).await;
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
+    assert_ne!(stage.haproxy().await, unreachable);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn without_any_change_a_run_directory_that_vanishes_is_noticed_by_a_look() {
+    let stage = Stage::prepared(3).await.env("RECONCILE_MS", 1000);
+    let mut stage = stage.started().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    bystanders.let_refuse(&stage, stage.ports());
+    fs::remove_dir_all(stage.launch().run_dir()).unwrap();
+    stage.line("haproxy listens no more, it is replaced").await;
+    bystanders.recover(&stage).await;
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
+    assert_eq!(stage.lines("haproxy serves").len(), 2);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_haproxy_that_dies_with_its_run_directory_comes_back() {
+    let mut stage = Stage::with_scale(3).await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    bystanders.let_break(&stage);
+    fs::remove_dir_all(stage.launch().run_dir()).unwrap();
+    stage.stalls().signal_haproxy(Signal::KILL);
+    stage.line("haproxy died").await;
+    bystanders.recover(&stage).await;
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
+    stage.end().await;
+}
