@@ -35,5 +35,6 @@ mod run_dir;
 mod scaling;
 mod settings;
 mod shutdown;
+mod state_file;
 mod taken_ports;
 mod takeover;

@@ -1,6 +1,6 @@
 //! stalls ends, whichever way, and is started again.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use stalls_lab::stalls::Signal;
@@ -154,20 +154,6 @@ async fn stalls_may_be_killed_amid_handovers() {
     drop(held);
     stage.haproxy().await;
     stage.end().await;
-}
-
-#[tokio::test]
-async fn a_corrupt_memory_is_set_aside() {
-    let stage = Stage::prepared(3).await;
-    let (memory, aside) =
-        (stage.state_dir().join("state.json"), stage.state_dir().join("state.json.unreadable"));
-    fs::write(&memory, r#"{"version": 1, "state": {"rev"#).unwrap();
-    let mut stage = stage.started().await;
-    assert_eq!(stage.line("remembered assignments are lost").await["level"], "error");
-    assert!(fs::read_to_string(aside).unwrap().ends_with("rev"));
-    stage.end().await;
-    let saved: Value = serde_json::from_str(&fs::read_to_string(memory).unwrap()).unwrap();
-    assert_eq!(saved["version"], 1);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What outlives a restart: revision, assignments and tombstones, as versioned JSON.
 
+mod sound;
+
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -156,6 +158,7 @@ fn parse(bytes: &[u8]) -> Result<SavedState, String> {
     }
     let versioned: Versioned<SavedState> =
         serde_json::from_slice(bytes).map_err(|e| excerpt(&e.to_string()))?;
+    sound::check(&versioned.state).map_err(|reason| excerpt(&reason))?;
     Ok(versioned.state)
 }
 
@@ -286,6 +289,7 @@ mod tests {
         "70000",
     ];
 
+    /// Any state that could have been saved.
     fn any_state() -> impl Strategy<Value = SavedState> {
         let occupant = any::<(String, String, IpAddr)>().prop_map(|(uuid, name, address)| Occupant {
             uuid: uuid.into(),
@@ -300,9 +304,12 @@ mod tests {
         );
         let mapping = mapping.prop_map(|((stack, service, backend_port, pool_size), slots, tombstones)| {
             let service = ServiceRef { stack, service };
-            SavedMapping { service, backend_port, pool_size, slots: PagedMap::from(slots), tombstones }
+            let slots: PagedMap<_> = slots.into_iter().filter(|(slot, _)| *slot < pool_size).collect();
+            SavedMapping { service, backend_port, pool_size, slots, tombstones }
         });
-        (any::<u64>(), vec(mapping, 0..3)).prop_map(|(revision, mappings)| SavedState { revision, mappings })
+        (any::<u64>(), vec(mapping, 0..3))
+            .prop_map(|(revision, mappings)| SavedState { revision, mappings })
+            .prop_filter("no stalls would have saved it", |state| sound::check(state).is_ok())
     }
 
     /// Bytes, JSON of any kind, and a state that is not quite.

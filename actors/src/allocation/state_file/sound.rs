@@ -1,0 +1,87 @@
+//! What is true of every state that was ever saved, and must be true of one that is to be believed. Pure.
+
+use std::collections::BTreeSet;
+
+use super::{SavedMapping, SavedState};
+
+/// # Errors
+/// What makes this a state that no stalls has saved.
+pub(super) fn check(state: &SavedState) -> Result<(), String> {
+    let mut services = BTreeSet::new();
+    for mapping in &state.mappings {
+        if !services.insert((&mapping.service, mapping.backend_port)) {
+            return Err(format!(
+                "the mapping of {}:{} is there twice",
+                mapping.service, mapping.backend_port
+            ));
+        }
+        check_mapping(mapping)?;
+    }
+    Ok(())
+}
+
+fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
+    let mut uuids = BTreeSet::new();
+    for (slot, occupant) in mapping.slots.iter() {
+        let (uuid, address, size) = (&occupant.uuid, occupant.address, mapping.pool_size);
+        if *slot >= size {
+            return Err(format!("slot {slot} is beyond a pool of {size}"));
+        }
+        if address.to_canonical().is_unspecified() {
+            return Err(format!("the container on slot {slot} is at {address}"));
+        }
+        if !uuids.insert(uuid) {
+            return Err(format!("container {uuid:?} is on two slots"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Occupant, ServiceRef},
+        *,
+    };
+
+    /// A pool of five, with a container on each of these slots.
+    fn complaint(slots: &[(u16, &str, &str)]) -> Option<String> {
+        check(&SavedState { revision: 1, mappings: vec![mapping(slots)] }).err()
+    }
+
+    fn mapping(slots: &[(u16, &str, &str)]) -> SavedMapping {
+        let occupant = |(slot, uuid, address): &(u16, &str, &str)| {
+            (*slot, Occupant { uuid: (*uuid).into(), name: "".into(), address: address.parse().unwrap() })
+        };
+        SavedMapping {
+            service: ServiceRef { stack: None, service: "web".into() },
+            backend_port: 8080,
+            pool_size: 5,
+            slots: slots.iter().map(occupant).collect(),
+            tombstones: [].into(),
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_no_state() {
+        assert_eq!(complaint(&[(0, "a", "10.42.0.1"), (4, "b", "fd00::2")]), None);
+        assert_eq!(complaint(&[(5, "a", "10.42.0.1")]).unwrap(), "slot 5 is beyond a pool of 5");
+        let twice = complaint(&[(0, "a", "10.42.0.1"), (1, "a", "10.42.0.2")]);
+        assert_eq!(twice.unwrap(), "container \"a\" is on two slots");
+        for nobodys in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
+            assert_eq!(
+                complaint(&[(3, "a", nobodys)]).unwrap(),
+                format!("the container on slot 3 is at {nobodys}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_mapping_is_there_once() {
+        let other = SavedMapping { backend_port: 9090, ..mapping(&[]) };
+        let mut state = SavedState { revision: 1, mappings: vec![mapping(&[]), other] };
+        assert_eq!(check(&state), Ok(()));
+        state.mappings.push(mapping(&[]));
+        assert_eq!(check(&state).unwrap_err(), "the mapping of web:8080 is there twice");
+    }
+}
