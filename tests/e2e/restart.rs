@@ -8,6 +8,12 @@ use tokio::time::sleep;
 
 use crate::harness::{BASE, Churn, POOL, SOON, Seeded, Stage, run, until};
 
+/// How often stalls is killed at any moment.
+const KILLS: usize = 50;
+
+/// Every so many times it may finish what it does.
+const SETTLE_EVERY: usize = 5;
+
 #[tokio::test]
 async fn with_the_metadata_away_the_last_mapping_serves() {
     let mut stage = Stage::with_scale(3).await;
@@ -122,16 +128,24 @@ async fn stalls_may_be_killed_at_any_moment() {
     let mut stage = Churn::stage().await;
     let haproxy = stage.haproxy().await;
     let mut churn = Churn::begin(&stage).await;
-    for _ in 0..20 {
-        for _ in 0..=churn.random(2) {
+    for kill in 1..=KILLS {
+        for _ in 0..churn.random(3) {
             let things = 1 + churn.random(20);
             churn.change(&mut stage, things).await;
             sleep(Duration::from_micros(churn.random(20_000) as u64)).await;
         }
-        stage.kill_and_start().await;
-        churn.settle(&stage).await;
-        churn.check_held().await;
-        stage.assert_no_handover();
+        stage.kill().await;
+        stage.start();
+        if kill % SETTLE_EVERY == 0 {
+            stage.line("plan applied").await;
+            churn.settle(&stage).await;
+            churn.check_held().await;
+            stage.assert_no_handover();
+        } else {
+            // Before it has read its memory, while it adopts HAProxy, and while it makes up for what it has missed.
+            sleep(Duration::from_micros(churn.random(200_000) as u64)).await;
+        }
+        assert_eq!(stage.launch().haproxy_pids(), [haproxy], "after {kill} kills");
     }
     churn.end(&stage).await;
     assert_eq!(stage.haproxy().await, haproxy);
