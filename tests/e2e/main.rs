@@ -14,6 +14,7 @@
 mod changes;
 mod crashes;
 mod descriptors;
+mod disk_full;
 mod documents;
 mod flapping;
 mod foreign;

@@ -1,0 +1,126 @@
+//! The disk below `STATE_DIR` or `RUN_DIR` is full for a while.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use rustix::process::geteuid;
+use stalls_lab::stalls::Signal;
+
+use crate::harness::{Bystanders, Stage};
+
+/// Puts a disk of its own below the directory that the variable names, and has stalls started there.
+const WITH_DISK: &str = r#"mount -t tmpfs -o size=512k,mode=700 tmpfs "$DISK" && exec "$0" "$@""#;
+
+const UNSAVED: &str = "assignments cannot be saved";
+const SAVED: &str = "assignments are saved again";
+const UNWRITTEN: &str = "configuration not written";
+const WRITTEN: &str = "configuration is up to date again";
+
+/// A stage with a small disk below `directory`, which only its stalls sees. Who is not root makes it in a user
+/// namespace; where the kernel allows neither, the test fails.
+async fn started(directory: impl Fn(&Stage) -> PathBuf) -> (Stage, Disk) {
+    let stage = Stage::prepared(3).await;
+    let directory = directory(&stage);
+    let mut program = vec!["unshare", "--mount"];
+    if !geteuid().is_root() {
+        program.push("--map-root-user");
+    }
+    program.extend(["sh", "-c", WITH_DISK]);
+    let stage = stage.env("DISK", directory.display()).through(&program).started().await;
+    let root = PathBuf::from(format!("/proc/{}/root", stage.stalls().pid()));
+    let disk = Disk(root.join(directory.strip_prefix("/").unwrap()));
+    (stage, disk)
+}
+
+/// A directory as stalls sees it.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// Leaves no byte free.
+    fn fill(&self) {
+        let mut filler = File::create(self.filler()).unwrap();
+        let full = std::iter::repeat_with(|| filler.write_all(&[0; 4096])).find_map(Result::err);
+        assert_eq!(full.map(|error| error.kind()), Some(ErrorKind::StorageFull));
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.filler()).unwrap();
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
+    }
+
+    /// What an attempt to write may have left.
+    fn assert_tidy(&self) {
+        let names: Vec<_> = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left =
+            names.iter().find(|name| Path::new(name).to_str().is_none_or(|name| name.starts_with(".new-")));
+        assert_eq!(left, None);
+    }
+}
+
+fn is_full(line: &serde_json::Value) -> bool {
+    line["error"].as_str().is_some_and(|error| error.contains("No space left on device"))
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_remembered_every_change_is_served_all_the_same() {
+    let (mut stage, disk) = started(|stage| stage.state_dir()).await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    disk.fill();
+    for scale in [4, 5] {
+        bystanders.change(&mut stage, |world| world.web().scale_to(scale)).await;
+        bystanders.follow(&stage).await;
+    }
+    let unsaved = stage.line(UNSAVED).await;
+    assert!(is_full(&unsaved) && unsaved["level"] == "error", "{unsaved}");
+    disk.make_room();
+    stage.line(SAVED).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines(UNSAVED).len(), stage.lines(SAVED).len()), (1, 1));
+    stage.assert_no_handover();
+    disk.assert_tidy();
+    assert!(fs::read_to_string(disk.0.join("state.json")).unwrap().contains(&stage.uuid(5)));
+}
+
+#[tokio::test]
+async fn where_no_configuration_can_be_written_the_last_mapping_serves_on() {
+    let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    disk.fill();
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    let unwritten = stage.line(UNWRITTEN).await;
+    assert!(is_full(&unwritten) && unwritten["level"] == "error", "{unwritten}");
+    bystanders.notice_nothing().await;
+    disk.make_room();
+    stage.line(WRITTEN).await;
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines(UNWRITTEN).len(), stage.lines(WRITTEN).len()), (1, 1));
+    stage.assert_no_handover();
+    disk.assert_tidy();
+}
+
+#[tokio::test]
+async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_in_the_room_that_it_leaves() {
+    let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    disk.fill();
+    bystanders.let_break(&stage);
+    stage.stalls().signal_haproxy(Signal::KILL);
+    stage.line("haproxy died").await;
+    bystanders.recover(&stage).await;
+    disk.fill();
+    bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
+    stage.line(UNWRITTEN).await;
+    bystanders.notice_nothing().await;
+    disk.make_room();
+    bystanders.follow(&stage).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines("haproxy died").len(), stage.lines("haproxy serves").len()), (1, 2));
+    disk.assert_tidy();
+}
