@@ -12,6 +12,7 @@ const RFC_3339_MICROS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
 /// This moment, as `2026-11-22T18:03:00.123456Z`.
+#[expect(clippy::disallowed_methods, reason = "a person wants to know; nothing is decided by it")]
 pub(super) fn now() -> String {
     // Formatting fails on years past 9999 only.
     OffsetDateTime::now_utc().format(RFC_3339_MICROS).unwrap_or_default()

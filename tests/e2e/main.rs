@@ -39,3 +39,4 @@ mod shutdown;
 mod state_file;
 mod taken_ports;
 mod takeover;
+mod wall_clock;

@@ -135,6 +135,7 @@ fn pause() {
 }
 
 /// Ends early when nobody waits for it any more.
+#[expect(clippy::disallowed_methods, reason = "it is compared with the times in a log")]
 fn watch(
     port: SocketAddr,
     old: Ipv4Addr,
