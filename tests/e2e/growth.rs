@@ -5,14 +5,21 @@ use std::fs;
 use serde_json::Value;
 use stalls_lab::load::{Expect, Load, Targets};
 
-use crate::harness::{BASE, POOL, SOON, Stage, end_well, until};
+use crate::harness::{BASE, Bystanders, POOL, SOON, Script, Stage, end_well, until};
+
+const UNWRITTEN: &str = "configuration not written, the last good one stays";
+const WRITTEN: &str = "configuration is up to date again";
 
 /// The service publishes as many ports as the pool usually has.
-async fn stage(scale: u16) -> Stage {
+async fn prepared(scale: u16) -> Stage {
     let mut stage = Stage::prepared(scale.into()).await.without("PORT_COUNT");
     let published = (BASE..BASE + POOL).map(|port| format!("{port}:{port}/tcp")).collect();
     stage.change(|world| world.cattle("app", "stalls").ports = published).await;
-    stage.started().await
+    stage
+}
+
+async fn stage(scale: u16) -> Stage {
+    prepared(scale).await.started().await
 }
 
 #[tokio::test]
@@ -50,6 +57,22 @@ async fn the_pool_grows_by_one_handover_that_nobody_notices() {
     assert_eq!(stage.haproxy().await, second);
     assert_eq!(stage.lines("container not mapped").len(), 0);
     stage.end().await;
+}
+
+#[tokio::test]
+async fn a_pool_that_has_to_grow_while_the_binary_is_away_grows_when_it_is_back() {
+    let haproxy = Script::new(r#"exec "$HAPROXY" "$@""#);
+    let mut stage = prepared(POOL).await.env("HAPROXY_BIN", haproxy.path().display()).started().await;
+    let bystanders = Bystanders::begin(&stage).await;
+    fs::rename(haproxy.path(), haproxy.beside("away")).unwrap();
+    stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
+    assert_eq!(stage.line(UNWRITTEN).await["kind"], "check");
+    fs::rename(haproxy.beside("away"), haproxy.path()).unwrap();
+    stage.line(WRITTEN).await;
+    stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
+    bystanders.end().await;
+    assert_eq!((stage.lines(UNWRITTEN).len(), stage.lines(WRITTEN).len()), (1, 1));
+    assert_eq!(stage.steps(), ["start", "handover"]);
 }
 
 #[tokio::test]
