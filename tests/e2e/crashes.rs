@@ -36,7 +36,8 @@ async fn a_haproxy_that_is_killed_again_and_again_comes_back() {
         bystanders.let_break(&stage);
         stage.stalls().signal_haproxy(Signal::KILL);
         bystanders.recover(&stage).await;
-        assert_eq!((stage.lines("haproxy died").len(), stage.lines(SERVES).len()), (kills, kills + 1));
+        stage.expect_lines("haproxy died", kills).await;
+        stage.expect_lines(SERVES, kills + 1).await;
     }
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
@@ -158,7 +159,8 @@ async fn a_haproxy_that_dies_while_its_binary_is_away_comes_back_with_it() {
     stage.line_after(mark, SERVES).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
-    assert_eq!((stage.lines("haproxy died").len(), stage.lines(SERVES).len()), (1, 2));
+    stage.expect_lines("haproxy died", 1).await;
+    stage.expect_lines(SERVES, 2).await;
     stage.end().await;
 }
 

@@ -34,7 +34,8 @@ async fn survives(stage: &mut Stage) {
     stage.line(ASKED).await;
     bystanders.follow(stage).await;
     bystanders.end().await;
-    assert_eq!((stage.lines(UNASKED).len(), stage.lines(ASKED).len()), (1, 1));
+    stage.expect_lines(UNASKED, 1).await;
+    stage.expect_lines(ASKED, 1).await;
     assert_eq!(stage.haproxy().await, haproxy);
     stage.assert_no_handover();
 }
@@ -72,6 +73,7 @@ async fn a_haproxy_that_dies_while_stalls_has_no_descriptors_comes_back_with_the
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    assert_eq!((stage.lines("haproxy died").len(), stage.lines("haproxy serves").len()), (1, 2));
+    stage.expect_lines("haproxy died", 1).await;
+    stage.expect_lines("haproxy serves", 2).await;
     assert_eq!(stage.lines("port cannot be bound").len(), 0);
 }

@@ -81,7 +81,8 @@ async fn where_nothing_can_be_remembered_every_change_is_served_all_the_same() {
     disk.make_room();
     stage.line(SAVED).await;
     bystanders.end().await;
-    assert_eq!((stage.lines(UNSAVED).len(), stage.lines(SAVED).len()), (1, 1));
+    stage.expect_lines(UNSAVED, 1).await;
+    stage.expect_lines(SAVED, 1).await;
     stage.assert_no_handover();
     disk.assert_tidy();
     assert!(fs::read_to_string(disk.0.join("state.json")).unwrap().contains(&stage.uuid(5)));
@@ -100,7 +101,8 @@ async fn where_no_configuration_can_be_written_the_last_mapping_serves_on() {
     stage.line(WRITTEN).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    assert_eq!((stage.lines(UNWRITTEN).len(), stage.lines(WRITTEN).len()), (1, 1));
+    stage.expect_lines(UNWRITTEN, 1).await;
+    stage.expect_lines(WRITTEN, 1).await;
     stage.assert_no_handover();
     disk.assert_tidy();
 }
@@ -121,6 +123,7 @@ async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_in_the_room_that_
     disk.make_room();
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    assert_eq!((stage.lines("haproxy died").len(), stage.lines("haproxy serves").len()), (1, 2));
+    stage.expect_lines("haproxy died", 1).await;
+    stage.expect_lines("haproxy serves", 2).await;
     disk.assert_tidy();
 }

@@ -70,8 +70,10 @@ async fn a_pool_that_has_to_grow_while_the_binary_is_away_grows_when_it_is_back(
     fs::rename(haproxy.beside("away"), haproxy.path()).unwrap();
     stage.line(WRITTEN).await;
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
+    stage.expect_lines("plan applied", 2).await;
     bystanders.end().await;
-    assert_eq!((stage.lines(UNWRITTEN).len(), stage.lines(WRITTEN).len()), (1, 1));
+    stage.expect_lines(UNWRITTEN, 1).await;
+    stage.expect_lines(WRITTEN, 1).await;
     assert_eq!(stage.steps(), ["start", "handover"]);
 }
 

@@ -32,7 +32,8 @@ async fn hang_and_change(mut stage: Stage) {
     stage.line(MUTE).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
-    assert_eq!((stage.lines(MUTE).len(), stage.lines(SERVES).len()), (1, 2));
+    stage.expect_lines(MUTE, 1).await;
+    stage.expect_lines(SERVES, 2).await;
     stage.end().await;
 }
 
@@ -49,6 +50,7 @@ async fn a_haproxy_that_is_stopped_and_goes_on_is_not_replaced() {
     assert_eq!(stage.steps(), ["start"]);
     stage.stalls().signal_haproxy(Signal::CONT);
     bystanders.recover(&stage).await;
+    stage.expect_lines("plan applied", 2).await;
     bystanders.end().await;
     assert_eq!((stage.haproxy().await, stage.steps()), (haproxy, vec!["start".into(), "runtime".into()]));
     stage.assert_calm();
@@ -68,7 +70,8 @@ async fn a_haproxy_that_goes_on_only_when_it_is_given_up_leads_nobody_astray() {
     bystanders.recover(&stage).await;
     bystanders.end().await;
     assert_ne!(stage.haproxy().await, stopped);
-    assert_eq!((stage.lines(MUTE).len(), stage.lines(SERVES).len()), (1, 2));
+    stage.expect_lines(MUTE, 1).await;
+    stage.expect_lines(SERVES, 2).await;
     stage.end().await;
 }
 
@@ -86,7 +89,8 @@ async fn a_haproxy_whose_command_lines_are_all_taken_is_replaced_and_keeps_its_c
     }
     stage.line(MUTE).await;
     bystanders.recover(&stage).await;
-    assert_eq!((stage.lines(MUTE).len(), stage.lines(SERVES).len()), (1, 2));
+    stage.expect_lines(MUTE, 1).await;
+    stage.expect_lines(SERVES, 2).await;
     assert_eq!(stage.lines("haproxy does not let go").len(), 0);
     drop(taken);
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;

@@ -19,7 +19,7 @@ async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() 
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     stage.line("haproxy listens no more, it is replaced").await;
     bystanders.recover(&stage).await;
-    assert_eq!(stage.lines("haproxy serves").len(), 2);
+    stage.expect_lines("haproxy serves", 2).await;
 
     bystanders.let_break(&stage);
     stage.stalls().signal_haproxy(Signal::KILL);
@@ -43,7 +43,7 @@ async fn without_any_change_a_run_directory_that_vanishes_is_noticed_by_a_look()
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    assert_eq!(stage.lines("haproxy serves").len(), 2);
+    stage.expect_lines("haproxy serves", 2).await;
     stage.end().await;
 }
 

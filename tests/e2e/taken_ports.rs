@@ -116,7 +116,8 @@ async fn a_port_that_is_taken_for_a_while_is_no_matter_to_the_clients_of_others(
     stage.stalls().await_log_from(mark, |line| line["step"] == "handover", SOON).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
-    assert_eq!((stage.lines(TAKEN).len(), stage.lines(FREED).len()), (1, 1));
+    stage.expect_lines(TAKEN, 1).await;
+    stage.expect_lines(FREED, 1).await;
     stage.end().await;
 }
 
@@ -139,7 +140,8 @@ async fn a_port_that_is_taken_does_not_keep_a_haproxy_that_dies_from_coming_back
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    assert_eq!((stage.lines(TAKEN).len(), stage.lines(FREED).len()), (1, 1));
+    stage.expect_lines(TAKEN, 1).await;
+    stage.expect_lines(FREED, 1).await;
     stage.end().await;
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{SOON, Stage};
+use super::{SOON, Stage, until};
 
 impl Stage {
     /// The lines so far of the current run whose message begins like this.
@@ -20,6 +20,12 @@ impl Stage {
     #[track_caller]
     pub(crate) fn line_after(&self, mark: usize, message: &str) -> impl Future<Output = Value> {
         self.stalls().await_log_from(mark, move |line| says(line, message), SOON)
+    }
+
+    /// Waits until this has been said so many times in the current run; more often it may not have been.
+    pub(crate) async fn expect_lines(&self, message: &str, times: usize) {
+        until(message, || self.lines(message).len() >= times).await;
+        assert_eq!(self.lines(message).len(), times, "{message}");
     }
 
     /// How each plan of the current run was applied so far, in order.
