@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Flaps, Unmapped};
 use crate::metadata::{Container, Stage};
@@ -29,7 +29,7 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     flaps: &Flaps,
     allow_loopback: bool,
 ) -> Candidates<'a> {
-    let taken = if flaps.holds_any() { addresses(containers) } else { FxHashSet::default() };
+    let taken = if flaps.holds_any() { addresses(containers) } else { FxHashMap::default() };
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
     let mut by_address: FxHashMap<IpAddr, usize> =
@@ -53,10 +53,10 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
-/// Every address that a container has which has not ended.
-fn addresses<C: Borrow<Container>>(containers: &[C]) -> FxHashSet<IpAddr> {
+/// Every address that a container has which has not ended, with the newest of those, who come oldest first.
+fn addresses<C: Borrow<Container>>(containers: &[C]) -> FxHashMap<IpAddr, &Arc<str>> {
     let alive = containers.iter().map(Borrow::borrow).filter(|container| container.stage() != Stage::Other);
-    alive.filter_map(own_address).collect()
+    alive.filter_map(|container| Some((own_address(container)?, &container.uuid))).collect()
 }
 
 fn own_address(container: &Container) -> Option<IpAddr> {
@@ -66,7 +66,7 @@ fn own_address(container: &Container) -> Option<IpAddr> {
 fn address_of(
     container: &Container,
     flaps: &Flaps,
-    taken: &FxHashSet<IpAddr>,
+    taken: &FxHashMap<IpAddr, &Arc<str>>,
     allow_loopback: bool,
 ) -> Result<IpAddr, Unmapped> {
     if container.uuid.is_empty() {
@@ -74,7 +74,7 @@ fn address_of(
     }
     match flaps.held(&container.uuid) {
         // Where it was, somebody else may be by now.
-        Some(Some(address)) if own_address(container) == Some(address) || !taken.contains(&address) => {
+        Some(Some(address)) if taken.get(&address).is_none_or(|by| **by == container.uuid) => {
             return Ok(address);
         }
         Some(_) => return Err(Unmapped::Flapping),

@@ -67,7 +67,7 @@ async fn a_port_is_not_held_where_it_would_lead_to_somebody_else() {
     }
     // The older one has got the address, the newer one has none or another one.
     let moved = Container { primary_ip: b().primary_ip, ..a() };
-    for primary_ip in [None, Some("10.42.0.9".into())] {
+    for primary_ip in [None, Some("10.42.0.9".into()), b().primary_ip] {
         web.hears(&[moved.clone(), Container { primary_ip, ..in_state("stopped") }]).await;
         assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a")]).1);
     }
