@@ -35,9 +35,9 @@ async fn a_haproxy_that_is_killed_again_and_again_comes_back() {
         stage.haproxy().await;
         bystanders.let_break(&stage);
         stage.stalls().signal_haproxy(Signal::KILL);
+        stage.expect_lines(SERVES, kills + 1).await;
         bystanders.recover(&stage).await;
         stage.expect_lines("haproxy died", kills).await;
-        stage.expect_lines(SERVES, kills + 1).await;
     }
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;

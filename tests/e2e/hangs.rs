@@ -88,10 +88,10 @@ async fn a_haproxy_whose_command_lines_are_all_taken_is_replaced_and_keeps_its_c
     for _ in 0..COMMAND_LINES {
         taken.push(stage.cli_connection().await);
     }
-    stage.line(MUTE).await;
+    // It answers its clients until it is replaced.
+    stage.expect_lines(SERVES, 2).await;
     bystanders.recover(&stage).await;
     stage.expect_lines(MUTE, 1).await;
-    stage.expect_lines(SERVES, 2).await;
     assert_eq!(stage.lines("haproxy does not let go").len(), 0);
     drop(taken);
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;

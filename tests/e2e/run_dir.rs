@@ -6,6 +6,12 @@ use stalls_lab::stalls::Signal;
 
 use crate::harness::{Bystanders, Stage};
 
+/// Nobody can talk to HAProxy any more.
+const OUT_OF_REACH: &str = "haproxy listens no more, it is replaced";
+
+/// Another one has taken its place. Until then the old one may still answer its clients.
+const SERVES: &str = "haproxy serves";
+
 #[tokio::test]
 async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() {
     let mut stage = Stage::with_scale(3).await;
@@ -17,12 +23,13 @@ async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() 
     // HAProxy cannot be told of a change any more, and not hand over either.
     bystanders.let_refuse(&stage, stage.ports());
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
-    stage.line("haproxy listens no more, it is replaced").await;
+    stage.line(OUT_OF_REACH).await;
+    stage.expect_lines(SERVES, 2).await;
     bystanders.recover(&stage).await;
-    stage.expect_lines("haproxy serves", 2).await;
 
     bystanders.let_break(&stage);
     stage.stalls().signal_haproxy(Signal::KILL);
+    stage.expect_lines(SERVES, 3).await;
     bystanders.recover(&stage).await;
     bystanders.change(&mut stage, |world| drop(world.web().replace(2))).await;
     bystanders.follow(&stage).await;
@@ -38,12 +45,12 @@ async fn without_any_change_a_run_directory_that_vanishes_is_noticed_by_a_look()
     let mut bystanders = Bystanders::begin(&stage).await;
     bystanders.let_refuse(&stage, stage.ports());
     fs::remove_dir_all(stage.launch().run_dir()).unwrap();
-    stage.line("haproxy listens no more, it is replaced").await;
+    stage.line(OUT_OF_REACH).await;
+    stage.expect_lines(SERVES, 2).await;
     bystanders.recover(&stage).await;
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    stage.expect_lines("haproxy serves", 2).await;
     stage.end().await;
 }
 

@@ -92,6 +92,7 @@ async fn whoever_starts_at_another_time_knows_what_was_before() {
     bystanders.let_break(&stage);
     clock.set(0);
     stage.stalls().signal_haproxy(Signal::KILL);
+    stage.line("haproxy serves").await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
     stage.end().await;
