@@ -8,6 +8,7 @@ mod haproxy;
 mod log;
 mod process;
 mod seeded;
+mod world;
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +32,6 @@ use stalls_lab::{
 };
 use tokio::time::{Instant, sleep};
 
-use self::log::check_form;
 pub(crate) use self::{
     bystanders::Bystanders,
     churn::Churn,
@@ -39,6 +39,7 @@ pub(crate) use self::{
     process::descriptors,
     seeded::Seeded,
 };
+use self::{log::check_form, world::tenants};
 
 /// The program under test.
 pub(crate) const STALLS: &str = env!("CARGO_BIN_EXE_stalls");
@@ -341,24 +342,6 @@ impl Drop for Runs {
 }
 
 // === Without a stage ===
-
-/// Which container of this world should be reached on which port, from `base` on.
-fn tenants(world: &World, base: u16) -> BTreeMap<u16, String> {
-    let newest = |(port, claimants): (u16, Vec<String>)| Some((port, claimants.last()?.clone()));
-    claimants(world, base).into_iter().filter_map(newest).collect()
-}
-
-/// The containers that run with each index, by its port; the oldest comes first.
-fn claimants(world: &World, base: u16) -> BTreeMap<u16, Vec<String>> {
-    let mut running: Vec<_> = world.service("app", "web").containers.iter().filter(|c| c.is_up()).collect();
-    running.sort_by_key(|container| container.create_index);
-    let port = |index: u32| base + u16::try_from(index).expect("an index within the pool") - 1;
-    let mut claimants = BTreeMap::<u16, Vec<String>>::new();
-    for container in running {
-        claimants.entry(port(container.index())).or_default().push(container.uuid.clone());
-    }
-    claimants
-}
 
 /// How to start stalls on its own.
 pub(crate) fn launch(listen_ip: Ipv4Addr, metadata_url: &str) -> Launch {

@@ -3,7 +3,7 @@
 mod no_fault;
 
 use serde_json::Value;
-use stalls_lab::metadata::{Fault, Scope};
+use stalls_lab::metadata::{Fault, Saved, Scope};
 
 use crate::harness::{Bystanders, SOON, Stage};
 
@@ -44,6 +44,14 @@ async fn change_all_kinds(stage: &mut Stage) {
         web.remove(3);
     });
     change.await;
+}
+
+/// The server's data before such a change and after it.
+async fn before_and_after_a_change(stage: &mut Stage) -> (Saved, Saved) {
+    let older = stage.server.saved();
+    change_all_kinds(stage).await;
+    stage.settled().await;
+    (older, stage.server.saved())
 }
 
 /// Mends the server: the first good answer ends the fault, and what has changed meanwhile comes with it. Returns
@@ -220,10 +228,7 @@ async fn a_server_that_starts_again_is_a_fault_until_it_has_data() {
 #[tokio::test]
 async fn a_server_that_starts_again_with_older_data_is_followed() {
     let mut stage = started().await;
-    let older = stage.server.saved();
-    change_all_kinds(&mut stage).await;
-    stage.settled().await;
-    let newer = stage.server.saved();
+    let (older, newer) = before_and_after_a_change(&mut stage).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     stage.server.fault(Fault::Refuse).await;
     stage.line(BEGIN).await;

@@ -29,7 +29,7 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     flaps: &Flaps,
     allow_loopback: bool,
 ) -> Candidates<'a> {
-    let taken = if flaps.holds_any() { addresses(containers) } else { FxHashMap::default() };
+    let taken = if flaps.holds_any() { addresses(containers) } else { Addresses::default() };
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
     let mut by_address: FxHashMap<IpAddr, usize> =
@@ -53,8 +53,11 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
-/// Every address that a container has which has not ended, with the newest of those, who come oldest first.
-fn addresses<C: Borrow<Container>>(containers: &[C]) -> FxHashMap<IpAddr, &Arc<str>> {
+/// Who is where.
+pub(super) type Addresses<'a> = FxHashMap<IpAddr, &'a Arc<str>>;
+
+/// Every address that a container has which has not ended, with the uuid of the newest of those, who come oldest first.
+pub(super) fn addresses<C: Borrow<Container>>(containers: &[C]) -> Addresses<'_> {
     let alive = containers.iter().map(Borrow::borrow).filter(|container| container.stage() != Stage::Other);
     alive.filter_map(|container| Some((own_address(container)?, &container.uuid))).collect()
 }
@@ -66,7 +69,7 @@ fn own_address(container: &Container) -> Option<IpAddr> {
 fn address_of(
     container: &Container,
     flaps: &Flaps,
-    taken: &FxHashMap<IpAddr, &Arc<str>>,
+    taken: &Addresses<'_>,
     allow_loopback: bool,
 ) -> Result<IpAddr, Unmapped> {
     if container.uuid.is_empty() {

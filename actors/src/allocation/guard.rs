@@ -1,13 +1,8 @@
 //! Rule 7, the blast guard: an answer that would free most ports is not believed at once. Pure.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use super::{Assignments, Occupant};
+use super::{Assignments, Occupant, eligibility::Addresses};
 
 /// Fewer than these may come and go together; all of them may not, however few they are.
 const LEAST: usize = 4;
@@ -24,11 +19,11 @@ pub(crate) struct Hold {
 /// What remains of `next` when it frees most of the slots that `previous` has: all that it adds or moves, but not what
 /// it frees, until that has been said for as long as `guard`. `reachable` gives every address where the metadata knows
 /// somebody, and who that is: no slot is held that would lead to somebody else.
-pub(super) fn hold(
+pub(super) fn hold<'a>(
     previous: &Assignments,
     mut next: Assignments,
     pool_size: u16,
-    reachable: impl FnOnce() -> BTreeMap<IpAddr, Arc<str>>,
+    reachable: impl FnOnce() -> Addresses<'a>,
     guard: Duration,
     now: Duration,
 ) -> Assignments {
@@ -50,7 +45,7 @@ pub(super) fn hold(
     }
     let reachable = reachable();
     let leads_astray = |occupant: &Occupant| {
-        reachable.get(&occupant.address).is_some_and(|somebody| *somebody != occupant.uuid)
+        reachable.get(&occupant.address).is_some_and(|somebody| **somebody != occupant.uuid)
     };
     let mut slots = BTreeSet::new();
     for (slot, occupant) in gone.into_iter().filter(|(slot, o)| *slot < pool_size && !leads_astray(o)) {
@@ -65,6 +60,8 @@ pub(super) fn hold(
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::{collection::btree_set, prelude::*};
 
     use super::*;
@@ -91,7 +88,7 @@ mod tests {
     }
 
     fn held(previous: &Assignments, next: Assignments, now: u64) -> Assignments {
-        hold(previous, next, POOL, BTreeMap::new, GUARD, ms(now))
+        hold(previous, next, POOL, Addresses::default, GUARD, ms(now))
     }
 
     #[test]
@@ -149,15 +146,16 @@ mod tests {
 
     #[test]
     fn no_port_is_held_that_would_lead_to_somebody_else() {
+        let (somebody, u2) = ("somebody".into(), "u2".into());
         let reachable =
-            || [(occupant(1).address, "somebody".into()), (occupant(2).address, "u2".into())].into();
+            || [(occupant(1).address, &somebody), (occupant(2).address, &u2)].into_iter().collect();
         let after = hold(&on([0, 1, 2]), on([]), POOL, reachable, GUARD, ms(0));
         assert_eq!(slots(&after), [0, 2]);
     }
 
     #[test]
     fn a_port_that_is_no_longer_one_is_not_held() {
-        let after = hold(&on([0, 1]), on([]), 1, BTreeMap::new, GUARD, ms(0));
+        let after = hold(&on([0, 1]), on([]), 1, Addresses::default, GUARD, ms(0));
         assert_eq!(slots(&after), [0]);
     }
 

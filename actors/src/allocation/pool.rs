@@ -13,7 +13,8 @@ use std::{
 
 use super::{
     AllocatorSettings, Assignments, Flaps, MappingPlan, Plan, PoolSettings, Rules, SavedMapping, SavedState,
-    SavedTombstone, Tombstone, assign, flapping::FlapNews, guard, size, split, still_running::still_running,
+    SavedTombstone, Tombstone, assign, eligibility::addresses, flapping::FlapNews, guard, size, split,
+    still_running::still_running,
 };
 use crate::{
     mapping::{Mapping, ServiceRef},
@@ -216,7 +217,14 @@ impl Pool {
         let reached = &reached.map(|c| (Arc::clone(&c.uuid), c.backend.ip())).collect();
         let next = assign(candidates, &self.assignments, reached, rules, now);
         self.assignments = if is_live {
-            guard::hold(&self.assignments, next, pool_size, || snapshot.addresses(), settings.guard, now)
+            guard::hold(
+                &self.assignments,
+                next,
+                pool_size,
+                || addresses(&snapshot.containers),
+                settings.guard,
+                now,
+            )
         } else {
             next
         };

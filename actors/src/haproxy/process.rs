@@ -1,5 +1,8 @@
 //! HAProxy processes on this host: starting, finding, signalling and waiting for them.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt::Display,
     fs, io,
@@ -278,6 +281,3 @@ fn in_words(status: ExitStatus) -> String {
         (None, None) => status.to_string(),
     }
 }
-
-#[cfg(test)]
-mod tests;

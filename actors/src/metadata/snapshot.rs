@@ -1,11 +1,11 @@
 //! What the metadata says of a service, as plain values.
 
-use std::{cmp::Ordering, collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{cmp::Ordering, sync::Arc};
 
 use itertools::{EitherOrBoth, Itertools};
 use rangemap::RangeInclusiveSet;
 
-use super::{Container, Stage};
+use super::Container;
 
 /// One service at one moment. Two snapshots are equal when nothing that matters to stalls differs; the
 /// order of the containers in the document does not.
@@ -55,12 +55,6 @@ impl Snapshot {
             .map(|pair| (pair.clone().left(), pair.right()))
             .filter(|(was, is)| was != is)
             .map(|(was, is)| (was.map(Arc::as_ref), is.map(Arc::as_ref)))
-    }
-
-    /// Every address that a container has which has not ended, with the uuid of the newest of those.
-    pub(crate) fn addresses(&self) -> BTreeMap<IpAddr, Arc<str>> {
-        let alive = self.containers.iter().filter(|container| container.stage() != Stage::Other);
-        alive.filter_map(|c| Some((c.primary_ip.as_ref()?.address()?, Arc::clone(&c.uuid)))).collect()
     }
 }
 

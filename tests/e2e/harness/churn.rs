@@ -9,7 +9,7 @@ use stalls_lab::{
     metadata::World,
 };
 
-use super::{BASE, SOON, Seeded, Stage, claimants, end_well};
+use super::{BASE, SOON, Seeded, Stage, end_well, world::claimants};
 
 /// So many containers, those with the lowest indices, are never touched.
 pub(crate) const STEADY: u16 = 8;

@@ -2,7 +2,7 @@
 
 use stalls_lab::metadata::{Fault, Scope};
 
-use super::{change_all_kinds, followed, started};
+use super::{before_and_after_a_change, change_all_kinds, followed, started};
 use crate::harness::{Bystanders, SOON};
 
 /// What ends before anything is given up: what has changed meanwhile comes late.
@@ -75,10 +75,7 @@ async fn connections_that_are_closed_when_they_are_used_again() {
 #[tokio::test]
 async fn a_server_that_jumps_back_and_forth_is_followed() {
     let mut stage = started().await;
-    let older = stage.server.saved();
-    change_all_kinds(&mut stage).await;
-    stage.settled().await;
-    let newer = stage.server.saved();
+    let (older, newer) = before_and_after_a_change(&mut stage).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     for saved in [&older, &newer, &older] {
         let mark = stage.stalls().log_mark();

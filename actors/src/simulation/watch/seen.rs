@@ -1,0 +1,182 @@
+//! What the watch is shown: what stalls learns and does, and what comes of it.
+
+use std::{net::SocketAddr, rc::Rc, sync::Arc};
+
+use rustix::process::Signal;
+
+use super::{
+    super::{process::Phase, scene::Scene, wanted::Wanted, world::Instance},
+    Life, UnderWay, Watch,
+};
+use crate::{
+    allocation::{Plan, SavedState},
+    config::Routes,
+    haproxy::{Command, Launch},
+    testing::ms,
+};
+
+impl Scene {
+    fn demand(&self, is_true: Result<(), String>) {
+        if let Err(violation) = is_true {
+            self.trace.violate(violation);
+        }
+    }
+
+    // === what stalls learns ===
+
+    pub(in super::super) fn life_begins(&self) {
+        self.watch.borrow_mut().life = Life::default();
+    }
+
+    pub(in super::super) fn life_is_to_end(&self) {
+        self.watch.borrow_mut().life.is_stopping = true;
+    }
+
+    pub(in super::super) fn is_stopping(&self) -> bool {
+        self.watch.borrow().life.is_stopping
+    }
+
+    pub(in super::super) fn document_told(&self, containers: &[Instance]) {
+        let mut watch = self.watch.borrow_mut();
+        watch.life.documents.push(containers.to_vec());
+        watch.life.document_at = Some(self.now());
+        watch.life.flapping.follow(containers, self.now());
+        let unsteady = watch.unsteady(self.now());
+        let is_ready = |container: &Instance| container.health == Some("healthy");
+        let wanted = Wanted::by_document(containers, watch.most_ports, &unsteady, is_ready);
+        watch.want(wanted);
+    }
+
+    /// stalls tries whether a container accepts connections.
+    pub(in super::super) fn probed(&self, address: SocketAddr) {
+        if !self.watch.borrow().may_be_probed(address, self.now()) {
+            self.trace.violate(format!("{address} is tried, though nothing depends on it"));
+        }
+    }
+
+    /// It does.
+    pub(in super::super) fn reached(&self, address: SocketAddr) {
+        self.trace.say(format!("probe: {address} is reached"));
+        self.watch.borrow_mut().life.reached.insert(address, self.now());
+    }
+
+    pub(in super::super) fn state_loaded(&self, state: Option<&SavedState>) {
+        self.trace.say(format!("disk: revision {:?} is remembered", state.map(|state| state.revision)));
+        let mut watch = self.watch.borrow_mut();
+        // Whatever was not saved is lost.
+        watch.newest_revision = state.map_or(0, |state| state.revision);
+        state.into_iter().for_each(|state| watch.want(Wanted::by_memory(state)));
+    }
+
+    // === what stalls does ===
+
+    pub(in super::super) fn planned(&self, plan: &Arc<Plan>) {
+        let is_fine = self.watch.borrow_mut().plan(plan, self.now());
+        self.demand(is_fine);
+    }
+
+    pub(in super::super) fn config_written(&self, routes: Routes) {
+        self.watch.borrow_mut().life.files.push(routes);
+    }
+
+    pub(in super::super) fn launched(&self, launch: &Launch) {
+        let is_starting = |watch: &Watch| {
+            let host = self.host.borrow();
+            let starting = host.processes.iter().filter(|(_, process)| process.phase == Phase::Starting);
+            starting.into_iter().any(|(generation, _)| watch.life.launched.contains(generation))
+        };
+        if is_starting(&self.watch.borrow()) {
+            self.trace.violate("two HAProxies are started at once");
+        }
+        let is_fine = self.watch.borrow_mut().launch(launch, self.now());
+        self.demand(is_fine);
+    }
+
+    /// Told by the host, not by stalls.
+    pub(in super::super) fn start_failed(&self, generation: u64) {
+        let now = self.now();
+        let failed = &mut self.watch.borrow_mut().life.failed;
+        *failed = (failed.0 + 1, now);
+        self.trace.say(format!("host: {generation} does not start, {} in a row", failed.0));
+    }
+
+    /// One serves, or one that served has ended: what fails from now on is another matter.
+    pub(in super::super) fn failures_are_over(&self) {
+        self.watch.borrow_mut().life.failed = (0, ms(0));
+    }
+
+    pub(in super::super) fn commands_sent(&self, commands: &[Command]) -> UnderWay {
+        let changes: Vec<_> =
+            commands.iter().filter(|command| super::super::cli::is_mutating(command)).collect();
+        if changes.is_empty() {
+            return UnderWay(None);
+        }
+        let mut watch = self.watch.borrow_mut();
+        if watch.life.changes_under_way.replace(true) {
+            self.trace.violate("HAProxy is told of two changes at once");
+        }
+        let is_cut = |port: &u16| changes.contains(&&Command::ShutdownSessions(*port));
+        watch.life.replaced.retain(|port, _| is_cut(port));
+        for command in changes {
+            if let Command::SetAddress(port, to) = *command {
+                let position = watch.position(port);
+                watch.life.replaced.insert(port, position);
+                self.demand(watch.tell(port, Some(to)));
+            }
+        }
+        for pair in commands.windows(2) {
+            if let [Command::DisableFrontend(port), Command::SetMaintenance(freed)] = *pair
+                && port == freed
+            {
+                self.demand(watch.tell(port, None));
+            }
+        }
+        UnderWay(Some(Rc::clone(&watch.life.changes_under_way)))
+    }
+
+    fn is_taken(&self, port: u16) -> bool {
+        self.host.borrow().sockets.taken.contains(&port)
+    }
+
+    /// stalls ends a process, or lets it drain.
+    pub(in super::super) fn signalled(&self, generation: u64, signal: Signal) {
+        // If somebody else has taken one of its ports, stalls cannot tell that it has let go of it.
+        let is_healthy = self.host.borrow().processes.get(&generation).is_some_and(|process| {
+            !process.is_faulty && !process.config.routes.keys().any(|port| self.is_taken(*port))
+        });
+        if signal != Signal::USR1 && is_healthy && !self.is_stopping() {
+            self.cut(generation, None);
+        }
+    }
+
+    /// The connections of a port, or of all, are cut.
+    pub(in super::super) fn cut(&self, generation: u64, port: Option<u16>) {
+        let cut: Vec<_> = match self.host.borrow_mut().find(generation) {
+            Some(process) => {
+                process.sessions.extract_if(.., |s| port.is_none_or(|port| s.port == port)).collect()
+            }
+            None => return,
+        };
+        let watch = self.watch.borrow();
+        for session in cut.iter().filter(|s| !watch.may_cut(s.port, s.server, s.since)) {
+            self.trace.violate(format!("a connection of port {} to {} is cut", session.port, session.server));
+        }
+    }
+
+    // === what comes of it ===
+
+    pub(in super::super) fn look_at_port(&self, port: u16) {
+        let host = self.host.borrow();
+        let mut watch = self.watch.borrow_mut();
+        let views: Vec<_> = host.views(port).collect();
+        if !self.setup.ports().contains(&port) || watch.disturbed.contains(&port) || views.is_empty() {
+            return;
+        }
+        let landings: Vec<_> = host.landings(port).collect();
+        self.demand(watch.look(port, &landings, &views));
+    }
+
+    pub(in super::super) fn look_at_all_ports(&self) {
+        self.setup.ports().for_each(|port| self.look_at_port(port));
+    }
+}

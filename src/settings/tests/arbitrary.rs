@@ -1,0 +1,120 @@
+//! Settings of any kind.
+
+use std::{fmt, os::unix::ffi::OsStringExt};
+
+use proptest::prelude::*;
+use slog::{KV, Key, Serializer};
+
+use super::*;
+
+/// Text of any kind or no text at all, and often something close to what a setting takes.
+fn value() -> impl Strategy<Value = OsString> {
+    let text = prop_oneof![
+        4 => any::<String>(),
+        4 => "[0-9]{1,7}",
+        4 => "http://[a-z.:/@0-9\\[\\]]{0,20}",
+        4 => "/[a-z/.,$]{0,80}",
+        4 => "[0-9a-f:.\\[\\]]{1,20}",
+        1 => "x{9000,10000}",
+    ];
+    let bytes = proptest::collection::vec(1..=u8::MAX, 0..40);
+    prop_oneof![4 => text.prop_map(OsString::from), 1 => bytes.prop_map(OsString::from_vec)]
+}
+
+fn any_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
+    proptest::collection::btree_map(proptest::sample::select(&ALL[..]), value(), 0..ALL.len())
+}
+
+/// Values that will do, but for an address in the pool.
+fn right_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
+    let ms = "[1-9][0-9]{3,4}";
+    let one = prop_oneof![
+        any::<IpAddr>().prop_map(|ip| (names::BIND_ADDRESS, ip.to_string())),
+        any::<(IpAddr, u16)>().prop_map(|admin| (names::ADMIN_LISTEN, SocketAddr::from(admin).to_string())),
+        Just((names::ADMIN_LISTEN, "off".to_owned())),
+        "http://[a-z]{1,9}(:[1-9][0-9]{3})?(/[a-z0-9~]{1,9}){1,3}/?"
+            .prop_map(|url| (names::METADATA_URL, url)),
+        any::<bool>().prop_map(|allow| (names::ALLOW_LOOPBACK, allow.to_string())),
+        "/[a-z é\"]{0,20}s".prop_map(|path| (names::STATE_DIR, path)),
+        "/[a-z é\"]{0,20}r".prop_map(|path| (names::RUN_DIR, path)),
+        ms.prop_map(|ms| (names::RECONCILE_MS, ms)),
+        ms.prop_map(|ms| (names::DRAIN_MS, ms)),
+        ms.prop_map(|ms| (names::TOMBSTONE_MS, ms)),
+        ms.prop_map(|ms| (names::GUARD_MS, ms)),
+    ];
+    proptest::collection::vec(one, 0..12)
+        .prop_map(|some| some.into_iter().map(|(n, v)| (n, v.into())).collect())
+}
+
+/// What the log says of the settings.
+#[derive(Default)]
+struct Shown(BTreeMap<String, String>);
+
+impl Serializer for Shown {
+    fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments<'_>) -> slog::Result {
+        self.0.insert(key.to_string(), value.to_string());
+        Ok(())
+    }
+
+    fn emit_none(&mut self, _: Key) -> slog::Result {
+        Ok(())
+    }
+}
+
+fn shown(settings: &Settings) -> BTreeMap<String, String> {
+    let mut shown = Shown::default();
+    settings
+        .serialize(&slog::record!(slog::Level::Info, "", &format_args!(""), slog::b!()), &mut shown)
+        .unwrap();
+    shown.0
+}
+
+proptest! {
+    #[test]
+    fn any_value_gives_settings_or_mistakes_that_name_a_variable(
+        given in any_settings(), classic: bool, render: bool
+    ) {
+        let usual = CLASSIC.map(|(name, value)| (name, OsString::from(value)));
+        let all: BTreeMap<_, _> = given.into_iter().chain(usual.into_iter().filter(|_| classic)).collect();
+        let purpose = if render { Purpose::Render } else { Purpose::Run };
+        match Settings::from_cli(&cli(all), purpose, &FakeMachine::with_haproxy()) {
+            Ok(settings) => {
+                prop_assert_eq!(settings.mappings.len(), 1);
+                prop_assert!(settings.poll_sleep >= Duration::from_millis(1));
+                prop_assert!(settings.state_dir.is_absolute() && settings.run_dir.is_absolute());
+                prop_assert!(settings.haproxy_bin.is_absolute());
+            }
+            Err(mistakes) => {
+                let told = mistakes.to_string();
+                prop_assert!(told.ends_with('\n'));
+                for line in told.lines() {
+                    let name = line.split(['=', ' ']).next().unwrap_or_default();
+                    prop_assert!(ALL.contains(&name), "{}", line);
+                    prop_assert!(!line.chars().any(char::is_control), "{}", line);
+                    // The longest escape of a character is of ten.
+                    prop_assert!(line.chars().count() < 1_600, "{}", line);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_settings_gives_the_same_settings(given in right_settings()) {
+        let usual = CLASSIC.map(|(name, value)| (name, OsString::from(value)));
+        let all: BTreeMap<_, _> = given.into_iter().chain(usual.clone()).collect();
+        let parsed = |all| Settings::from_cli(&cli(all), Purpose::Run, &FakeMachine::with_haproxy());
+        let settings = parsed(all);
+        // An admin address may lie in the pool.
+        prop_assume!(settings.is_ok());
+        let first = shown(&settings.unwrap());
+        let again = ALL.into_iter().filter_map(|name| {
+            let value = first.get(&name.to_ascii_lowercase()).cloned();
+            let unset = (name == names::ADMIN_LISTEN).then(|| "off".to_owned());
+            let is_same = !matches!(name, names::ON_LEAVE); // by_state is what it is when it is unset
+            Some((name, OsString::from(value.or(unset).filter(|_| is_same)?)))
+        });
+        let again: BTreeMap<_, _> = again.chain(usual).collect();
+        prop_assert!(again.len() >= 12, "{:?}", again);
+        prop_assert_eq!(parsed(again).map(|settings| shown(&settings)).map_err(|m| m.to_string()), Ok(first));
+    }
+}

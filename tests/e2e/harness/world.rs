@@ -1,0 +1,23 @@
+//! Who should be reached where, as the world has it.
+
+use std::collections::BTreeMap;
+
+use stalls_lab::metadata::World;
+
+/// Which container of this world should be reached on which port, from `base` on.
+pub(super) fn tenants(world: &World, base: u16) -> BTreeMap<u16, String> {
+    let newest = |(port, claimants): (u16, Vec<String>)| Some((port, claimants.last()?.clone()));
+    claimants(world, base).into_iter().filter_map(newest).collect()
+}
+
+/// The containers that run with each index, by its port; the oldest comes first.
+pub(super) fn claimants(world: &World, base: u16) -> BTreeMap<u16, Vec<String>> {
+    let mut running: Vec<_> = world.service("app", "web").containers.iter().filter(|c| c.is_up()).collect();
+    running.sort_by_key(|container| container.create_index);
+    let port = |index: u32| base + u16::try_from(index).expect("an index within the pool") - 1;
+    let mut claimants = BTreeMap::<u16, Vec<String>>::new();
+    for container in running {
+        claimants.entry(port(container.index())).or_default().push(container.uuid.clone());
+    }
+    claimants
+}
