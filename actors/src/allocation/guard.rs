@@ -14,6 +14,10 @@ pub(crate) struct Hold {
     pub(crate) slots: BTreeSet<u16>,
     /// When they are freed if nothing else is said meanwhile, on the allocator's clock.
     pub(crate) until: Duration,
+    /// How many slots were mapped when it began: what comes meanwhile makes the answer no better.
+    mapped: usize,
+    /// How many were freed all the same, since they would have led to somebody else.
+    astray: usize,
 }
 
 /// What remains of `next` when it frees most of the slots that `previous` has: all that it adds or moves, but not what
@@ -36,25 +40,31 @@ pub(super) fn hold<'a>(
         let placed: BTreeSet<_> = next.slots.values().map(|occupant| &occupant.uuid).collect();
         gone.retain(|(_, occupant)| !placed.contains(&occupant.uuid));
     }
-    let (gone_in_all, mapped) = (gone.len(), previous.slots.len());
-    let is_blast =
-        gone_in_all > 0 && (gone_in_all == mapped || (mapped >= LEAST && 2 * gone_in_all > mapped));
-    let until = previous.hold.as_ref().map_or(now + guard, |hold| hold.until);
-    if !is_blast || until <= now {
+    let Hold { until, mapped, astray, .. } = previous.hold.clone().unwrap_or_else(|| Hold {
+        slots: BTreeSet::new(),
+        until: now + guard,
+        mapped: previous.slots.len(),
+        astray: 0,
+    });
+    let gone_in_all = gone.len() + astray;
+    let are_most = gone_in_all >= mapped || (mapped >= LEAST && 2 * gone_in_all > mapped);
+    if gone.is_empty() || !are_most || until <= now {
         return next;
     }
     let reachable = reachable();
     let leads_astray = |occupant: &Occupant| {
         reachable.get(&occupant.address).is_some_and(|somebody| **somebody != occupant.uuid)
     };
-    let mut slots = BTreeSet::new();
-    for (slot, occupant) in gone.into_iter().filter(|(slot, o)| *slot < pool_size && !leads_astray(o)) {
+    let (free, held): (Vec<_>, Vec<_>) =
+        gone.into_iter().partition(|(slot, occupant)| *slot >= pool_size || leads_astray(occupant));
+    let slots: BTreeSet<u16> = held.iter().map(|(slot, _)| *slot).collect();
+    for (slot, occupant) in held {
         next.tombstones.remove(&slot);
         next.unmapped.remove(&occupant.uuid);
         next.slots.insert(slot, occupant);
-        slots.insert(slot);
     }
-    next.hold = Some(Hold { slots, until }).filter(|hold| !hold.slots.is_empty());
+    let astray = astray + free.len();
+    next.hold = Some(Hold { slots, until, mapped, astray }).filter(|hold| !hold.slots.is_empty());
     next
 }
 
@@ -117,7 +127,8 @@ mod tests {
         let mut now = held(&on([0, 1]), on([]), 1_000);
         for at in [5_000, 15_999] {
             now = held(&now, on([]), at);
-            assert_eq!(now.hold, Some(Hold { slots: [0, 1].into(), until: ms(16_000) }));
+            let hold = now.hold.as_ref().unwrap();
+            assert_eq!((&hold.slots, hold.until), (&[0, 1].into(), ms(16_000)));
             assert_eq!(now.next_change(), Some(ms(16_000)));
         }
         let freed = held(&now, on([]), 16_000);
@@ -131,6 +142,24 @@ mod tests {
         assert_eq!((slots(&back), &back.hold), (vec![0, 1, 2], &None));
         let again = held(&back, on([]), 10_000);
         assert_eq!(again.hold.unwrap().until, ms(25_000));
+    }
+
+    #[test]
+    fn who_comes_meanwhile_does_not_end_a_hold() {
+        let blast = held(&on([0, 1, 2, 3]), on([3, 4, 5, 6]), 0);
+        assert_eq!(slots(&blast), [0, 1, 2, 3, 4, 5, 6]);
+        let looked_again = held(&blast, on([3, 4, 5, 6]), 1_000);
+        assert_eq!((slots(&looked_again), looked_again.hold), (slots(&blast), blast.hold));
+    }
+
+    #[test]
+    fn what_could_not_be_held_does_not_end_a_hold() {
+        let somebody = "somebody".into();
+        let reachable = || [0, 1].map(|n| (occupant(n).address, &somebody)).into_iter().collect();
+        let blast = hold(&on([0, 1, 2, 3, 4]), on([4]), POOL, reachable, GUARD, ms(0));
+        assert_eq!(slots(&blast), [2, 3, 4]);
+        let looked_again = held(&blast, on([4]), 1_000);
+        assert_eq!((slots(&looked_again), looked_again.hold), (slots(&blast), blast.hold));
     }
 
     #[test]
