@@ -138,7 +138,6 @@ impl HaproxyHost for Haproxies {
     }
 
     fn survivors(&self) -> io::Result<Vec<Survivor>> {
-        come_to(&self.0);
         let host = self.0.host.borrow();
         let survivor = |(generation, process): (&u64, &Process)| Survivor {
             generation: *generation,
@@ -190,16 +189,6 @@ impl HaproxyHost for Haproxies {
         let host = self.0.host.borrow();
         let busy = ports.filter(|port| host.sockets.is_busy(*port));
         busy.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
-    }
-}
-
-/// One that hangs and has been given up goes on when stalls starts anew. Without a socket it is taken for one that
-/// drains, and nobody could tell that it still holds its ports.
-fn come_to(scene: &Rc<Scene>) {
-    let host = scene.host.borrow();
-    let given_up = host.processes.iter().filter(|(_, process)| process.hangs && process.is_retired);
-    for generation in given_up.map(|(generation, _)| *generation) {
-        scene.after(ms(0), move |scene| go_on(scene, generation));
     }
 }
 

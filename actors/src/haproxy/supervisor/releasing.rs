@@ -41,7 +41,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 true
             }
         };
-        self.drain(number);
+        self.tell_to_drain(number);
         self.activity = Activity::Releasing;
         let until = Instant::now() + RELEASE_LIMIT;
         ctx.run_later(LOOK, move |supervisor, ctx| supervisor.await_release(number, hangs, until, ctx));
@@ -55,12 +55,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         // Of one that has been adopted and hangs no port may be known.
         let has_let_go = !(hangs && held.is_empty()) && self.unbindable_of(&held).is_empty();
         if has_let_go {
+            self.retire(number);
             // The first time that is no pause at all. But each replacement may be as mute as the one before.
             self.back_off(ctx);
         } else if Instant::now() < until {
             ctx.run_later(LOOK, move |supervisor, ctx| supervisor.await_release(number, hangs, until, ctx));
         } else if !hangs && self.has_let_go_of_some(number) {
             // It lets go of all its ports or of none: somebody else has taken the others meanwhile.
+            self.retire(number);
             self.back_off(ctx);
         } else {
             error!(self.log, "haproxy does not let go of its ports, it is killed"; "generation" => number);

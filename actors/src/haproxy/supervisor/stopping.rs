@@ -19,9 +19,22 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     /// Listening ends at once; connections may go on.
     pub(super) fn drain(&mut self, number: u64) {
+        self.tell_to_drain(number);
+        self.retire(number);
+    }
+
+    /// Nobody is to talk to it any more.
+    pub(super) fn retire(&self, number: u64) {
+        if self.generations.get(number).is_some() {
+            self.host.retire(number);
+        }
+    }
+
+    /// As [`drain`](Self::drain), but whether it does so is not sure yet: by its socket the next stalls, should this
+    /// one end meanwhile, finds out that it hangs.
+    pub(super) fn tell_to_drain(&mut self, number: u64) {
         let Some(generation) = self.generations.turn(number, Role::Draining) else { return };
         self.host.signal(generation.pid, Signal::USR1);
-        self.host.retire(number);
         debug!(self.log, "haproxy drains"; "generation" => number, "haproxy_pid" => generation.pid);
     }
 

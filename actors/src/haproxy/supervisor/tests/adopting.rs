@@ -101,7 +101,15 @@ async fn one_that_hangs_before_its_ports_have_been_seen_is_killed() {
 async fn one_that_hangs_before_there_is_a_configuration_is_killed_too() {
     let scene = hanging_unseen();
     scene.wait(ms(1_200)).await;
-    assert_eq!(scene.host.deeds_to(4), ["USR1", "retired", "KILL", "forgotten"]);
+    assert_eq!(scene.host.deeds_to(4), ["USR1", "KILL", "forgotten"]);
+}
+
+/// Seed 167: without its socket the next stalls took it for one that drains, and left it with the ports for ever.
+#[actix_rt::test]
+async fn one_that_hangs_keeps_its_socket_until_it_has_let_go_of_its_ports() {
+    let scene = hanging_unseen();
+    scene.wait(ms(900)).await;
+    assert_eq!(scene.host.deeds_to(4), ["USR1"]);
 }
 
 #[actix_rt::test]

@@ -143,7 +143,7 @@ async fn a_live_one_that_does_not_answer_drains_since_nobody_could_take_over_fro
     scene.host.turns(1, Fate::Mute);
     scene.write(config(2, "b")).await;
     scene.settle().await;
-    assert_eq!(scene.host.deeds_to(1)[1..], ["USR1", "retired", "forgotten"]);
+    assert_eq!(scene.host.deeds_to(1)[1..], ["USR1", "forgotten"]);
     assert_eq!(scene.host.running(), [3]);
     assert_eq!(scene.host.0.borrow().launches[2].1.inherit, None);
 }
