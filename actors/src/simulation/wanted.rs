@@ -1,7 +1,7 @@
 //! Who is to be on which port: the rules once more, in other words than the product's.
 //!
-//! By index: slot *i − 1* is that of the containers with index *i*. Those that run come first; of them none that is
-//! older than one that is ready. Which of the others has it is a matter of history, and so is where a container
+//! By index: slot *i − 1* is that of the containers with index *i*, but of none that is older than one that is ready.
+//! Which of the others has it is a matter of history, and so is where a container
 //! without an index is (see [`super::watch`]): it may be on any slot that no index claims.
 
 use std::{
@@ -68,13 +68,10 @@ impl Wanted {
             let claimants: Vec<_> = able.iter().filter(|able| has_index(able.container)).collect();
             let is_sure = claimants.iter().any(|c| !doubtful.contains(&c.address));
             let has_doubt = claimants.iter().any(|c| doubtful.contains(&c.address));
-            let running = || claimants.iter().filter(|able| able.container.state == "running");
-            let newest_ready = running().filter(|c| is_ready(c.container)).map(|c| c.container.age()).max();
-            let may_have_it = |c: &&&Able<'_>| {
-                has_doubt
-                    || running().next().is_none()
-                    || (c.container.state == "running" && newest_ready <= Some(c.container.age()))
-            };
+            let ready =
+                claimants.iter().map(|able| able.container).filter(|c| c.state == "running" && is_ready(c));
+            let newest_ready = ready.map(Instance::age).max();
+            let may_have_it = |c: &&&Able<'_>| has_doubt || newest_ready <= Some(c.container.age());
             let mut servers: BTreeSet<_> =
                 claimants.iter().filter(may_have_it).map(|c| backend(c.address)).collect();
             for (container, places) in flapping.iter().filter(|(c, _)| has_index(c)) {
@@ -135,11 +132,11 @@ fn able<'a>(containers: impl Iterator<Item = &'a Instance>) -> impl Iterator<Ite
 }
 
 /// Whether `newer` may take over from `incumbent`, as far as a document with these containers goes: a container that
-/// runs gives way only to a newer one that is healthy.
+/// can be mapped gives way only to a newer one that is healthy.
 pub(super) fn may_take_over(containers: &[Instance], incumbent: &str, newer: &str) -> bool {
     let able: Vec<_> = able(containers.iter()).collect();
     let find = |uuid: &str| able.iter().map(|able| able.container).find(|c| c.uuid() == uuid);
-    let Some(old) = find(incumbent).filter(|old| old.state == "running") else { return true };
+    let Some(old) = find(incumbent) else { return true };
     let Some(new) = find(newer) else { return false };
     old.index != new.index || (new.age() > old.age() && new.health == Some("healthy"))
 }

@@ -36,15 +36,13 @@ fn by_index(containers: &[Container], before: &Assignments, pool_size: u16) -> B
             eligible.iter().copied().filter(|c| number(c) == Some(u64::from(slot) + 1)).collect();
         claimants.sort_by_key(|c| (c.create_index, &c.uuid));
         let was_there = |c: &&&Container| before.slots.get(&slot).is_some_and(|was| was.uuid == c.uuid);
-        let running: Vec<_> = claimants.iter().copied().filter(|c| runs(c)).collect();
-        let keeper = running.iter().find(was_there).or(running.first());
-        let winner = match keeper {
-            Some(keeper) => running
-                .iter()
-                .rfind(|c| accepts(c) && (c.create_index, &c.uuid) > (keeper.create_index, &keeper.uuid))
-                .or(Some(keeper)),
-            None => claimants.iter().find(was_there).or(claimants.last()),
+        let first_running = claimants.iter().find(|c| runs(c));
+        let keeper = claimants.iter().find(was_there).or(first_running).or(claimants.last());
+        let ready_and_newer = |keeper: &Container| {
+            let is_newer = |c: &Container| (c.create_index, &c.uuid) > (keeper.create_index, &keeper.uuid);
+            claimants.iter().rfind(|c| runs(c) && accepts(c) && is_newer(c))
         };
+        let winner = keeper.map(|keeper| ready_and_newer(keeper).unwrap_or(keeper));
         winner.map(|c| (slot, c.uuid.clone()))
     };
     (0..pool_size).filter_map(winner_of).collect()

@@ -68,7 +68,7 @@ fn rule_4_the_newest_of_several_that_are_ready_takes_over() {
 
 #[test]
 fn rule_4_from_an_incumbent_that_stops_a_newer_one_takes_over_at_once() {
-    for state in ["stopping", "stopped", "restarting"] {
+    for state in ["stopping", "stopped"] {
         let mut web = Followed::with_pool(3);
         let (old, deaf) = (indexed("old", 1, 2), indexed("deaf", 9, 2));
         web.sees(&[&old]);
@@ -76,6 +76,19 @@ fn rule_4_from_an_incumbent_that_stops_a_newer_one_takes_over_at_once() {
         assert_eq!(web.slots(), [(1, "old")]);
         web.sees(&[&in_state(state, &old), &deaf]);
         assert_eq!(web.slots(), [(1, "deaf")], "{state}");
+    }
+}
+
+#[test]
+fn rule_4_an_incumbent_that_restarts_stays_until_a_newer_one_is_ready() {
+    for state in ["restarting", "starting"] {
+        let mut web = Followed::with_pool(3);
+        let (old, new) = (indexed("old", 1, 2), health("initializing", &indexed("new", 2, 2)));
+        web.sees(&[&old]);
+        web.sees(&[&in_state(state, &old), &new]);
+        assert_eq!(web.slots(), [(1, "old")], "{state}");
+        web.sees(&[&in_state(state, &old), &health("healthy", &new)]);
+        assert_eq!(web.slots(), [(1, "new")], "{state}");
     }
 }
 
