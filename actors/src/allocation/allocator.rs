@@ -16,7 +16,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
 };
 use slog::{Logger, error, info, warn};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     Plan, Probe, SavedState, StateError, StateStore,
@@ -44,6 +44,8 @@ const SAVE_RETRY: Duration = Duration::from_secs(5);
 /// How soon a container that was not reached is tried again: most accept connections within a second.
 const FIRST_PROBE_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PROBE_PAUSE: Duration = Duration::from_millis(500);
+/// How many are tried at the same time: each takes a descriptor, and up to a second.
+const MOST_PROBES: usize = 64;
 
 /// What the allocator is to allocate.
 #[derive(Clone, Debug)]
@@ -73,6 +75,7 @@ pub struct PortAllocator<S, P> {
     settings: AllocatorSettings,
     store: Rc<S>,
     probe: Rc<P>,
+    probe_permits: Rc<Semaphore>,
     outboxes: Vec<Outbox<PlanChanged>>,
     pools: Vec<Pool>,
     grace_is_over: bool,
@@ -112,6 +115,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
             settings,
             store: Rc::new(store),
             probe: Rc::new(probe),
+            probe_permits: Rc::new(Semaphore::new(MOST_PROBES)),
             outboxes: receivers.into_iter().map(Outbox::new).collect(),
             pools,
             grace_is_over: false,
@@ -176,7 +180,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
         self.reached.clear();
         let newly = challengers.into_iter().filter(|challenger| !self.probing.contains_key(challenger));
         for challenger in newly.collect::<Vec<_>>() {
-            let reached = reach(Rc::clone(&self.probe), challenger.backend);
+            let reached = reach(Rc::clone(&self.probe), Rc::clone(&self.probe_permits), challenger.backend);
             let who = challenger.clone();
             let probing = ctx.spawn(reached.into_actor(self).map(move |(), allocator, ctx| {
                 allocator.probing.remove(&who);
@@ -252,12 +256,18 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
 }
 
 /// Tries to connect until somebody accepts.
-async fn reach<P: Probe>(probe: Rc<P>, address: SocketAddr) {
+async fn reach<P: Probe>(probe: Rc<P>, permits: Rc<Semaphore>, address: SocketAddr) {
     let mut pause = FIRST_PROBE_PAUSE;
-    while !probe.reaches(address).await {
+    while !reaches(probe.as_ref(), &permits, address).await {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PROBE_PAUSE);
     }
+}
+
+/// Tries it once, when it is its turn.
+async fn reaches<P: Probe>(probe: &P, permits: &Semaphore, address: SocketAddr) -> bool {
+    let _permit = permits.acquire().await;
+    probe.reaches(address).await
 }
 
 impl<S: StateStore, P: Probe> Actor for PortAllocator<S, P> {

@@ -265,6 +265,13 @@ impl Eligible<'_> {
     /// Whether this is the container that was known as `occupant`, at the same address.
     fn is(&self, occupant: &Occupant) -> bool {
         let Self { container, address } = self;
-        container.uuid == occupant.uuid && *address == occupant.address && container.name == occupant.name
+        *address == occupant.address
+            && is_same_text(&container.uuid, &occupant.uuid)
+            && is_same_text(&container.name, &occupant.name)
     }
+}
+
+/// In a pool of thousands most texts are shared, and looking at each would take longer than all the rest.
+fn is_same_text(a: &Arc<str>, b: &Arc<str>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
 }

@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr};
+
+use rustc_hash::FxHashSet;
 
 use super::{
     OnLeave,
@@ -157,7 +159,7 @@ fn changes(
     wanted: &HaproxyConfig,
     on_leave: OnLeave,
 ) -> Vec<Change> {
-    let mut gone: BTreeSet<SocketAddr> = differ.iter().map(|(_, slot, _)| slot.was_led_to()).collect();
+    let mut gone: FxHashSet<SocketAddr> = differ.iter().map(|(_, slot, _)| slot.was_led_to()).collect();
     if !gone.is_empty() {
         for running in wanted.routes.values().flatten().chain(&wanted.still_running) {
             gone.remove(running);

@@ -81,13 +81,30 @@ struct Probed {
     deaf: BTreeSet<SocketAddr>,
     /// Who was tried, one after the other.
     tried: Vec<SocketAddr>,
+    /// How long a try takes.
+    takes: Duration,
+    at_once: usize,
+    most_at_once: usize,
 }
 
 impl Probe for FakeProbe {
     fn reaches(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
-        let mut probed = self.0.borrow_mut();
-        probed.tried.push(address);
-        std::future::ready(!probed.deaf.contains(&address))
+        let probed = Rc::clone(&self.0);
+        let takes = {
+            let mut probed = probed.borrow_mut();
+            probed.tried.push(address);
+            probed.at_once += 1;
+            probed.most_at_once = probed.most_at_once.max(probed.at_once);
+            probed.takes
+        };
+        async move {
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
+            }
+            let mut probed = probed.borrow_mut();
+            probed.at_once -= 1;
+            !probed.deaf.contains(&address)
+        }
     }
 }
 

@@ -46,6 +46,23 @@ async fn the_new_container_takes_over_once_it_accepts_connections() {
 }
 
 #[actix_rt::test]
+async fn of_many_new_containers_64_are_tried_at_once_and_each_in_its_turn() {
+    let web = Running::fresh();
+    web.probe.0.borrow_mut().takes = ms(1_000);
+    let of_age = |age: u64, index: u64| container(&format!("c{age}"), age, Some(index));
+    let old: Vec<_> = (1..=100).map(|index| of_age(index, index)).collect();
+    let both: Vec<_> = old.iter().cloned().chain((1..=100).map(|index| of_age(100 + index, index))).collect();
+    web.hears(&old).await;
+    web.hears(&both).await;
+    pass(ms(1_100)).await;
+    assert_eq!(web.times_tried(), 100);
+    pass(ms(1_000)).await;
+    assert_eq!((web.times_tried(), web.probe.0.borrow().most_at_once), (100, 64));
+    let expected: Vec<_> = (1..=100).map(|index| (4_999 + index, format!("c{}", 100 + index))).collect();
+    assert_eq!(web.now(), expected);
+}
+
+#[actix_rt::test]
 async fn a_new_container_with_a_health_check_is_not_connected_to() {
     let web = Running::fresh();
     let with = |health: &str| Container { health: Some(health.into()), ..new() };
