@@ -1,0 +1,38 @@
+#!/bin/sh
+# Prints the path of a cargo tool, given its name and a version that compiles with the toolchain that stalls needs. One
+# on the machine is used, whatever its version; a missing one is compiled once and for all, in about a minute, and
+# kept in the cache folder, with nothing installed. To have it anew, delete its folder.
+set -eu
+
+tool=$1
+version=$2
+cargo=${CARGO:-cargo}
+
+say() { printf '%s\n' "$tool: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# The optimizer would take many times longer than all that the program does for us.
+compile() (
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=false
+    unset CARGO_TARGET_DIR RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+    "$cargo" install --locked --root "$home" --version "$version" "$tool" >&2
+)
+
+if command -v "$tool"; then
+    exit
+fi
+[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
+home=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/$tool/$version
+mkdir -p "$home"
+exec 9>"$home/lock"
+flock 9
+if ! "$home/bin/$tool" --version >/dev/null 2>&1; then
+    say "compiling $version into $home"
+    compile || fail "it cannot be had"
+fi
+printf '%s\n' "$home/bin/$tool"
