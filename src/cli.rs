@@ -16,6 +16,7 @@ const OPERATION: &str = "Operation";
 const AFTER_HELP: &str = "\
 Exit codes:
     0  asked to end, and ended
+    1  health: stalls is not well, or does not answer
    64  a setting is wrong: one line for each mistake on stderr; or another stalls uses its
        directories, as the log says
    69  render: the metadata service gave no usable answer
@@ -131,8 +132,8 @@ pub(crate) struct Cli {
     #[arg(long, env = names::RUN_DIR, value_name = "DIR", help_heading = OPERATION)]
     pub(crate) run_dir: Option<OsString>,
 
-    /// The IP address and port of status and metrics, or `off`. It is checked now, and kept clear of
-    /// the pool; the admin address itself comes with a later version [default: 0.0.0.0:8405]
+    /// The IP address and port that answer /healthz and /readyz over HTTP, outside of the pool; or
+    /// `off` [default: 0.0.0.0:8405]
     #[arg(long, env = names::ADMIN_LISTEN, value_name = "IP:PORT", help_heading = OPERATION)]
     pub(crate) admin_listen: Option<OsString>,
 
@@ -152,6 +153,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Print HAProxy's configuration for the metadata of the moment, and exit
     Render,
+    /// Ask the stalls that runs here, at ADMIN_LISTEN, whether it is well, and exit with 0 or 1
+    Health,
 }
 
 impl Cli {

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Asked to end, drained and ended; or printed what was asked for.
     Ok = 0,
+    /// `stalls health`: the one that runs is not well, or does not answer.
+    Unhealthy = 1,
     /// A setting or a flag is wrong, and every further start would fail alike.
     Usage = 64,
     /// `stalls render` got no usable answer from the metadata service.

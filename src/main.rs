@@ -1,8 +1,10 @@
 //! Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod cli;
 mod exit;
+mod health;
 mod locks;
 mod logging;
 mod mistake;
@@ -44,21 +46,16 @@ fn stalls() -> Exit {
             return if answer.use_stderr() { Exit::Usage } else { Exit::Ok };
         }
     };
-    let purpose = match cli.command {
-        None => Purpose::Run,
-        Some(Command::Render) => Purpose::Render,
+    let settings = |purpose| Settings::from_cli(&cli, purpose, &ThisMachine);
+    let ended = match cli.command {
+        None => settings(Purpose::Run).map(run),
+        Some(Command::Render) => settings(Purpose::Render).map(render::run),
+        Some(Command::Health) => settings::admin_address(&cli).map(health::run),
     };
-    let settings = match Settings::from_cli(&cli, purpose, &ThisMachine) {
-        Ok(settings) => settings,
-        Err(mistakes) => {
-            let _ = write!(io::stderr(), "{mistakes}");
-            return Exit::Usage;
-        }
-    };
-    match purpose {
-        Purpose::Run => run(settings),
-        Purpose::Render => render::run(settings),
-    }
+    ended.unwrap_or_else(|mistakes| {
+        let _ = write!(io::stderr(), "{mistakes}");
+        Exit::Usage
+    })
 }
 
 /// Runs until a signal or a fault, and leaves the log complete.

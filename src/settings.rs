@@ -14,7 +14,7 @@ mod shown;
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -98,7 +98,7 @@ pub(crate) struct Settings {
     pub(crate) tombstone: Duration,
     /// How long an answer that would free most slots is held back; up to an hour.
     pub(crate) guard: Duration,
-    /// Where status and metrics are served; `None` is nowhere.
+    /// Where stalls answers questions about itself; `None` is nowhere.
     pub(crate) admin_listen: Option<SocketAddr>,
     /// What is logged, and how.
     pub(crate) log: logging::Options,
@@ -244,6 +244,31 @@ fn mapping(read: &mut Reading, cli: &Cli) -> Result<Mapping, Noted> {
         base_port: base_port?,
         port_count: port_count?,
     })
+}
+
+/// Where a stalls with these settings is asked about itself, from its own machine.
+///
+/// # Errors
+/// When the setting is wrong, or says that there is no such address.
+pub(crate) fn admin_address(cli: &Cli) -> Result<SocketAddr, Mistakes> {
+    let mut read = Reading::default();
+    let address = read.optional(names::ADMIN_LISTEN, &cli.admin_listen, |given| {
+        let address = given.socket_address_or_off()?;
+        address.ok_or_else(|| {
+            given.wrong("must be the address that stalls listens on, or there is nobody to ask")
+        })
+    });
+    read.finish(address.map(|address| from_here(address.unwrap_or(DEFAULT_ADMIN_LISTEN))))
+}
+
+/// Who listens on every address does so on loopback.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// An address in the pool is told only when the addresses and the pools are right in themselves.

@@ -19,6 +19,7 @@ use stalls_actors::{
 use tokio::time::timeout;
 
 use crate::{
+    admin::{Admin, Inquiry},
     exit::Exit,
     locks::FolderLock,
     private::close_to_others,
@@ -100,6 +101,7 @@ struct System {
     allocator: Addr<PortAllocator<StateFile, TcpProbe>>,
     writer: Addr<ConfigWriter<CheckedFile>>,
     supervisor: Addr<HaproxySupervisor<LocalHaproxy, UnixSocketApi>>,
+    admin: Option<Admin>,
 }
 
 impl System {
@@ -115,6 +117,7 @@ impl System {
             allocator: allocator.addr(),
             writer: writer.addr(),
             supervisor: supervisor.addr(),
+            admin: None,
         };
 
         let listen = settings.listen();
@@ -163,11 +166,27 @@ impl System {
             &system.allocator.clone().recipient(),
             log_of("MetadataPoller"),
         )));
+        let inquiry = system.inquiry();
+        system.admin = settings.admin_listen.map(|address| Admin::start(address, inquiry, log_of("Admin")));
         system
     }
 
-    /// Asks every actor to end, the first stage first, so that none is sent anything after its end.
-    fn shut_down(&self, haproxy: Leave) {
+    /// How the admin side finds out how everybody is.
+    fn inquiry(&self) -> Inquiry {
+        Inquiry {
+            stages: vec![
+                ("MetadataPoller", self.poller.clone().recipient()),
+                ("PortAllocator", self.allocator.clone().recipient()),
+                ("ConfigWriter", self.writer.clone().recipient()),
+            ],
+            supervisor: ("HaproxySupervisor", self.supervisor.clone().recipient()),
+        }
+    }
+
+    /// Asks every actor to end, the first stage first, so that none is sent anything after its end. Who is ending is
+    /// not asked how it is.
+    fn shut_down(&mut self, haproxy: Leave) {
+        self.admin = None;
         let shutdown = Shutdown { haproxy };
         self.poller.do_send(shutdown);
         self.allocator.do_send(shutdown);

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// Follows one source of trouble, so that a fault of an hour is two lines in the log, not thousands.
 #[derive(Debug, Default)]
-pub(crate) struct Episode {
+pub struct Episode {
     current: Option<Current>,
 }
 
@@ -19,21 +19,21 @@ struct Current {
 
 /// A trouble that is over.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// From the first failure to the first success.
-    pub(crate) lasted: Duration,
+    pub lasted: Duration,
     /// How often it failed.
-    pub(crate) failures: u64,
+    pub failures: u64,
 }
 
 impl Episode {
     /// Whether the last attempt failed.
-    pub(crate) fn lasts(&self) -> bool {
+    pub fn lasts(&self) -> bool {
         self.current.is_some()
     }
 
     /// Notes a failure; true when it is worth a line: the first one, or the first of its kind.
-    pub(crate) fn failed(&mut self, kind: &'static str, now: Instant) -> bool {
+    pub fn failed(&mut self, kind: &'static str, now: Instant) -> bool {
         let current =
             self.current.get_or_insert_with(|| Current { since: now, failures: 0, kinds: BTreeSet::new() });
         current.failures += 1;
@@ -41,7 +41,7 @@ impl Episode {
     }
 
     /// Notes a success; tells of the trouble that it ends.
-    pub(crate) fn succeeded(&mut self, now: Instant) -> Option<Ended> {
+    pub fn succeeded(&mut self, now: Instant) -> Option<Ended> {
         let ended = self.current.take()?;
         Some(Ended { lasted: now - ended.since, failures: ended.failures })
     }

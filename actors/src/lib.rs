@@ -17,6 +17,7 @@
 
 pub mod allocation;
 pub mod config;
+pub mod episode;
 pub mod haproxy;
 pub mod link;
 pub mod mapping;
@@ -27,7 +28,6 @@ pub mod paged_map;
 mod atomic_file;
 mod backoff;
 mod children;
-mod episode;
 mod excerpt;
 mod in_flight;
 mod in_ms;

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use actix::Message;
+use actix::{Message, MessageResponse};
 
 use crate::{allocation::Plan, config::HaproxyConfig, mapping::ServiceRef, metadata::Snapshot};
 
@@ -47,6 +47,33 @@ pub struct ConfigWritten {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct WithholdPorts(pub BTreeSet<u16>);
+
+/// The admin side → every actor but the supervisor: answer. Who does not answer in time hangs or has ended.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
+/// The admin side → `HaproxySupervisor`: is HAProxy at work?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "HaproxyReport")]
+pub struct ReportHaproxy;
+
+/// What the supervisor answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, MessageResponse)]
+pub enum HaproxyReport {
+    /// It serves.
+    Running {
+        /// Its process.
+        pid: u32,
+        /// The newest plan that is in force; `None` if it was left behind by an earlier stalls and has not been
+        /// told anything yet.
+        revision: Option<u64>,
+    },
+    /// It is to serve and does not: it has died, cannot be started, or is not up yet.
+    Down,
+    /// There is nothing to serve: neither the metadata nor the memory has said who is there.
+    NoPlan,
+}
 
 /// The system → every actor: finish what is under way and stop. The end of the actor is the answer.
 #[derive(Clone, Copy, Debug, Message)]

@@ -84,9 +84,11 @@ impl<'a> Given<'a> {
     pub(super) fn socket_address_or_off(&self) -> Result<Option<SocketAddr>, Mistake> {
         match self.text {
             "off" => Ok(None),
-            address => address.parse().map(Some).map_err(|_| {
-                self.wrong("must be an IP address with a port such as 127.0.0.1:8405 or [::]:8405, or off")
-            }),
+            address => match address.parse::<SocketAddr>() {
+                Ok(address) if address.port() > 0 => Ok(Some(address)),
+                _ => Err(self
+                    .wrong("must be an IP address with a port such as 127.0.0.1:8405 or [::]:8405, or off")),
+            },
         }
     }
 
@@ -167,7 +169,9 @@ mod tests {
         assert!(given("localhost").ip_address().is_err());
         assert_eq!(given("off").socket_address_or_off().unwrap(), None);
         assert_eq!(given("[::1]:8405").socket_address_or_off().unwrap().unwrap().port(), 8405);
-        assert!(given("8405").socket_address_or_off().is_err());
+        for text in ["8405", "localhost:8405", "127.0.0.1", "0.0.0.0:0", "OFF"] {
+            assert!(given(text).socket_address_or_off().is_err(), "{text}");
+        }
     }
 
     #[test]

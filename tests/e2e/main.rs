@@ -11,6 +11,7 @@
     reason = "a test that cannot go on ends at once and says why"
 )]
 
+mod admin;
 mod changes;
 mod crashes;
 mod descriptors;

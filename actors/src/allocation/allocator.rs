@@ -27,7 +27,7 @@ use crate::{
     episode::Episode,
     in_flight::InFlight,
     mapping::Mapping,
-    messages::{PlanChanged, ServiceChanged, Shutdown},
+    messages::{Ping, PlanChanged, ServiceChanged, Shutdown},
     outbox::Outbox,
 };
 
@@ -288,6 +288,12 @@ impl<S: StateStore, P: Probe> Handler<ServiceChanged> for PortAllocator<S, P> {
         }
         self.reassign(ctx);
     }
+}
+
+impl<S: StateStore, P: Probe> Handler<Ping> for PortAllocator<S, P> {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }
 
 impl<S: StateStore, P: Probe> Handler<Shutdown> for PortAllocator<S, P> {

@@ -19,7 +19,7 @@ use crate::{
     episode::Episode,
     in_flight::InFlight,
     in_ms::in_ms,
-    messages::{ConfigWritten, PlanChanged, Shutdown, WithholdPorts},
+    messages::{ConfigWritten, Ping, PlanChanged, Shutdown, WithholdPorts},
     outbox::Outbox,
 };
 
@@ -206,6 +206,12 @@ impl<S: ConfigStore> Handler<WithholdPorts> for ConfigWriter<S> {
         self.withheld = ports;
         self.write(ctx);
     }
+}
+
+impl<S: ConfigStore> Handler<Ping> for ConfigWriter<S> {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }
 
 impl<S: ConfigStore> Handler<Shutdown> for ConfigWriter<S> {

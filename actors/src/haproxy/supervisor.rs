@@ -7,6 +7,7 @@ mod ports;
 mod reconciling;
 mod releasing;
 mod repairing;
+mod reporting;
 mod stepping;
 mod stopping;
 #[cfg(test)]

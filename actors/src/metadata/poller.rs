@@ -24,7 +24,7 @@ use crate::{
     backoff::{Backoff, FirstRetry},
     episode::Episode,
     mapping::ServiceRef,
-    messages::{ServiceChanged, Shutdown},
+    messages::{Ping, ServiceChanged, Shutdown},
     outbox::Outbox,
 };
 
@@ -277,6 +277,12 @@ impl<S: MetadataSource> Actor for MetadataPoller<S> {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.ask(ctx);
     }
+}
+
+impl<S: MetadataSource> Handler<Ping> for MetadataPoller<S> {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
 }
 
 impl<S: MetadataSource> Handler<Shutdown> for MetadataPoller<S> {

@@ -1,0 +1,236 @@
+//! What stalls tells of itself over HTTP, and `stalls health`.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+};
+
+use serde_json::Value;
+use stalls_lab::{
+    client::await_refused,
+    metadata::Fault,
+    stalls::{Launch, Signal},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+
+use crate::harness::{BASE, Ended, SOON, Script, Stage, launch, run};
+
+const SERVED: &str = "admin address is served";
+const NOT_SERVED: &str = "admin address cannot be served";
+
+/// Lets HAProxy check a configuration, but not serve if the file `broken` is there.
+const SERVES_UNLESS_BROKEN: &str = r#"case " $* " in
+*" -c "*) exec "$HAPROXY" "$@" ;;
+esac
+[ ! -e "$(dirname "$0")/broken" ] || exit 1
+exec "$HAPROXY" "$@""#;
+
+struct Response {
+    status: u16,
+    headers: String,
+    body: String,
+}
+
+impl Response {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    /// Why the answer is no.
+    fn reasons(&self) -> String {
+        self.json()["reasons"].to_string()
+    }
+}
+
+fn address(stage: &Stage) -> SocketAddr {
+    stage.address(8405)
+}
+
+/// Three containers, and the admin address beside their ports.
+async fn prepared() -> Stage {
+    let stage = Stage::prepared(3).await;
+    let address = address(&stage);
+    stage.env("ADMIN_LISTEN", address)
+}
+
+/// Asks as any client of HTTP does, and reads until the server closes.
+async fn ask(stage: &Stage, method: &str, path: &str) -> Response {
+    let mut stream = TcpStream::connect(address(stage)).await.expect("the admin address listens");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: stalls\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("the request is taken");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("the answer comes");
+    let (headers, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
+    let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Response { status, headers: headers.to_lowercase(), body: body.to_owned() }
+}
+
+async fn get(stage: &Stage, path: &str) -> Response {
+    ask(stage, "GET", path).await
+}
+
+/// Waits until the path is answered with this status.
+async fn await_status(stage: &Stage, path: &str, status: u16) -> Response {
+    let begun = Instant::now();
+    loop {
+        let response = get(stage, path).await;
+        if response.status == status {
+            return response;
+        }
+        assert!(begun.elapsed() < SOON, "{path} still is {}: {}", response.status, response.body);
+        sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+async fn health(launch: &Launch) -> Ended {
+    run(&launch.clone().arg("health")).await
+}
+
+#[tokio::test]
+async fn a_stalls_at_work_is_well_and_ready() {
+    let stage = prepared().await.started().await;
+    let healthz = get(&stage, "/healthz").await;
+    assert_eq!((healthz.status, &healthz.json()["status"]), (200, &"healthy".into()));
+    assert_eq!(healthz.json()["haproxy_pid"], stage.haproxy().await);
+    assert!(healthz.headers.contains("content-type: application/json"), "{}", healthz.headers);
+    assert!(healthz.headers.contains("cache-control: no-store"), "{}", healthz.headers);
+    let readyz = get(&stage, "/readyz").await;
+    let applied = &stage.line("plan applied").await["revision"];
+    assert_eq!(
+        (readyz.status, &readyz.json()["status"], &readyz.json()["revision"]),
+        (200, &"ready".into(), applied)
+    );
+
+    let Ended { code, stdout, stderr } = health(stage.launch()).await;
+    assert_eq!((code, &stdout[..], &stderr[..]), (Some(0), &[healthz.body][..], &[][..]));
+    stage.assert_calm();
+}
+
+#[tokio::test]
+async fn a_haproxy_that_cannot_be_started_is_told_until_it_can() {
+    let haproxy = Script::new(SERVES_UNLESS_BROKEN);
+    let stage = prepared().await.env("HAPROXY_BIN", haproxy.path().display()).started().await;
+    fs::write(haproxy.beside("broken"), "").unwrap();
+    stage.stalls().signal_haproxy(Signal::KILL);
+    for path in ["/healthz", "/readyz"] {
+        let response = await_status(&stage, path, 503).await;
+        assert!(response.reasons().contains("HAProxy does not run"), "{}", response.body);
+    }
+    let Ended { code, stdout, stderr } = health(stage.launch()).await;
+    assert_eq!((code, stderr.len()), (Some(1), 0));
+    assert!(stdout.concat().contains("HAProxy does not run"), "{stdout:?}");
+
+    fs::remove_file(haproxy.beside("broken")).unwrap();
+    for path in ["/healthz", "/readyz"] {
+        await_status(&stage, path, 200).await;
+    }
+}
+
+#[tokio::test]
+async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_there() {
+    let mut stage = prepared().await;
+    stage.server.fault(Fault::NotFound).await;
+    stage.start();
+    stage.line(SERVED).await;
+    for path in ["/healthz", "/readyz"] {
+        let response = get(&stage, path).await;
+        assert_eq!(response.status, 503);
+        assert!(response.reasons().contains("has said who is there"), "{}", response.body);
+    }
+    stage.server.clear_fault().await;
+    await_status(&stage, "/readyz", 200).await;
+    let mark = stage.stalls().log_mark();
+    stage.server.fault(Fault::NotFound).await;
+    stage.line_after(mark, "metadata").await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(get(&stage, path).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn it_can_only_be_read() {
+    let stage = prepared().await.started().await;
+    for path in ["/healthz", "/readyz"] {
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            assert_eq!(ask(&stage, method, path).await.status, 405, "{method} {path}");
+        }
+        let head = ask(&stage, "HEAD", path).await;
+        assert_eq!((head.status, &head.body[..]), (200, ""));
+    }
+    for path in ["/", "/healthz/", "/metrics"] {
+        assert_eq!(get(&stage, path).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn clients_that_ask_nothing_keep_the_others_out_for_seconds_only() {
+    let stage = prepared().await.started().await;
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(TcpStream::connect(address(&stage)).await.expect("the admin address listens"));
+    }
+    assert_eq!(get(&stage, "/healthz").await.status, 200);
+    for mut client in idle {
+        // It is told that it took too long, or just let go of.
+        let mut told = Vec::new();
+        let _ = client.read_to_end(&mut told).await;
+    }
+    stage.settled().await;
+}
+
+#[tokio::test]
+async fn an_address_that_somebody_else_has_is_served_once_it_is_free() {
+    let stage = prepared().await;
+    let somebody = TcpListener::bind(address(&stage)).expect("the port is free");
+    let stage = stage.started().await;
+    let line = stage.line(NOT_SERVED).await;
+    assert_eq!((&line["level"], &line["address"]), (&"error".into(), &address(&stage).to_string().into()));
+    drop(somebody);
+    assert!(stage.line(SERVED).await["failed_for_ms"].as_u64().is_some());
+    assert_eq!(get(&stage, "/readyz").await.status, 200);
+    assert_eq!(stage.lines(NOT_SERVED).len(), 1);
+}
+
+#[tokio::test]
+async fn a_stalls_that_drains_is_not_ready_and_its_clients_do_not_keep_it() {
+    let mut stage = prepared().await.started().await;
+    let held = stage.hold(BASE).await;
+    let _idle = TcpStream::connect(address(&stage)).await.expect("the admin address listens");
+    stage.signal(Signal::TERM);
+    await_refused(address(&stage), SOON).await.unwrap_or_else(|not_yet| panic!("{not_yet}"));
+    assert!(stage.is_running());
+    drop(held);
+    stage.ended_well().await;
+}
+
+#[tokio::test]
+async fn health_says_in_one_line_why_nobody_can_be_asked() {
+    let nobody = launch(Ipv4Addr::LOCALHOST, "");
+    for (admin, code, says) in [
+        ("127.0.0.1:1", 1, "stalls health: stalls cannot be asked at 127.0.0.1:1 (ADMIN_LISTEN): "),
+        ("0.0.0.0:1", 1, "stalls health: stalls cannot be asked at 127.0.0.1:1 (ADMIN_LISTEN): "),
+        ("[::]:1", 1, "stalls health: stalls cannot be asked at [::1]:1 (ADMIN_LISTEN): "),
+        ("off", 64, "ADMIN_LISTEN=\"off\": must be the address that stalls listens on"),
+        ("8405", 64, "ADMIN_LISTEN=\"8405\": must be an IP address with a port"),
+    ] {
+        let Ended { code: ended, stdout, stderr } = health(&nobody.clone().env("ADMIN_LISTEN", admin)).await;
+        assert_eq!((ended, stdout.len(), stderr.len()), (Some(code), 0, 1), "{admin}: {stderr:?}");
+        assert!(stderr[0].starts_with(says), "{admin}: {stderr:?}");
+    }
+}
+
+#[tokio::test]
+async fn health_needs_no_other_setting() {
+    let stage = prepared().await.started().await;
+    let mut alone = stage.launch().clone();
+    for required in
+        ["SERVICE_NAME", "BACKEND_PORT", "BASE_PORT", "METADATA_URL", "STATE_DIR", "RUN_DIR", "HAPROXY_BIN"]
+    {
+        alone = alone.without(required);
+    }
+    assert_eq!(health(&alone).await.code, Some(0));
+}
