@@ -14,8 +14,8 @@ use crate::{exit::Exit, printable::Printable};
 
 /// Within the 5 s that the image's health check gives it.
 const LIMIT: Duration = Duration::from_secs(3);
-/// An answer has some hundred bytes.
-const MOST_BYTES: usize = 64 << 10;
+/// An answer has some hundred bytes, and a few more for each run of ports that is held.
+const MOST_BYTES: usize = 1 << 20;
 
 /// Prints what the admin `address` answers.
 pub(crate) fn run(address: SocketAddr) -> Exit {

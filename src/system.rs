@@ -174,12 +174,10 @@ impl System {
     /// How the admin side finds out how everybody is.
     fn inquiry(&self) -> Inquiry {
         Inquiry {
-            stages: vec![
-                ("MetadataPoller", self.poller.clone().recipient()),
-                ("PortAllocator", self.allocator.clone().recipient()),
-                ("ConfigWriter", self.writer.clone().recipient()),
-            ],
-            supervisor: ("HaproxySupervisor", self.supervisor.clone().recipient()),
+            poller: self.poller.clone().recipient(),
+            allocator: self.allocator.clone().recipient(),
+            writer: self.writer.clone().recipient(),
+            supervisor: self.supervisor.clone().recipient(),
         }
     }
 

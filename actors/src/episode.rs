@@ -32,6 +32,11 @@ impl Episode {
         self.current.is_some()
     }
 
+    /// How long it has lasted; `None` when the last attempt did not fail.
+    pub fn lasts_for(&self, now: Instant) -> Option<Duration> {
+        self.current.as_ref().map(|current| now - current.since)
+    }
+
     /// Notes a failure; true when it is worth a line: the first one, or the first of its kind.
     pub fn failed(&mut self, kind: &'static str, now: Instant) -> bool {
         let current =
@@ -60,10 +65,12 @@ mod tests {
         assert!(!episode.failed("unreachable", start));
         assert!(episode.failed("not_found", start));
         assert!(episode.lasts());
+        assert_eq!(episode.lasts_for(start + Duration::from_secs(2)), Some(Duration::from_secs(2)));
         assert!(!episode.failed("unreachable", start));
         let lasted = Duration::from_secs(3);
         assert_eq!(episode.succeeded(start + lasted), Some(Ended { lasted, failures: 4 }));
         assert_eq!(episode.succeeded(start + lasted), None);
         assert!(!episode.lasts());
+        assert_eq!(episode.lasts_for(start + lasted), None);
     }
 }

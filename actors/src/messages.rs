@@ -3,7 +3,7 @@
 //! Every message carries full state, never a difference: the newest replaces all older ones, so losing or
 //! skipping one is harmless. Between two actors messages keep their order.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use actix::{Message, MessageResponse};
 
@@ -48,7 +48,35 @@ pub struct ConfigWritten {
 #[rtype(result = "()")]
 pub struct WithholdPorts(pub BTreeSet<u16>);
 
-/// The admin side → every actor but the supervisor: answer. Who does not answer in time hangs or has ended.
+/// The admin side → `MetadataPoller`: is the metadata there?
+///
+/// Who does not answer this or one of the next three in time hangs or has ended.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "MetadataReport")]
+pub struct ReportMetadata;
+
+/// What the poller answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, MessageResponse)]
+pub struct MetadataReport {
+    /// For how long it has been slow, wrong or away; `None` if it is well.
+    pub fault_for: Option<Duration>,
+}
+
+/// The admin side → `PortAllocator`: what is as it was, though the metadata says otherwise?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "AllocationReport")]
+pub struct ReportAllocation;
+
+/// What the allocator answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, MessageResponse)]
+pub struct AllocationReport {
+    /// The ports whose containers are gone in an answer that would free most ports.
+    pub held_ports: BTreeSet<u16>,
+    /// When they are freed, if the metadata still says so then; `None` if there are none.
+    pub held_for: Option<Duration>,
+}
+
+/// The admin side → `ConfigWriter`: answer.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Ping;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use actix::{MailboxError, Recipient};
-use futures_util::future::{join, join_all};
-use stalls_actors::messages::{HaproxyReport, Ping, ReportHaproxy};
+use actix::{MailboxError, Message, Recipient};
+use stalls_actors::messages::{
+    AllocationReport, HaproxyReport, MetadataReport, Ping, ReportAllocation, ReportHaproxy, ReportMetadata,
+};
+use tokio::join;
 
 /// An actor that is at work answers within a millisecond; none ever waits in a handler.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -12,19 +14,19 @@ pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// Whom to ask.
 #[derive(Clone)]
 pub(crate) struct Inquiry {
-    /// Every actor but the supervisor, with its name.
-    pub(crate) stages: Vec<(&'static str, Recipient<Ping>)>,
-    /// The last one, who knows of HAProxy.
-    pub(crate) supervisor: (&'static str, Recipient<ReportHaproxy>),
+    pub(crate) poller: Recipient<ReportMetadata>,
+    pub(crate) allocator: Recipient<ReportAllocation>,
+    pub(crate) writer: Recipient<Ping>,
+    pub(crate) supervisor: Recipient<ReportHaproxy>,
 }
 
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What each of them said, if anything.
+#[derive(Clone, Debug)]
 pub(super) struct Findings {
-    /// Who did not answer, and why.
-    pub(super) silent: Vec<(&'static str, Silence)>,
-    /// What the supervisor said, unless it is silent too.
-    pub(super) haproxy: Option<HaproxyReport>,
+    pub(super) poller: Result<MetadataReport, Silence>,
+    pub(super) allocator: Result<AllocationReport, Silence>,
+    pub(super) writer: Result<(), Silence>,
+    pub(super) supervisor: Result<HaproxyReport, Silence>,
 }
 
 /// Why an actor did not answer.
@@ -39,26 +41,24 @@ pub(super) enum Silence {
 impl Inquiry {
     /// Asks all of them at once.
     pub(super) async fn make(&self) -> Findings {
-        let pings = self
-            .stages
-            .iter()
-            .map(async |(name, stage)| (*name, stage.send(Ping).timeout(ANSWER_LIMIT).await));
-        let (name, supervisor) = &self.supervisor;
-        let (pings, report) =
-            join(join_all(pings), supervisor.send(ReportHaproxy).timeout(ANSWER_LIMIT)).await;
-        let silent = pings.into_iter().filter_map(|(name, answer)| Some((name, answer.err()?)));
-        let silent = silent.chain(report.as_ref().err().map(|error| (*name, *error)));
-        Findings { silent: silent.map(|(name, error)| (name, error.into())).collect(), haproxy: report.ok() }
+        let (poller, allocator, writer, supervisor) = join!(
+            answer(&self.poller, ReportMetadata),
+            answer(&self.allocator, ReportAllocation),
+            answer(&self.writer, Ping),
+            answer(&self.supervisor, ReportHaproxy),
+        );
+        Findings { poller, allocator, writer, supervisor }
     }
 }
 
-impl From<MailboxError> for Silence {
-    fn from(error: MailboxError) -> Self {
-        match error {
-            MailboxError::Timeout => Self::Late,
-            MailboxError::Closed => Self::Ended,
-        }
-    }
+async fn answer<M: Message<Result: Send> + Send>(
+    actor: &Recipient<M>,
+    question: M,
+) -> Result<M::Result, Silence> {
+    actor.send(question).timeout(ANSWER_LIMIT).await.map_err(|error| match error {
+        MailboxError::Timeout => Silence::Late,
+        MailboxError::Closed => Silence::Ended,
+    })
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers whatever it is asked, or ends instead.
+    /// Answers to a `Ping`, unless it ends before.
     struct Stage {
         is_well: bool,
     }
@@ -89,33 +89,21 @@ mod tests {
         fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
     }
 
-    impl Handler<ReportHaproxy> for Stage {
-        type Result = HaproxyReport;
-
-        fn handle(&mut self, _: ReportHaproxy, _: &mut Context<Self>) -> HaproxyReport {
-            HaproxyReport::Down
-        }
-    }
-
     #[actix_rt::test]
     async fn who_answers_is_not_silent() {
         let stage = Stage { is_well: true }.start();
-        let stages = vec![("a", stage.clone().recipient()), ("b", stage.clone().recipient())];
-        let inquiry = Inquiry { stages, supervisor: ("c", stage.recipient()) };
-        assert_eq!(inquiry.make().await, Findings { silent: vec![], haproxy: Some(HaproxyReport::Down) });
+        assert_eq!(answer(&stage.recipient(), Ping).await, Ok(()));
     }
 
     #[actix_rt::test]
-    async fn who_has_ended_or_hangs_is_told_and_all_are_asked_at_once() {
+    async fn who_has_ended_is_told_from_who_hangs() {
         tokio::time::pause();
         let ended = Stage { is_well: false }.start();
+        assert_eq!(answer(&ended.recipient(), Ping).await, Err(Silence::Ended));
         // It never gets to run.
-        let stuck = Context::<Stage>::new();
-        let stages = vec![("hangs", stuck.address().recipient()), ("ended", ended.recipient())];
-        let inquiry = Inquiry { stages, supervisor: ("hangs too", stuck.address().recipient()) };
+        let hangs = Context::<Stage>::new();
         let began = Instant::now();
-        let silent = vec![("hangs", Silence::Late), ("ended", Silence::Ended), ("hangs too", Silence::Late)];
-        assert_eq!(inquiry.make().await, Findings { silent, haproxy: None });
+        assert_eq!(answer(&hangs.address().recipient(), Ping).await, Err(Silence::Late));
         assert_eq!(began.elapsed().as_secs(), ANSWER_LIMIT.as_secs());
     }
 }

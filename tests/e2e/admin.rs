@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stalls_lab::{
     client::await_refused,
     metadata::Fault,
@@ -147,8 +147,21 @@ async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_t
     stage.server.fault(Fault::NotFound).await;
     stage.line_after(mark, "metadata").await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(get(&stage, path).await.status, 200);
+        let response = get(&stage, path).await;
+        assert_eq!(response.status, 200);
+        assert!(response.json()["metadata_fault_for_ms"].is_u64(), "{}", response.body);
     }
+}
+
+#[tokio::test]
+async fn ports_that_are_held_are_told() {
+    let mut stage = prepared().await.env("GUARD_MS", 3_600_000).started().await;
+    assert_eq!(get(&stage, "/healthz").await.json()["held"], Value::Null);
+    stage.change_lingering(|world| world.web().scale_to(0)).await;
+    stage.line("most containers are gone all at once").await;
+    let healthz = get(&stage, "/healthz").await;
+    assert_eq!((healthz.status, &healthz.json()["held"]["ports"]), (200, &json!([[BASE, BASE + 2]])));
+    assert!(healthz.json()["held"]["for_ms"].as_u64() > Some(3_500_000), "{}", healthz.body);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ use crate::{
     episode::Episode,
     in_flight::InFlight,
     mapping::Mapping,
-    messages::{Ping, PlanChanged, ServiceChanged, Shutdown},
+    messages::{AllocationReport, PlanChanged, ReportAllocation, ServiceChanged, Shutdown},
     outbox::Outbox,
 };
 
@@ -290,10 +290,17 @@ impl<S: StateStore, P: Probe> Handler<ServiceChanged> for PortAllocator<S, P> {
     }
 }
 
-impl<S: StateStore, P: Probe> Handler<Ping> for PortAllocator<S, P> {
-    type Result = ();
+impl<S: StateStore, P: Probe> Handler<ReportAllocation> for PortAllocator<S, P> {
+    type Result = AllocationReport;
 
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+    fn handle(&mut self, _: ReportAllocation, _: &mut Context<Self>) -> AllocationReport {
+        let now = self.started.elapsed();
+        let holds = || self.pools.iter().filter_map(Pool::held);
+        AllocationReport {
+            held_ports: holds().flat_map(|(ports, _)| ports).collect(),
+            held_for: holds().map(|(_, until)| until.saturating_sub(now)).min(),
+        }
+    }
 }
 
 impl<S: StateStore, P: Probe> Handler<Shutdown> for PortAllocator<S, P> {

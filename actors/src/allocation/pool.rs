@@ -159,6 +159,13 @@ impl Pool {
         }
     }
 
+    /// The ports that are held, and until when.
+    pub(super) fn held(&self) -> Option<(impl Iterator<Item = u16>, Duration)> {
+        let hold = self.assignments.hold.as_ref()?;
+        let base = self.mapping.base_port.get();
+        Some((hold.slots.iter().map(move |slot| base + slot), hold.until))
+    }
+
     /// Whether the metadata has said anything yet.
     pub(super) fn is_known(&self) -> bool {
         self.snapshot.is_some()

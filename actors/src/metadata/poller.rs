@@ -24,7 +24,7 @@ use crate::{
     backoff::{Backoff, FirstRetry},
     episode::Episode,
     mapping::ServiceRef,
-    messages::{Ping, ServiceChanged, Shutdown},
+    messages::{MetadataReport, ReportMetadata, ServiceChanged, Shutdown},
     outbox::Outbox,
 };
 
@@ -279,10 +279,12 @@ impl<S: MetadataSource> Actor for MetadataPoller<S> {
     }
 }
 
-impl<S: MetadataSource> Handler<Ping> for MetadataPoller<S> {
-    type Result = ();
+impl<S: MetadataSource> Handler<ReportMetadata> for MetadataPoller<S> {
+    type Result = MetadataReport;
 
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+    fn handle(&mut self, _: ReportMetadata, _: &mut Context<Self>) -> MetadataReport {
+        MetadataReport { fault_for: self.fault.lasts_for(Instant::now()) }
+    }
 }
 
 impl<S: MetadataSource> Handler<Shutdown> for MetadataPoller<S> {

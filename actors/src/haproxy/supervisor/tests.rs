@@ -6,6 +6,7 @@ mod changing;
 mod fake;
 mod ports;
 mod reconciling;
+mod reporting;
 mod restarting;
 mod stepping;
 mod stopping;

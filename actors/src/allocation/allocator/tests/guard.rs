@@ -17,10 +17,14 @@ async fn a_scale_to_0_happens_after_the_hold() {
     assert_eq!(held[0].level, slog::Level::Warning);
     assert_eq!(web.plans().last().unwrap().mappings[0].held, [0, 1].into());
     pass(ms(10_000)).await;
+    let report = web.addr.send(ReportAllocation).await.unwrap();
+    assert_eq!(report.held_ports, [5000, 5001].into());
+    assert!(report.held_for.unwrap().abs_diff(ms(5_000)) <= ms(20), "{report:?}");
     web.hears(&[]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a"), (5001, "b")]).1);
     pass(ms(10_000)).await;
     assert_eq!(web.told().last().unwrap().1, []);
+    assert_eq!(web.addr.send(ReportAllocation).await.unwrap(), AllocationReport::default());
     let freed = web.plans.times(web.start).last().copied().unwrap() - begun;
     assert!(freed.abs_diff(ms(15_000)) <= ms(10), "{freed:?}");
     let ended = web.log.saying("ports are held no longer, their containers stay away");

@@ -4,7 +4,12 @@ use super::{
     super::super::process::{Record, Survivor},
     fake::{DRAIN, Fate, Scene, config, leading_to},
 };
-use crate::{config::HaproxyConfig, haproxy::Command, messages::Leave, testing::ms};
+use crate::{
+    config::HaproxyConfig,
+    haproxy::Command,
+    messages::{HaproxyReport, Leave},
+    testing::ms,
+};
 
 fn survivor(generation: u64, config: Option<HaproxyConfig>) -> Survivor {
     let record = config.map(|config| Record { revision: config.revision, frame: config.frame });
@@ -145,4 +150,11 @@ async fn a_haproxy_left_behind_that_cannot_be_asked_for_want_of_descriptors_is_n
     scene.wait(ms(1100)).await;
     assert_eq!((scene.host.running(), scene.host.generations()), (vec![4], vec![]));
     assert_eq!(scene.log.saying("plan applied")[0].field("step"), "nothing");
+}
+
+#[actix_rt::test]
+async fn one_that_was_left_behind_runs_before_anybody_has_told_it_anything() {
+    let scene = Scene::new(|host| host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)]);
+    scene.wait(ms(100)).await;
+    assert!(matches!(scene.report().await, HaproxyReport::Running { revision: None, .. }));
 }
