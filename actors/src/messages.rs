@@ -87,7 +87,7 @@ pub struct Ping;
 pub struct ReportHaproxy;
 
 /// What the supervisor answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, MessageResponse)]
+#[derive(Clone, Debug, PartialEq, Eq, MessageResponse)]
 pub enum HaproxyReport {
     /// It serves.
     Running {
@@ -97,8 +97,11 @@ pub enum HaproxyReport {
         /// told anything yet.
         revision: Option<u64>,
     },
-    /// It is to serve and does not: it has died, cannot be started, or is not up yet.
-    Down,
+    /// It is to serve and does not.
+    Down {
+        /// Why the last one died or did not get to serve; `None` if there has been none.
+        failure: Option<String>,
+    },
     /// There is nothing to serve: neither the metadata nor the memory has said who is there.
     NoPlan,
 }

@@ -38,22 +38,22 @@ struct Held {
 impl Answer {
     /// Whether every actor answers and HAProxy runs.
     pub(super) fn of_health(findings: &Findings) -> Self {
-        let haproxy = findings.supervisor.ok().and_then(why_it_does_not_run);
+        let haproxy = findings.supervisor.as_ref().ok().and_then(why_it_does_not_run);
         Self::new(findings, ["healthy", "unhealthy"], haproxy)
     }
 
     /// Whether a plan is in force.
     pub(super) fn of_readiness(findings: &Findings) -> Self {
-        let haproxy = findings.supervisor.ok().and_then(|report| match report {
+        let haproxy = findings.supervisor.as_ref().ok().and_then(|report| match report {
             HaproxyReport::Running { revision: None, .. } => {
-                Some("HAProxy was left behind by an earlier stalls and has not been told anything yet")
+                Some("haproxy was left behind by an earlier stalls and has not been told anything yet".into())
             }
             report => why_it_does_not_run(report),
         });
         Self::new(findings, ["ready", "not_ready"], haproxy)
     }
 
-    fn new(findings: &Findings, [yes, no]: [&'static str; 2], haproxy: Option<&str>) -> Self {
+    fn new(findings: &Findings, [yes, no]: [&'static str; 2], haproxy: Option<String>) -> Self {
         let silences = [
             ("MetadataPoller", findings.poller.as_ref().err()),
             ("PortAllocator", findings.allocator.as_ref().err()),
@@ -64,7 +64,7 @@ impl Answer {
             Silence::Late => Some(format!("{actor} did not answer within {} ms", ANSWER_LIMIT.as_millis())),
             Silence::Ended => Some(format!("{actor} has ended")),
         });
-        let reasons: Vec<_> = silent.chain(haproxy.map(str::to_owned)).collect();
+        let reasons: Vec<_> = silent.chain(haproxy).collect();
         let (haproxy_pid, revision) = match findings.supervisor {
             Ok(HaproxyReport::Running { pid, revision }) => (Some(pid), revision),
             _ => (None, None),
@@ -85,12 +85,13 @@ impl Answer {
     }
 }
 
-fn why_it_does_not_run(report: HaproxyReport) -> Option<&'static str> {
+fn why_it_does_not_run(report: &HaproxyReport) -> Option<String> {
     match report {
         HaproxyReport::Running { .. } => None,
-        HaproxyReport::Down => Some("HAProxy does not run; the log says why"),
+        HaproxyReport::Down { failure: Some(failure) } => Some(failure.clone()),
+        HaproxyReport::Down { failure: None } => Some("haproxy is not up yet".into()),
         HaproxyReport::NoPlan => {
-            Some("HAProxy does not run, since neither the metadata nor the memory has said who is there")
+            Some("haproxy is not started before the metadata or the memory says who is there".into())
         }
     }
 }
@@ -146,15 +147,20 @@ mod tests {
 
     #[test]
     fn without_a_haproxy_it_is_neither() {
-        for report in [HaproxyReport::Down, HaproxyReport::NoPlan] {
+        let died = HaproxyReport::Down { failure: Some("haproxy died: signal 9".into()) };
+        for (report, why) in [
+            (died, "haproxy died: signal 9"),
+            (HaproxyReport::Down { failure: None }, "haproxy is not up yet"),
+            (HaproxyReport::NoPlan, "haproxy is not started before "),
+        ] {
             let down = findings(report);
             let [health, readiness] =
-                [Answer::of_health(&down), Answer::of_readiness(&down)].map(|a| told(&a));
+                [Answer::of_health(&down), Answer::of_readiness(&down)].map(|answer| told(&answer));
+            assert!(health.starts_with(&format!(r#"{{"status":"unhealthy","reasons":["{why}"#)), "{health}");
             assert!(
-                health.starts_with(r#"{"status":"unhealthy","reasons":["HAProxy does not run"#),
-                "{health}"
+                readiness.starts_with(&format!(r#"{{"status":"not_ready","reasons":["{why}"#)),
+                "{readiness}"
             );
-            assert!(readiness.starts_with(r#"{"status":"not_ready","reasons":["#), "{readiness}");
         }
     }
 

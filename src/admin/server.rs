@@ -23,8 +23,9 @@ use tokio::{
 
 use super::{answer::Answer, inquiry::Inquiry};
 
-/// Who asks is done in milliseconds; more than these wait their turn.
-const MOST_CONNECTIONS: usize = 64;
+/// Who asks is done in milliseconds; more than these wait their turn. Each takes a descriptor for as long as it
+/// does not ask.
+const MOST_CONNECTIONS: usize = 256;
 /// How long a client may take to ask, and to close when it has been answered.
 const CLIENT_LIMIT: Duration = Duration::from_secs(2);
 /// How soon an address that cannot be had is tried again.

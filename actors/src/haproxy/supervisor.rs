@@ -78,6 +78,8 @@ pub struct HaproxySupervisor<H, A> {
     unasked: Episode,
     /// How often changes could not be made at runtime.
     fallbacks: u64,
+    /// Why the last HAProxy ended or did not get to serve, unless one has got to serve since.
+    failure: Option<String>,
     withheld: BTreeSet<u16>,
     port_timer: Option<SpawnHandle>,
     health_timer: Option<SpawnHandle>,
@@ -145,6 +147,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             look: None,
             unasked: Episode::default(),
             fallbacks: 0,
+            failure: None,
             withheld: BTreeSet::new(),
             port_timer: None,
             health_timer: None,
@@ -208,6 +211,9 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     fn note_ended(&mut self, number: u64, how: &str, ctx: &mut Context<Self>) {
         let Some(ended) = self.generations.remove(number) else { return };
         self.host.forget(number);
+        if ended.role == Role::Live {
+            self.failure = Some(format!("haproxy died: {how}"));
+        }
         let log = self.log.new(slog::o!("generation" => number, "haproxy_pid" => ended.pid,
             "revision" => ended.revision, "how" => how.to_owned()));
         match (&self.activity, ended.role) {

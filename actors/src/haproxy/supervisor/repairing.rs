@@ -89,13 +89,15 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         self.say_failed(failed, retry);
     }
 
-    fn say_failed(&self, failed: &FailedStep, retry: Duration) {
+    fn say_failed(&mut self, failed: &FailedStep, retry: Duration) {
         let revision = self.on_disk.as_ref().map(|on_disk| on_disk.config.revision);
         let log = self.log.new(o!("revision" => revision, "retry_ms" => retry.as_millis() as u64));
         match failed {
-            FailedStep::Start { generation, reason } => error!(log, "haproxy did not get to serve";
-                "generation" => generation, "error" => reason,
-                "old_one_serves" => self.generations.live().is_some()),
+            FailedStep::Start { generation, reason } => {
+                error!(log, "haproxy did not get to serve"; "generation" => generation, "error" => reason,
+                    "old_one_serves" => self.generations.live().is_some());
+                self.failure = Some(format!("haproxy did not get to serve: {reason}"));
+            }
             FailedStep::Changes { reason } => {
                 warn!(log, "changes cannot be made at runtime, haproxy hands over";
                     "error" => reason, "fallbacks" => self.fallbacks);

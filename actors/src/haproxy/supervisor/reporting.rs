@@ -16,7 +16,7 @@ impl<H: HaproxyHost, A: RuntimeApi> Handler<ReportHaproxy> for HaproxySupervisor
             Some((_, live)) => {
                 HaproxyReport::Running { pid: live.pid, revision: Some(self.applied).filter(|it| *it > 0) }
             }
-            None if self.on_disk.is_some() => HaproxyReport::Down,
+            None if self.on_disk.is_some() => HaproxyReport::Down { failure: self.failure.clone() },
             None => HaproxyReport::NoPlan,
         }
     }

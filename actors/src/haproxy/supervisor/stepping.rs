@@ -71,6 +71,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         let Some(new) = self.generations.turn(number, Role::Live) else { return };
         info!(self.log, "haproxy serves"; "generation" => number, "haproxy_pid" => new.pid);
         self.note_asked();
+        self.failure = None;
         if let Activity::BringingUp { step, since, .. } =
             std::mem::replace(&mut self.activity, Activity::Idle)
         {

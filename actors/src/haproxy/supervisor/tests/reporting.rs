@@ -28,7 +28,8 @@ async fn it_runs_with_the_newest_plan_that_is_in_force() {
 async fn one_that_cannot_be_started_is_down_until_it_can() {
     let scene = Scene::new(|host| host.fates.extend([Fate::Die, Fate::Die]));
     scene.write(config(1, "a")).await;
-    assert_eq!(scene.report().await, HaproxyReport::Down);
+    let failure = "haproxy did not get to serve: exit code 1".to_owned();
+    assert_eq!(scene.report().await, HaproxyReport::Down { failure: Some(failure) });
     scene.wait(Duration::from_secs(1)).await;
     assert!(matches!(scene.report().await, HaproxyReport::Running { revision: Some(1), .. }));
 }
