@@ -1,5 +1,6 @@
 //! stalls is asked to end.
 
+use serde_json::json;
 use stalls_lab::{client::Held, metadata::Fault, stalls::Signal};
 
 use crate::harness::{BASE, POOL, Script, Stage};
@@ -42,11 +43,14 @@ async fn after_sigterm_new_connections_are_refused_and_open_ones_go_on() {
 #[tokio::test]
 async fn connections_that_outlast_the_drain_time_are_cut() {
     let mut stage = Stage::prepared(3).await.env("DRAIN_MS", 300).started().await;
-    let mut held = stage.hold(BASE).await;
+    let mut held = [stage.hold(BASE).await, stage.hold(BASE).await, stage.hold(BASE + 1).await];
     stage.signal(Signal::TERM);
     stage.ended_well().await;
-    assert!(held.check().await.is_err());
-    assert_eq!(stage.line("drain time is over").await["level"], "warning");
+    for held in &mut held {
+        assert!(held.check().await.is_err());
+    }
+    let cut = stage.line("drain time is over").await;
+    assert_eq!((&cut["level"], &cut["connections"]), (&json!("warning"), &json!(3)));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The HAProxy processes that there are, and what each is for. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{slots::Slots, steps::Live};
 use crate::config::{Frame, HaproxyConfig, Routes};
@@ -100,6 +100,16 @@ impl Generations {
     /// Whether any has this role.
     pub(super) fn any(&self, role: Role) -> bool {
         self.running.values().any(|generation| generation.role == role)
+    }
+
+    /// All that run.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Generation> {
+        self.running.values()
+    }
+
+    /// The ports of all that run.
+    pub(super) fn ports(&self) -> BTreeSet<u16> {
+        self.all().flat_map(|generation| generation.slots.keys().copied()).collect()
     }
 
     /// The numbers of all that run.

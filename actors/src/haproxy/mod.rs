@@ -50,6 +50,7 @@ mod adoption;
 mod apply;
 mod bring_up;
 mod changes;
+mod connections;
 mod generations;
 mod look;
 #[cfg(test)]

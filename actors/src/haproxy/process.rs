@@ -4,6 +4,7 @@
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     fmt::Display,
     fs, io,
     net::IpAddr,
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use slog::{Logger, o};
 use tokio::{process::Command, task::spawn_local};
 
-use super::{CLI_SOCKET_VARIABLE, Unbindable, output::relog, ports::unbindable};
+use super::{CLI_SOCKET_VARIABLE, Unbindable, connections::connections, output::relog, ports::unbindable};
 use crate::{
     atomic_file::{Outlasts, stage},
     children::Children,
@@ -109,6 +110,9 @@ pub trait HaproxyHost: Unpin + 'static {
 
     /// Those of `ports` that cannot be bound.
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable>;
+
+    /// How many connections to these ports a process has; `None` if that cannot be known.
+    fn connections(&self, pid: u32, ports: &BTreeSet<u16>) -> Option<usize>;
 }
 
 /// HAProxies as processes of this host.
@@ -271,6 +275,10 @@ impl HaproxyHost for LocalHaproxy {
 
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {
         unbindable(self.bind_address, ports)
+    }
+
+    fn connections(&self, pid: u32, ports: &BTreeSet<u16>) -> Option<usize> {
+        connections(pid, ports).ok()
     }
 }
 

@@ -190,6 +190,10 @@ impl HaproxyHost for Haproxies {
         let busy = ports.filter(|port| host.sockets.is_busy(*port));
         busy.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
     }
+
+    fn connections(&self, _: u32, _: &BTreeSet<u16>) -> Option<usize> {
+        None
+    }
 }
 
 /// A process gets to listen, or does not.

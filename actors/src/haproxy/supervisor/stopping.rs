@@ -82,9 +82,16 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }
         ctx.run_later(self.settings.drain.saturating_sub(asked.elapsed()), |supervisor, ctx| {
             warn!(supervisor.log, "drain time is over, connections are cut";
-                "processes" => supervisor.generations.numbers().len());
+                "connections" => supervisor.connections(), "processes" => supervisor.generations.numbers().len());
             supervisor.stop_cutting(ctx);
         });
+    }
+
+    /// How many connections all processes have together; `None` if nobody can tell for one of them.
+    fn connections(&self) -> Option<usize> {
+        let ports = self.generations.ports();
+        let pids = self.generations.all().map(|generation| generation.pid);
+        pids.map(|pid| self.host.connections(pid, &ports)).sum()
     }
 
     fn stop_cutting(&mut self, ctx: &mut Context<Self>) {

@@ -71,6 +71,8 @@ pub(super) struct Host {
     pub(super) answer_takes: Duration,
     /// Whoever receives this command hangs.
     pub(super) hangs_at: Option<String>,
+    /// How many connections each has that is asked about.
+    pub(super) connections: BTreeMap<u64, usize>,
     /// There are no descriptors to ask anybody with.
     pub(super) is_exhausted: bool,
     running: BTreeMap<u64, Process>,
@@ -200,6 +202,13 @@ impl HaproxyHost for FakeHost {
         let host = self.0.borrow();
         let taken = ports.filter(|port| host.taken_ports.contains(port));
         taken.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
+    }
+
+    fn connections(&self, pid: u32, ports: &BTreeSet<u16>) -> Option<usize> {
+        assert!(ports.contains(&5000), "{ports:?}");
+        let host = self.0.borrow();
+        let (generation, _) = host.running.iter().find(|(_, process)| process.pid == pid)?;
+        host.connections.get(generation).copied()
     }
 }
 

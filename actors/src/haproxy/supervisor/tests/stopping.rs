@@ -1,6 +1,6 @@
 //! Ending them, at once or when their connections have.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::fake::{DRAIN, Fate, Scene, config};
 use crate::messages::Leave;
@@ -25,6 +25,29 @@ async fn connections_that_outlive_the_drain_time_are_cut() {
     let took = scene.end().await;
     assert!(DRAIN <= took && took < DRAIN + Duration::from_millis(10), "{took:?}");
     assert!(scene.host.deeds_to(1).contains(&"TERM".into()));
+}
+
+/// What is said of the connections that are cut, where this is known of the generations 1 and 2.
+async fn said_when_cut(known: impl Into<BTreeMap<u64, usize>>) -> String {
+    let mut scene = Scene::new(|host| {
+        host.ignores = [(1, "USR1"), (2, "USR1")].into();
+        host.connections = known.into();
+    });
+    scene.write(config(1, "a")).await;
+    scene.write(config(2, "b")).await;
+    scene.shut_down(Leave::Drained);
+    scene.end().await;
+    scene.log.saying("drain time is over, connections are cut")[0].field("connections").to_owned()
+}
+
+#[actix_rt::test]
+async fn it_says_how_many_connections_all_processes_had_that_are_cut() {
+    assert_eq!(said_when_cut([(1, 2), (2, 3)]).await, "5");
+}
+
+#[actix_rt::test]
+async fn it_does_not_say_how_many_connections_are_cut_if_nobody_knows() {
+    assert_eq!(said_when_cut([(2, 3)]).await, "");
 }
 
 #[actix_rt::test]
