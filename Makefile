@@ -9,6 +9,9 @@ DEMO_FLAGS ?=
 # What the benchmarks are told, for example --quick, and how they and stalls are built.
 BENCH_FLAGS   ?=
 BENCH_PROFILE ?= release
+# What the image is called, and what its build is told, for example --build-arg HAPROXY_IMAGE=haproxy:3.0.
+IMAGE       ?= stalls
+IMAGE_FLAGS ?=
 # The simulated runs of a soak, beyond those of the tests.
 SOAK_SEEDS ?= 500..10500
 # Cargo keeps what the profile `dev` builds under another name.
@@ -16,9 +19,12 @@ BENCH_BUILT   := $(TARGET)/$(BENCH_PROFILE:dev=debug)
 
 .PHONY: help
 help:
-	@echo 'make test    all tests, against the real HAProxy in three versions'
+	@echo 'make test    all tests, against the real HAProxy in three versions, and where an engine'
+	@echo '             answers to docker info those of the image'
 	@echo 'make demo    stalls, HAProxy and five containers at work; Ctrl-C ends it'
 	@echo '             (DEMO_FLAGS=--exit: once through, then exit)'
+	@echo 'make image   the container image, called $(IMAGE)'
+	@echo '             (IMAGE=name:tag, IMAGE_FLAGS=what else docker build is told)'
 	@echo 'make bench   stalls measured beside the original in some eight minutes'
 	@echo '             (BENCH_FLAGS=--quick: only a look whether it works; --json FILE: as JSON, too)'
 	@echo 'make soak    stalls through thousands of simulated storms, other ones than make test has'
@@ -42,6 +48,10 @@ demo: setup
 	$(CARGO) build --locked --workspace
 	HAPROXY_BIN=$$(sh tests/haproxies.sh bookworm) && export HAPROXY_BIN && \
 		$(BUILT)/stalls-demo --stalls $(BUILT)/stalls $(DEMO_FLAGS)
+
+.PHONY: image
+image:
+	docker build --tag '$(IMAGE)' $(IMAGE_FLAGS) .
 
 # stalls is built on its own first: beside the lab it would get features that the lab needs.
 .PHONY: bench

@@ -13,6 +13,9 @@ fail() {
     exit 1
 }
 
+# shellcheck source=tests/debian.sh
+. "${0%/*}/debian.sh"
+
 instead="HAPROXY_BIN=/path/to/haproxy in the environment would do instead"
 
 works() { "$1" -v >/dev/null 2>&1; }
@@ -29,29 +32,10 @@ fi
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/haproxy
 scratch=$cache/fetching
 
-# The mirror that the machine has its own packages from; nothing where it has none of Debian's.
-mirror() {
-    # shellcheck source=/dev/null
-    own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
-    # shellcheck disable=SC2016 # apt-get expands that
-    apt-get indextargets --no-release-info --format '$(SITE) $(RELEASE)' 'Created-By: Packages' 'Component: main' |
-        sed -En "s/ ($own|oldstable|stable|testing|unstable|sid)\$//p" | head -n 1
-}
-
 apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
 
 # Always both: a package of sid may be gone a moment after the list that names it was fetched.
 download() { apt update && apt install --yes --download-only haproxy; }
-
-# A mirror may be out of order for a moment.
-patiently() {
-    for pause in 5 20; do
-        "$@" && return
-        say "trying again in $pause s"
-        sleep "$pause"
-    done
-    "$@"
-}
 
 fetch() {
     suite=$1

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs all tests against the oldest HAProxy, then the end-to-end tests against each newer one. The first run that
-# fails is the last.
+# Runs all tests against the oldest HAProxy, then the end-to-end tests against each newer one, and where a container
+# engine answers those of the image. The first run that fails is the last.
 set -eu
 
 cargo=${CARGO:-cargo}
@@ -28,3 +28,10 @@ for HAPROXY_BIN in $haproxies; do
     # The whole workspace all the same, lest cargo chooses other features and compiles everything again.
     set -- --test e2e
 done
+
+if docker info >/dev/null 2>&1; then
+    printf '\n=== the image\n'
+    CARGO=$cargo sh "${0%/*}/image.sh"
+else
+    printf '\n*** SKIPPED: the image and its tests (tests/image.sh): no container engine answers to docker info\n' >&2
+fi

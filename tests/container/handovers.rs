@@ -1,0 +1,55 @@
+//! A long life.
+
+use stalls_lab::haproxy::handover_template;
+
+use crate::harness::{BASE, Process, Run, Stage};
+
+const HANDOVERS: usize = 500;
+
+/// What has not yet grown by then has its size.
+const WARM: usize = 100;
+
+/// What the memory of one process may differ by, for no reason of ours.
+const SLACK_KB: u64 = 1024;
+
+/// Makes handovers of changes of the last port.
+async fn make_handovers(stage: &mut Stage, count: usize) {
+    let all = stage.listed();
+    let (_, others) = all.split_last().expect("there are containers");
+    for number in 0..count {
+        stage.list(if number % 2 == 0 { others.to_vec() } else { all.clone() });
+        stage.port_settled(BASE + 2).await;
+    }
+}
+
+/// What is there once only one HAProxy is.
+async fn at_rest(stalls: &Run) -> [Process; 2] {
+    let haproxy = stalls.haproxy().await;
+    let processes = stalls.processes();
+    let [stalls, _] = &processes[..] else { panic!("there are others: {processes:?}") };
+    [stalls.clone(), haproxy]
+}
+
+#[tokio::test]
+async fn five_hundred_handovers_leave_nothing_behind() {
+    let mut stage = Stage::prepared(3);
+    let template = stage.file("haproxy.cfg.hbs", &handover_template());
+    let stalls = stage.stalls().option(&format!("--volume={template}:/haproxy.cfg.hbs:ro"));
+    let stalls = stalls.env("HAPROXY_TEMPLATE", "/haproxy.cfg.hbs").start();
+    stage.settled().await;
+    make_handovers(&mut stage, WARM).await;
+    let before = at_rest(&stalls).await;
+    make_handovers(&mut stage, HANDOVERS - WARM).await;
+    let after = at_rest(&stalls).await;
+
+    let handovers = stalls.lines("plan applied").iter().filter(|line| line["step"] == "handover").count();
+    assert!(handovers >= HANDOVERS, "{handovers}");
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(after.name, before.name);
+        assert!(!after.is_zombie);
+        assert_eq!(after.descriptors, before.descriptors, "{after:?} {before:?}");
+        assert!(after.memory_kb <= before.memory_kb + SLACK_KB, "{after:?} {before:?}");
+    }
+    stage.settled().await;
+    stalls.stop();
+}

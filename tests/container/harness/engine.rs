@@ -1,0 +1,23 @@
+//! The container engine, by its command line.
+
+use std::process::{Command, Output};
+
+/// Has docker do something; returns what it prints.
+#[track_caller]
+pub(crate) fn docker<S: AsRef<str>>(arguments: &[S]) -> String {
+    let output = attempt(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {}: {stderr}", shown(arguments));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Has docker do something that may fail.
+pub(super) fn attempt<S: AsRef<str>>(arguments: &[S]) -> Output {
+    let mut docker = Command::new("docker");
+    docker.args(arguments.iter().map(AsRef::as_ref));
+    docker.output().unwrap_or_else(|error| panic!("docker cannot be started: {error}"))
+}
+
+fn shown<S: AsRef<str>>(arguments: &[S]) -> String {
+    arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ")
+}

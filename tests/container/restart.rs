@@ -1,0 +1,37 @@
+//! What dies comes back.
+
+use crate::harness::Stage;
+
+#[tokio::test]
+async fn a_haproxy_that_is_killed_is_started_again() {
+    let stage = Stage::prepared(3);
+    let stalls = stage.stalls().start();
+    stage.settled().await;
+    let killed = stalls.haproxy().await;
+    stalls.shell(&format!("kill -9 {}", killed.pid));
+    assert_eq!(stalls.said("haproxy died", 1).await["how"], "signal 9");
+    stage.settled().await;
+    assert_ne!(stalls.haproxy().await.pid, killed.pid);
+    assert_eq!(stalls.inspect(".RestartCount"), "0");
+    assert!(stalls.processes().iter().all(|process| !process.is_zombie));
+    stalls.stop();
+}
+
+#[tokio::test]
+async fn a_stalls_that_is_killed_is_brought_back_by_the_policy() {
+    let stage = Stage::prepared(3);
+    let stalls = stage.stalls().start();
+    stage.settled().await;
+    stalls.kill();
+    stalls.restarted(1).await;
+    stage.settled().await;
+
+    // The next one has nobody to ask.
+    stage.stop_metadata();
+    stalls.kill();
+    stalls.restarted(2).await;
+    stage.settled().await;
+    assert_eq!(stalls.lines("stalls starts").len(), 3);
+    stage.start_metadata();
+    stalls.stop();
+}

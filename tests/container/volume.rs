@@ -1,0 +1,50 @@
+//! The volume on which stalls remembers who has which port.
+
+use crate::harness::{Stage, docker, stalls_image};
+
+/// Runs a shell's command line on the volume, as this user.
+fn on_volume(volume: &str, user: &str, command: &str) -> String {
+    let run = ["run", "--rm", "--network=none", "--entrypoint=sh", "--volume", volume, "--user", user];
+    docker(&[&run[..], &[&stalls_image(), "-c", command]].concat())
+}
+
+#[test]
+fn a_volume_that_cannot_be_written_ends_the_start_with_one_line() {
+    let stage = Stage::prepared(0);
+    let read_only = stage.stalls();
+    let volume = format!("{}:ro", read_only.volume);
+    let another = stage.stalls();
+    // An empty one would be given to the image's user with each start.
+    on_volume(&another.volume, "0", "touch /var/lib/stalls/file; chown 0:0 /var/lib/stalls");
+    for (run, reason) in [(read_only.volume(volume), "Read-only file system"), (another, "Permission denied")]
+    {
+        let (code, stderr) = run.to_its_end();
+        assert_eq!(code, Some(64), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        for part in ["STATE_DIR", "/var/lib/stalls", reason] {
+            assert!(stderr.contains(part), "{stderr}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_volume_that_another_version_has_written_is_set_aside_and_used() {
+    let stage = Stage::prepared(3);
+    let stalls = stage.stalls().start();
+    stage.settled().await;
+    stalls.stop();
+    let volume = stalls.volume.clone();
+    on_volume(&volume, "10001", r#"sed -i 's/"version": 1,/"version": 2,/' /var/lib/stalls/state.json"#);
+    let stalls = stalls.start_anew();
+    stage.settled().await;
+    let lost = stalls.said("remembered assignments are lost, starting without", 1).await;
+    assert!(lost["error"].as_str().unwrap().contains("its version is 2"), "{lost}");
+    stalls.said("plan applied", 1).await;
+    stalls.stop();
+    let found = on_volume(
+        &volume,
+        "10001",
+        r#"cd /var/lib/stalls; grep -h '"version"' state.json.unreadable state.json"#,
+    );
+    assert_eq!(found.split_whitespace().collect::<String>(), r#""version":2,"version":1,"#);
+}

@@ -1,0 +1,48 @@
+# shellcheck shell=sh
+# What the other scripts need of a Debian machine, to be sourced. They bring `say` along.
+
+# The mirror that the machine has its own packages from; nothing where it has none of Debian's.
+mirror() {
+    # shellcheck source=/dev/null
+    own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+    # shellcheck disable=SC2016 # apt-get expands that
+    apt-get indextargets --no-release-info --format '$(SITE) $(RELEASE)' 'Created-By: Packages' 'Component: main' |
+        sed -En "s/ ($own|oldstable|stable|testing|unstable|sid)\$//p" | head -n 1
+}
+
+# A mirror may be out of order for a moment.
+patiently() {
+    for pause in 5 20; do
+        "$@" && return
+        say "trying again in $pause s"
+        sleep "$pause"
+    done
+    "$@"
+}
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "there is no sudo here, please do as root: $*"
+        return 1
+    fi
+}
+
+apt_as_root() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" >&2
+}
+
+# Installs these packages on the machine.
+install_packages() {
+    if ! command -v apt-get >/dev/null; then
+        say "please install by hand, there is no apt-get here: $*"
+        return 1
+    fi
+    say "installing $*"
+    apt_as_root update || say "the package lists could not be renewed, trying with those that are there"
+    apt_as_root install --yes --no-install-recommends "$@"
+}

@@ -1,0 +1,45 @@
+#!/bin/sh
+# Builds the image of what is committed, on the stand-ins where no registry is in reach, and runs the tests of
+# tests/container against it. RUST_IMAGE and HAPROXY_IMAGE name other base images; "$@" goes to the test runner.
+set -eu
+
+cd "${0%/*}/.."
+cargo=${CARGO:-cargo}
+STALLS_IMAGE=stalls:test
+NEIGHBOUR_IMAGE=stalls-neighbour:test
+export STALLS_IMAGE NEIGHBOUR_IMAGE
+
+if [ -z "${RUST_IMAGE:-}" ] || [ -z "${HAPROXY_IMAGE:-}" ]; then
+    stand_ins=$(sh tests/stand_ins.sh)
+    RUST_IMAGE=${RUST_IMAGE:-$(printf '%s\n' "$stand_ins" | head -n 1)}
+    HAPROXY_IMAGE=${HAPROXY_IMAGE:-$(printf '%s\n' "$stand_ins" | tail -n 1)}
+fi
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# A clean checkout; whatever else lies around here is not in it. Proxies that the machine needs, the build needs, too.
+git archive HEAD | tar -x -C "$scratch"
+(set -x && docker build --quiet --tag "$STALLS_IMAGE" \
+    --build-arg RUST_IMAGE="$RUST_IMAGE" --build-arg HAPROXY_IMAGE="$HAPROXY_IMAGE" \
+    --build-arg http_proxy --build-arg https_proxy --build-arg no_proxy "$scratch") >"$scratch/build.log" 2>&1 || {
+    cat "$scratch/build.log" >&2
+    exit 1
+}
+
+# Those who are around stalls are one program, with the libraries that it is linked to here.
+"$cargo" build --locked --package stalls-lab --bin stalls-neighbour
+neighbour=${CARGO_TARGET_DIR:-target}/debug/stalls-neighbour
+mkdir "$scratch/neighbour"
+cp "$neighbour" "$scratch/neighbour/"
+ldd "$neighbour" | grep -o '/[^ ]*' | while IFS= read -r library; do
+    install -D "$library" "$scratch/neighbour$library"
+done
+tar -C "$scratch/neighbour" -c . | docker import --change 'ENTRYPOINT ["/stalls-neighbour"]' - "$NEIGHBOUR_IMAGE" >/dev/null
+
+if "$cargo" nextest --version >/dev/null 2>&1; then
+    (set -x && "$cargo" nextest run --locked --workspace --no-fail-fast --test container "$@")
+else
+    (set -x && "$cargo" test --locked --workspace --no-fail-fast --test container "$@")
+fi
