@@ -43,4 +43,5 @@ VOLUME /var/lib/stalls
 
 # HAProxy's own image asks for SIGUSR1, which means nothing to stalls.
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["stalls", "health"]
 ENTRYPOINT ["stalls"]

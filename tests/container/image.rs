@@ -32,6 +32,7 @@ fn nothing_of_haproxys_own_image_reaches_through() {
     );
     assert_eq!(config, r#"["stalls"] null 10001:10001 / SIGTERM"#);
     assert_eq!(of_stalls("{{json .Config.Volumes}}"), r#"{"/var/lib/stalls":{}}"#);
+    assert_eq!(of_stalls("{{json .Config.Healthcheck.Test}}"), r#"["CMD","stalls","health"]"#);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 
 mod handovers;
 mod harness;
+mod health;
 mod image;
 mod mapping;
 mod network;
