@@ -3,6 +3,8 @@
 # tests/container against it. RUST_IMAGE and HAPROXY_IMAGE name other base images; "$@" goes to the test runner.
 set -eu
 
+say() { printf '%s\n' "image: $*" >&2; }
+
 cd "${0%/*}/.."
 cargo=${CARGO:-cargo}
 STALLS_IMAGE=stalls:test
@@ -20,16 +22,20 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
 # A clean checkout; whatever else lies around here is not in it. Proxies that the machine needs, the build needs, too.
-git archive HEAD | tar -x -C "$scratch"
-(set -x && docker build --quiet --tag "$STALLS_IMAGE" \
+say "building $STALLS_IMAGE from $(git log -1 --format='%h, %s') on $RUST_IMAGE and $HAPROXY_IMAGE"
+[ -z "$(git status --porcelain)" ] || say "what is not committed is not in it"
+mkdir "$scratch/checkout"
+git archive HEAD | tar -x -C "$scratch/checkout"
+docker build --tag "$STALLS_IMAGE" \
     --build-arg RUST_IMAGE="$RUST_IMAGE" --build-arg HAPROXY_IMAGE="$HAPROXY_IMAGE" \
-    --build-arg http_proxy --build-arg https_proxy --build-arg no_proxy "$scratch") >"$scratch/build.log" 2>&1 || {
+    --build-arg http_proxy --build-arg https_proxy --build-arg no_proxy \
+    "$scratch/checkout" >"$scratch/build.log" 2>&1 || {
     cat "$scratch/build.log" >&2
     exit 1
 }
 
 # Those who are around stalls are one program, with the libraries that it is linked to here.
-"$cargo" build --locked --package stalls-lab --bin stalls-neighbour
+"$cargo" build --locked --workspace --bin stalls-neighbour
 neighbour=${CARGO_TARGET_DIR:-target}/debug/stalls-neighbour
 mkdir "$scratch/neighbour"
 cp "$neighbour" "$scratch/neighbour/"

@@ -116,7 +116,7 @@ impl Stage {
 
     /// Stops the metadata service; its port refuses, its name is unknown.
     pub(crate) fn stop_metadata(&self) {
-        docker(&["stop", "--time=0", &self.container("metadata")]);
+        docker(&["stop", "-t", "0", &self.container("metadata")]);
     }
 
     /// Starts it again, with whatever it is to tell now.
