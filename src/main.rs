@@ -3,6 +3,8 @@
 
 mod admin;
 mod cli;
+#[cfg(test)]
+mod deployed;
 mod exit;
 mod health;
 mod locks;

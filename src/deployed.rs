@@ -1,0 +1,180 @@
+//! What `deploy/` hands to users, held against the settings and the version: whoever changes one of them
+//! learns here what else has to change.
+
+use std::collections::BTreeMap;
+
+use clap::CommandFactory;
+use serde_json::{Value, json};
+
+use crate::cli::Cli;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The question that is no setting: which image to run.
+const IMAGE: &str = "STALLS_IMAGE";
+
+/// Required by the catalog alone: its stack is on the host's network, where the metadata service does not
+/// know who asks.
+const REQUIRED_IN_THE_CATALOG: &str = "STACK_NAME";
+
+/// What the default of a setting comes to in a container, if it depends on where stalls runs: stdout is no
+/// terminal there.
+const DEFAULT_IN_A_CONTAINER: (&str, &str) = ("LOG_FORMAT", "json");
+
+/// The types that Rancher's catalog has (`Question` in rancher/rancher-catalog-service), but for `service`,
+/// `certificate` and `password`, which no setting is.
+const QUESTION_TYPES: [&str; 5] = ["string", "int", "boolean", "enum", "multiline"];
+
+#[derive(Debug, PartialEq)]
+struct Asked {
+    required: bool,
+    default: Option<String>,
+}
+
+/// A file of the catalog's entry.
+macro_rules! catalog {
+    ($file:literal) => {
+        yaml(include_str!(concat!("../deploy/rancher/catalog/templates/stalls/", $file)))
+    };
+}
+
+/// A file below `deploy/`.
+macro_rules! deploy {
+    ($file:literal) => {
+        include_str!(concat!("../deploy/", $file))
+    };
+}
+
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+/// What `stalls --help` says of each setting. A default that it describes in words instead of quoting it is
+/// stalls' own to find.
+fn settings() -> BTreeMap<String, Asked> {
+    let command = Cli::command();
+    let setting = |arg: &clap::Arg| {
+        let help = arg.get_help().unwrap().to_string();
+        let default = help.split_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']'));
+        let asked = Asked {
+            required: help.contains("(required)"),
+            default: default.filter(|text| !text.contains(' ')).map(str::to_owned),
+        };
+        (arg.get_env().and_then(|name| name.to_str()).unwrap().to_owned(), asked)
+    };
+    command.get_arguments().map(setting).collect()
+}
+
+fn questions() -> Vec<Value> {
+    catalog!("0/rancher-compose.yml")[".catalog"]["questions"].as_array().unwrap().clone()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("no text at {key} of {value}"))
+}
+
+#[test]
+fn the_catalog_asks_for_each_setting_once_with_its_default_and_nothing_else() {
+    let mut wanted = settings();
+    wanted.get_mut(REQUIRED_IN_THE_CATALOG).unwrap().required = true;
+    let (name, default) = DEFAULT_IN_A_CONTAINER;
+    assert_eq!(wanted[name].default, None, "{name} has a default of its own by now");
+    wanted.get_mut(name).unwrap().default = Some(default.to_owned());
+    let image = Asked { required: true, default: Some(format!("stalls:{VERSION}")) };
+    wanted.insert(IMAGE.to_owned(), image);
+
+    let questions = questions();
+    let asked = questions.iter().map(|question| {
+        let default = match &question["default"] {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            number => Some(number.to_string()),
+        };
+        (
+            text(question, "variable").to_owned(),
+            Asked { required: question["required"].as_bool().unwrap(), default },
+        )
+    });
+    assert_eq!(asked.collect::<BTreeMap<_, _>>(), wanted);
+    assert_eq!(questions.len(), wanted.len(), "a question is there twice");
+}
+
+#[test]
+fn each_question_is_one_that_rancher_can_show() {
+    let known = ["variable", "label", "description", "type", "default", "required", "options"];
+    for question in questions() {
+        assert!(!text(&question, "label").is_empty() && !text(&question, "description").is_empty());
+        let kind = text(&question, "type");
+        assert!(QUESTION_TYPES.contains(&kind), "{question}");
+        let strange = question.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()));
+        assert_eq!(strange, None, "{question}");
+        let options = question["options"].as_array();
+        assert_eq!(options.is_some(), kind == "enum", "{question}");
+        let default = &question["default"];
+        assert!(options.is_none_or(|all| default.is_null() || all.contains(default)), "{question}");
+        // Rancher's own templates quote a boolean, so that nobody reads something else out of it.
+        assert!(kind != "boolean" || default.is_string(), "{question}");
+        assert!(kind != "int" || default.is_null() || default.is_u64(), "{question}");
+    }
+}
+
+#[test]
+fn the_catalogs_stack_passes_every_answer_on() {
+    let stalls = catalog!("0/docker-compose.yml")["services"]["stalls"].clone();
+    let passed: BTreeMap<_, _> =
+        settings().into_keys().map(|name| (name.clone(), format!("${{{name}}}"))).collect();
+    assert_eq!(stalls["environment"], json!(passed));
+    assert_eq!(stalls["image"], format!("${{{IMAGE}}}"));
+}
+
+#[test]
+fn the_catalogs_stack_is_the_one_for_the_hosts_network() {
+    let without_values = |mut compose: Value| {
+        let stalls = compose["services"]["stalls"].as_object_mut().unwrap();
+        stalls.remove("image");
+        stalls.remove("environment");
+        compose
+    };
+    let own = yaml(deploy!("rancher/host-network/docker-compose.yml"));
+    assert_eq!(without_values(catalog!("0/docker-compose.yml")), without_values(own));
+    let own = yaml(deploy!("rancher/host-network/rancher-compose.yml"));
+    assert_eq!(catalog!("0/rancher-compose.yml")["services"], own["services"]);
+}
+
+#[test]
+fn the_stacks_set_only_what_is_a_setting() {
+    let settings = settings();
+    for compose in [
+        deploy!("rancher/host-network/docker-compose.yml"),
+        deploy!("rancher/managed-network/docker-compose.yml"),
+    ] {
+        let compose = yaml(compose);
+        let environment = compose["services"]["stalls"]["environment"].as_object().unwrap();
+        assert!(environment.keys().all(|name| settings.contains_key(name)), "{environment:?}");
+        let required = settings.iter().filter(|(_, asked)| asked.required);
+        assert!(required.clone().all(|(name, _)| environment.contains_key(name)), "{environment:?}");
+    }
+}
+
+#[test]
+fn the_pool_on_the_managed_network_is_what_is_published() {
+    let compose = yaml(deploy!("rancher/managed-network/docker-compose.yml"));
+    let stalls = &compose["services"]["stalls"];
+    let base: usize = text(&stalls["environment"], "BASE_PORT").parse().unwrap();
+    let ports = stalls["ports"].as_array().unwrap();
+    for (port, published) in (base..).zip(ports) {
+        assert_eq!(*published, format!("{port}:{port}/tcp"));
+    }
+}
+
+#[test]
+fn every_file_means_this_version() {
+    assert_eq!(catalog!("config.yml")["version"], VERSION);
+    assert_eq!(catalog!("0/rancher-compose.yml")[".catalog"]["version"], VERSION);
+    for compose in [
+        deploy!("rancher/host-network/docker-compose.yml"),
+        deploy!("rancher/managed-network/docker-compose.yml"),
+    ] {
+        assert_eq!(yaml(compose)["services"]["stalls"]["image"], format!("stalls:{VERSION}"));
+    }
+}
