@@ -1,9 +1,10 @@
 #!/bin/sh
-# Runs all tests against the oldest HAProxy, then the end-to-end tests against each newer one, and where a container
-# engine answers those of the image. The first run that fails is the last.
+# Checks the files below deploy/, then runs all tests against the oldest HAProxy, then the end-to-end tests against each
+# newer one, and where a container engine answers those of the image. The first run that fails is the last.
 set -eu
 
 cargo=${CARGO:-cargo}
+sh "${0%/*}/deploy.sh"
 haproxies=$(sh "${0%/*}/haproxies.sh")
 if "$cargo" nextest --version >/dev/null 2>&1; then has_nextest=yes; else has_nextest=; fi
 

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     io::{self, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
 use crate::{
@@ -46,17 +46,28 @@ impl Backends {
     /// When it cannot listen there.
     pub async fn start(&mut self, ip: impl Into<IpAddr>, port: u16, identity: Identity) {
         let address = SocketAddr::new(ip.into(), port);
+        let listener = TcpListener::bind(address)
+            .await
+            .unwrap_or_else(|error| panic!("a backend cannot listen on {address}: {error}"));
+        self.serve(listener, identity);
+    }
+
+    /// Starts a backend that listens already: who has connected in the meantime is served, too.
+    ///
+    /// # Panics
+    ///
+    /// When the listener has no address.
+    pub fn serve(&mut self, listener: TcpListener, identity: Identity) {
         let announcement = format!("{} {}\n", identity.uuid, identity.name.escape_default());
-        let listening = Listening::open(address, move |stream, _| {
+        let listening = Listening::on(listener, move |stream, _| {
             let announcement = announcement.clone();
             async move {
                 // Whoever connects may go away at any time.
                 let _ = announce_and_echo(stream, &announcement).await;
             }
         });
-        let listening =
-            listening.await.unwrap_or_else(|error| panic!("a backend cannot listen on {address}: {error}"));
-        self.running.insert(address, (identity, listening));
+        let listening = listening.unwrap_or_else(|error| panic!("a backend has no address: {error}"));
+        self.running.insert(listening.address(), (identity, listening));
     }
 
     /// Stops the backend at this address, if there is one: its port refuses, its connections end.

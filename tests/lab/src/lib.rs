@@ -4,6 +4,7 @@
 //! - [`backend`]: the "containers", which say who they are to whoever connects
 //! - [`backend_everywhere`]: one "container" at every loopback address at once, for pools of thousands
 //! - [`client`] and [`load`]: who connects through HAProxy, one at a time and many at once
+//! - [`registry`]: containers that are processes of their own, and sign in with the metadata server
 //! - [`stalls`]: the program under test, as a child process with its log
 //! - [`haproxy`]: which HAProxy all of it runs with
 //! - [`block`]: loopback addresses that no other test uses
@@ -47,4 +48,5 @@ pub mod haproxy;
 mod listening;
 pub mod load;
 pub mod metadata;
+pub mod registry;
 pub mod stalls;

@@ -55,6 +55,13 @@ impl Cattle<'_> {
         self.service.scale = scale;
     }
 
+    /// A container that has started by itself, at this address, gets the lowest free index. Returns its
+    /// uuid.
+    pub fn join(&mut self, address: Ipv4Addr) -> String {
+        let index = self.lowest_free_index();
+        self.create_at(index, address)
+    }
+
     /// Removes one container; its index is free for the next new one.
     pub fn remove<'a>(&mut self, which: impl Into<Which<'a>>) {
         let position = self.service.position(which.into());
