@@ -46,3 +46,10 @@ install_packages() {
     apt_as_root update || say "the package lists could not be renewed, trying with those that are there"
     apt_as_root install --yes --no-install-recommends "$@"
 }
+
+# Compose, whichever there is: version 1, or version 2 as a program or as a part of docker.
+compose_program() {
+    if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi
+}
+
+has_compose() { compose_program version >/dev/null 2>&1; }

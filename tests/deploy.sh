@@ -19,21 +19,14 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Whichever there is: version 1, or version 2 as a program or as a part of docker.
-compose() {
-    if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi
-}
-
-has_compose() { compose version >/dev/null 2>&1; }
-
 # It reads and checks, and asks no engine. What it says about variables that are not set is not about a file.
 check_compose() {
     file=$1
-    if ! compose -f "$file" config --quiet >"$scratch/said" 2>&1; then
+    if ! compose_program -f "$file" config --quiet >"$scratch/said" 2>&1; then
         cat "$scratch/said" >&2
         fail "$file: docker-compose does not accept it"
     fi
-    say "$file: accepted by $(compose version --short)"
+    say "$file: accepted by $(compose_program version --short)"
 }
 
 check_unit() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks the files below deploy/, then runs all tests against the oldest HAProxy, then the end-to-end tests against each
-# newer one, and where a container engine answers those of the image. The first run that fails is the last.
+# newer one, and where a container engine answers deploy/compose and the image. The first run that fails is the last.
 set -eu
 
 cargo=${CARGO:-cargo}
@@ -31,8 +31,10 @@ for HAPROXY_BIN in $haproxies; do
 done
 
 if docker info >/dev/null 2>&1; then
+    printf '\n=== deploy/compose and deploy/logging\n'
+    CARGO=$cargo sh "${0%/*}/containers.sh"
     printf '\n=== the image\n'
     CARGO=$cargo sh "${0%/*}/image.sh"
 else
-    printf '\n*** SKIPPED: the image and its tests (tests/image.sh): no container engine answers to docker info\n' >&2
+    printf '\n*** SKIPPED: deploy/compose, deploy/logging and the image: no container engine answers to docker info\n' >&2
 fi
