@@ -44,6 +44,8 @@ docker start "$container" >/dev/null
 booted() { inside systemctl is-system-running 2>/dev/null | grep -q -e running -e degraded; }
 soon booted
 inside systemd-sysusers 2>/dev/null
+# Debian starts an HAProxy of its own.
+inside systemctl disable --quiet --now haproxy
 
 # The unit and a world around it; the settings go where the unit's file has them.
 # shellcheck disable=SC2016 # that shell expands it
@@ -96,7 +98,7 @@ say "a restart drains, and begins anew"
 
 inside systemctl stop stalls
 [ "$(inside systemctl show stalls --property Result --value)" = success ] || fail "a stop is not a success"
-! haproxy || fail "HAProxy has outlived a stop"
+! haproxy >/dev/null || fail "HAProxy has outlived a stop"
 inside sed -i 's/^BASE_PORT=.*/BASE_PORT=nonsense/' /etc/stalls/stalls.env
 inside systemctl start stalls || true
 soon inside systemctl is-failed --quiet stalls
