@@ -59,6 +59,12 @@ else
     say '*** SKIPPED: the compose files: there is neither docker-compose nor an engine that would need it'
 fi
 
+# deploy/compose/Dockerfile is built from the repository's root, and the lab with it.
+ignore=../.dockerignore
+if [ -e "$ignore" ] && grep -qx '\*' "$ignore" && ! grep -qx '!tests/lab/\{0,1\}' "$ignore"; then
+    fail "$ignore: keeps tests/lab from deploy/compose/Dockerfile; it needs the line !tests/lab"
+fi
+
 command -v systemd-analyze >/dev/null || install_packages systemd
 check_unit systemd/stalls.service
 systemd-sysusers --dry-run "$PWD/systemd/stalls.sysusers" >"$scratch/said" 2>&1 || fail "$(cat "$scratch/said")"
