@@ -25,6 +25,7 @@ help:
 	@echo '             (DEMO_FLAGS=--exit: once through, then exit)'
 	@echo 'make image   the container image, called $(IMAGE)'
 	@echo '             (IMAGE=name:tag, IMAGE_FLAGS=what else docker build is told)'
+	@echo 'make release the files of a release: binary, image, checksums and what it is made of'
 	@echo 'make bench   stalls measured beside the original in some eight minutes'
 	@echo '             (BENCH_FLAGS=--quick: only a look whether it works; --json FILE: as JSON, too)'
 	@echo 'make soak    stalls through thousands of simulated storms, other ones than make test has'
@@ -52,6 +53,10 @@ demo: setup
 .PHONY: image
 image:
 	docker build --tag '$(IMAGE)' $(IMAGE_FLAGS) .
+
+.PHONY: release
+release: setup
+	@CARGO='$(CARGO)' sh deploy/release.sh
 
 # stalls is built on its own first: beside the lab it would get features that the lab needs.
 .PHONY: bench

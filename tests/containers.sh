@@ -25,8 +25,7 @@ has_compose || install_packages docker-compose
 
 built=${CARGO_TARGET_DIR:-$here/../target}/debug
 "${CARGO:-cargo}" build --locked --workspace
-base=stalls-stand-in/haproxy-rsyslog:bookworm
-sh "$here/stand_in.sh" "$base" bookworm ca-certificates,haproxy,rsyslog
+base=$(sh "$here/stand_ins.sh" logs)
 
 scratch=$(mktemp -d)
 # Out of the way of whatever else listens on this machine.

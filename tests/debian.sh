@@ -47,6 +47,27 @@ install_packages() {
     apt_as_root install --yes --no-install-recommends "$@"
 }
 
+# Unpacks a Debian: unpack_debian FOLDER SUITE PACKAGE[,PACKAGE...], from the machine's own mirror.
+unpack_debian() {
+    mirror=$(mirror)
+    if [ -z "$mirror" ]; then
+        say "no package source of Debian is set up on this machine"
+        return 1
+    fi
+    command -v debootstrap >/dev/null || install_packages debootstrap
+    say "unpacking Debian $2 with $3"
+    patiently debootstrap_anew "$@"
+    as_root rm -rf "$1/var/cache/apt" "$1/var/lib/apt/lists"
+}
+
+debootstrap_anew() {
+    as_root rm -rf "$1"
+    as_root debootstrap --variant=minbase --include="$3" "$2" "$1" "$mirror" >"$1.log" 2>&1 || {
+        tail -n 20 "$1.log" >&2
+        return 1
+    }
+}
+
 # Compose, whichever there is: version 1, or version 2 as a program or as a part of docker.
 compose_program() {
     if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi

@@ -12,7 +12,7 @@ NEIGHBOUR_IMAGE=stalls-neighbour:test
 export STALLS_IMAGE NEIGHBOUR_IMAGE
 
 if [ -z "${RUST_IMAGE:-}" ] || [ -z "${HAPROXY_IMAGE:-}" ]; then
-    stand_ins=$(sh tests/stand_ins.sh)
+    stand_ins=$(sh tests/stand_ins.sh rust haproxy)
     RUST_IMAGE=${RUST_IMAGE:-$(printf '%s\n' "$stand_ins" | head -n 1)}
     HAPROXY_IMAGE=${HAPROXY_IMAGE:-$(printf '%s\n' "$stand_ins" | tail -n 1)}
 fi

@@ -17,8 +17,7 @@ fail() {
 here=$(cd "${0%/*}" && pwd)
 built=${CARGO_TARGET_DIR:-$here/../target}/debug
 "${CARGO:-cargo}" build --locked --workspace
-base=stalls-stand-in/systemd:bookworm
-sh "$here/stand_in.sh" "$base" bookworm systemd,haproxy
+base=$(sh "$here/stand_ins.sh" systemd)
 
 container=$(docker create --cap-add SYS_ADMIN --security-opt seccomp=unconfined --stop-signal SIGRTMIN+3 \
     --tmpfs /run --tmpfs /tmp --volume /sys/fs/cgroup:/sys/fs/cgroup "$base" /lib/systemd/systemd)

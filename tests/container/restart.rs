@@ -31,7 +31,9 @@ async fn a_stalls_that_is_killed_is_brought_back_by_the_policy() {
     stalls.kill();
     stalls.restarted(2).await;
     stage.settled().await;
-    assert_eq!(stalls.lines("stalls starts").len(), 3);
+    let starts = stalls.lines("stalls starts");
+    assert_eq!(starts.len(), 3);
+    assert!(starts.iter().all(|line| line["version"] == env!("CARGO_PKG_VERSION")), "{starts:?}");
     stage.start_metadata();
     stalls.stop();
 }
