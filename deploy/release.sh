@@ -43,26 +43,28 @@ tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_D
     --directory "$dist" "$name" | gzip -n9 >"$dist/$name-$machine-linux.tar.gz"
 rm -r "${dist:?}/$name"
 
-say "what it is made of"
-# It writes beside each manifest, so it gets a copy.
+# What is committed, and nothing else that may lie around here.
 sources=$(mktemp -d)
 trap 'rm -rf "$sources"' EXIT
 trap 'exit 1' HUP INT TERM
 git archive HEAD | tar -x -C "$sources"
-cyclonedx=$(sh tests/cargo_tool.sh cargo-cyclonedx 0.5.9)
-"$cyclonedx" cyclonedx --quiet --manifest-path "$sources/Cargo.toml" --format json --spec-version 1.5 --no-build-deps
-# The folder that the copy was in says nothing to anyone.
-sed "s|path+file://$sources|path+file:///stalls|g" "$sources/stalls.cdx.json" >"$dist/$name.cdx.json"
 
 if docker info >/dev/null 2>&1; then
     say "the image"
     docker build --tag "stalls:$version" --build-arg "VERSION=$version" \
         ${RUST_IMAGE:+--build-arg "RUST_IMAGE=$RUST_IMAGE"} \
-        ${HAPROXY_IMAGE:+--build-arg "HAPROXY_IMAGE=$HAPROXY_IMAGE"} . >&2
+        ${HAPROXY_IMAGE:+--build-arg "HAPROXY_IMAGE=$HAPROXY_IMAGE"} "$sources" >&2
     docker save "stalls:$version" | gzip -n9 >"$dist/$name-image.tar.gz"
 else
     say "*** SKIPPED: the image: no container engine answers (docker info)"
 fi
+
+say "what it is made of"
+# It writes beside each manifest.
+cyclonedx=$(sh tests/cargo_tool.sh cargo-cyclonedx 0.5.9)
+"$cyclonedx" cyclonedx --quiet --manifest-path "$sources/Cargo.toml" --format json --spec-version 1.5 --no-build-deps
+# The folder that the copy was in says nothing to anyone.
+sed "s|path+file://$sources|path+file:///stalls|g" "$sources/stalls.cdx.json" >"$dist/$name.cdx.json"
 
 (cd "$dist" && sha256sum -- stalls-* >SHA256SUMS)
 say "made in $dist:"

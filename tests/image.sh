@@ -8,8 +8,8 @@ say() { printf '%s\n' "image: $*" >&2; }
 cd "${0%/*}/.."
 cargo=${CARGO:-cargo}
 STALLS_IMAGE=stalls:test
-NEIGHBOUR_IMAGE=stalls-neighbour:test
-export STALLS_IMAGE NEIGHBOUR_IMAGE
+LAB_IMAGE=stalls-lab:test
+export STALLS_IMAGE LAB_IMAGE
 
 if [ -z "${RUST_IMAGE:-}" ] || [ -z "${HAPROXY_IMAGE:-}" ]; then
     stand_ins=$(sh tests/stand_ins.sh rust haproxy)
@@ -35,14 +35,14 @@ docker build --tag "$STALLS_IMAGE" \
 }
 
 # Those who are around stalls are one program, with the libraries that it is linked to here.
-"$cargo" build --locked --workspace --bin stalls-neighbour
-neighbour=${CARGO_TARGET_DIR:-target}/debug/stalls-neighbour
-mkdir "$scratch/neighbour"
-cp "$neighbour" "$scratch/neighbour/"
-ldd "$neighbour" | grep -o '/[^ ]*' | while IFS= read -r library; do
-    install -D "$library" "$scratch/neighbour$library"
+"$cargo" build --locked --workspace --bin stalls-lab
+lab=${CARGO_TARGET_DIR:-target}/debug/stalls-lab
+mkdir "$scratch/lab"
+cp "$lab" "$scratch/lab/"
+ldd "$lab" | grep -o '/[^ ]*' | while IFS= read -r library; do
+    install -D "$library" "$scratch/lab$library"
 done
-tar -C "$scratch/neighbour" -c . | docker import --change 'ENTRYPOINT ["/stalls-neighbour"]' - "$NEIGHBOUR_IMAGE" >/dev/null
+tar -C "$scratch/lab" -c . | docker import --change 'ENTRYPOINT ["/stalls-lab"]' - "$LAB_IMAGE" >/dev/null
 
 if "$cargo" nextest --version >/dev/null 2>&1; then
     (set -x && "$cargo" nextest run --locked --workspace --no-fail-fast --test container "$@")

@@ -50,6 +50,6 @@ pub(crate) fn stalls_image() -> String {
 }
 
 /// The image of those who are around stalls.
-fn neighbour_image() -> String {
-    image("NEIGHBOUR_IMAGE")
+fn lab_image() -> String {
+    image("LAB_IMAGE")
 }

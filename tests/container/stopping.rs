@@ -1,6 +1,6 @@
 //! `docker stop`.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::harness::{BASE, POOL, STOP_PATIENCE, Stage};
 

@@ -18,7 +18,7 @@ fn a_volume_that_cannot_be_written_ends_the_start_with_one_line() {
     on_volume(&another.volume, "0", "touch /var/lib/stalls/file; chown 0:0 /var/lib/stalls");
     for (run, reason) in [(read_only.volume(volume), "Read-only file system"), (another, "Permission denied")]
     {
-        let (code, stderr) = run.to_its_end();
+        let (code, stderr) = run.ended_by_itself();
         assert_eq!(code, Some(64), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         for part in ["STATE_DIR", "/var/lib/stalls", reason] {

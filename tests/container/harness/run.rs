@@ -101,7 +101,7 @@ impl Run {
     }
 
     /// Runs it to its end; its exit code and what it wrote to stderr.
-    pub(crate) fn to_its_end(self) -> (Option<i32>, String) {
+    pub(crate) fn ended_by_itself(self) -> (Option<i32>, String) {
         let output = attempt(&self.once().command(&["--rm"]));
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }

@@ -15,8 +15,8 @@ use tempfile::TempDir;
 use super::{
     BASE, POOL, Run, SOON,
     engine::{attempt, docker},
+    lab_image,
     log::check_form,
-    neighbour_image,
     turn::Turn,
 };
 
@@ -61,7 +61,13 @@ impl Stage {
         }
         let volume = format!("{}:/roster:ro", stage.folder.path().display());
         let alias = ["--network-alias=rancher-metadata", "--volume", &volume];
-        stage.start("metadata", METADATA, &alias, &neighbour_image(), &["metadata", "/roster/roster.json"]);
+        stage.start(
+            "metadata",
+            METADATA,
+            &alias,
+            &lab_image(),
+            &["metadata", "--listen=0.0.0.0:80", "--roster=/roster/roster.json"],
+        );
         stage
     }
 
@@ -69,7 +75,7 @@ impl Stage {
     pub(crate) fn add(&mut self, index: u32, address: Ipv4Addr) {
         let uuid = format!("web-{index}-at-{address}");
         let port = BACKEND_PORT.to_string();
-        self.start(&uuid, address, &[], &neighbour_image(), &["backend", &port, &uuid]);
+        self.start(&uuid, address, &[], &lab_image(), &["container", "--port", &port, "--uuid", &uuid]);
         self.roster.web.push(Listed { index, uuid, address });
         self.tell();
     }
@@ -137,7 +143,7 @@ impl Stage {
 
     /// Where a container of the service is led to that connects to this name and port.
     pub(crate) fn visit_from(&self, uuid: &str, to: &str) -> String {
-        docker(&["exec", &self.container(uuid), "/stalls-neighbour", "visitor", to])
+        docker(&["exec", &self.container(uuid), "/stalls-lab", "visit", to])
     }
 
     /// A file that the containers may read, to be mounted.

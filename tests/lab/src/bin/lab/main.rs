@@ -1,27 +1,16 @@
-//! The lab's parts as programs of their own, for containers: see deploy/compose.
+//! The lab's parts as programs of their own, for containers: see `deploy/compose` and `tests/container`.
+
+mod container;
+mod look;
+mod metadata;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
+    path::PathBuf,
 };
 
-use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use stalls_lab::{
-    backend::Backends,
-    client::{ConnectError, landing},
-    metadata::{AddressPool, MetadataOptions, MetadataServer, World},
-    registry::{Entry, Registry},
-};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
-
-/// How often a container tries to sign in while the metadata server is not there yet.
-const PATIENCE: Duration = Duration::from_millis(100);
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Plays one part of what stalls has around it.
 #[derive(Debug, Parser)]
@@ -42,6 +31,9 @@ enum Part {
         /// Where containers sign in
         #[arg(long, default_value = "0.0.0.0:8081")]
         registry: SocketAddr,
+        /// Tells of those in this file instead, as JSON, and follows it; it is replaced as a whole
+        #[arg(long, conflicts_with = "registry")]
+        roster: Option<PathBuf>,
     },
     /// A container of the service app/web, which says who it is to whoever connects
     Container {
@@ -51,6 +43,9 @@ enum Part {
         /// The port that it listens on
         #[arg(long, default_value_t = 8080)]
         port: u16,
+        /// It has this uuid, and does not sign in
+        #[arg(long, conflicts_with = "registry")]
+        uuid: Option<String>,
     },
     /// Says who is on each port of a pool
     Look {
@@ -64,6 +59,11 @@ enum Part {
         #[arg(long, default_value_t = 8)]
         count: u16,
     },
+    /// Says the uuid of who is at one port
+    Visit {
+        /// A name or an address, with the port
+        to: String,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -72,52 +72,18 @@ async fn main() -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let part = async {
         match Arguments::parse().part {
-            Part::Metadata { listen, registry } => metadata(listen, registry).await,
-            Part::Container { registry, port } => container(&registry, port).await,
-            Part::Look { address, base, count } => look(address, base, count).await,
+            Part::Metadata { listen, roster: Some(file), .. } => metadata::by_roster(listen, &file).await,
+            Part::Metadata { listen, registry, roster: None } => {
+                metadata::by_registry(listen, registry).await
+            }
+            Part::Container { port, uuid: Some(uuid), .. } => container::named(port, uuid).await,
+            Part::Container { registry, port, uuid: None } => container::signed_in(&registry, port).await,
+            Part::Look { address, base, count } => look::at_pool(address, base, count).await,
+            Part::Visit { to } => look::at_one(&to).await,
         }
     };
     tokio::select! {
         ended = part => ended,
         _ = terminated.recv() => Ok(()),
     }
-}
-
-async fn metadata(listen: SocketAddr, registry: SocketAddr) -> anyhow::Result<()> {
-    let nobody = World::new(AddressPool::new(Ipv4Addr::UNSPECIFIED, 0), 0);
-    let mut options = MetadataOptions::new(nobody);
-    options.listen = listen;
-    // A restart begins with versions that nobody has seen.
-    options.seed = fastrand::u64(..);
-    let server = Arc::new(MetadataServer::start(options).await);
-    let _registry =
-        Registry::start(registry, server).await.with_context(|| format!("{registry} cannot be had"))?;
-    std::future::pending().await
-}
-
-async fn container(registry: &str, port: u16) -> anyhow::Result<()> {
-    // It listens first: whoever knows of it can connect.
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
-    let (mut entry, identity) = loop {
-        match Entry::sign_in(registry).await {
-            Ok(signed_in) => break signed_in,
-            Err(_) => sleep(PATIENCE).await,
-        }
-    };
-    let mut backends = Backends::new();
-    backends.serve(listener, identity);
-    entry.ended().await;
-    bail!("the metadata server has gone, and nobody knows of this container any more");
-}
-
-#[expect(clippy::print_stdout, reason = "what it sees is what it is asked for")]
-async fn look(address: Ipv4Addr, base: u16, count: u16) -> anyhow::Result<()> {
-    for port in (base..=u16::MAX).take(count.into()) {
-        match landing((address, port).into()).await {
-            Ok(landing) => println!("{port} {} {}", landing.name, landing.uuid),
-            Err(ConnectError::Refused) => println!("{port} refused"),
-            Err(error) => println!("{port} {error}"),
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,27 @@
+//! Somebody who connects, and says whom that led to.
+#![expect(clippy::print_stdout, reason = "what it sees is what it is asked for")]
+
+use std::net::{Ipv4Addr, ToSocketAddrs};
+
+use anyhow::{Context, bail};
+use stalls_lab::client::{ConnectError, landing};
+
+/// Says who is on each port of a pool.
+pub(crate) async fn at_pool(address: Ipv4Addr, base: u16, count: u16) -> anyhow::Result<()> {
+    for port in (base..=u16::MAX).take(count.into()) {
+        match landing((address, port).into()).await {
+            Ok(landing) => println!("{port} {} {}", landing.name, landing.uuid),
+            Err(ConnectError::Refused) => println!("{port} refused"),
+            Err(error) => println!("{port} {error}"),
+        }
+    }
+    Ok(())
+}
+
+/// Says the uuid of who is there.
+pub(crate) async fn at_one(to: &str) -> anyhow::Result<()> {
+    let addresses = to.to_socket_addrs().with_context(|| format!("{to} cannot be resolved"))?;
+    let Some(address) = addresses.into_iter().next() else { bail!("{to} has no address") };
+    println!("{}", landing(address).await?.uuid);
+    Ok(())
+}
