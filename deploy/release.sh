@@ -6,8 +6,8 @@
 #   stalls-VERSION-image.tar.gz           the image, for `docker load`; where an engine answers
 #   SHA256SUMS                            of all these
 #
-# The version is Cargo.toml's. The same commit and toolchain give the same tarball. RUST_IMAGE and HAPROXY_IMAGE, if set,
-# are the images that the image is made from.
+# The version is Cargo.toml's. Owners and times in the tarball do not depend on who makes it. RUST_IMAGE and
+# HAPROXY_IMAGE, if set, are the images that the image is made from.
 set -eu
 cd "${0%/*}/.."
 
