@@ -1,7 +1,6 @@
 //! What every test stands on.
 
 mod engine;
-mod log;
 mod processes;
 mod run;
 mod stage;

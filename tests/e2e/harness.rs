@@ -28,10 +28,11 @@ use stalls_lab::{
     haproxy::handover_template,
     load::{Load, LoadReport},
     metadata::{MetadataOptions, MetadataServer, World},
-    stalls::{Launch, Signal, Stalls},
+    stalls::{Launch, Signal, Stalls, check_form},
 };
 use tokio::time::{Instant, sleep};
 
+use self::world::tenants;
 pub(crate) use self::{
     bystanders::Bystanders,
     churn::Churn,
@@ -39,7 +40,6 @@ pub(crate) use self::{
     process::descriptors,
     seeded::Seeded,
 };
-use self::{log::check_form, world::tenants};
 
 /// The program under test.
 pub(crate) const STALLS: &str = env!("CARGO_BIN_EXE_stalls");

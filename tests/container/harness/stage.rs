@@ -9,6 +9,7 @@ use std::{
 use stalls_lab::{
     client::{Held, await_landing, await_refused},
     metadata::{Listed, Roster},
+    stalls::check_form,
 };
 use tempfile::TempDir;
 
@@ -16,7 +17,6 @@ use super::{
     BASE, POOL, Run, SOON,
     engine::{attempt, docker},
     lab_image,
-    log::check_form,
     turn::Turn,
 };
 

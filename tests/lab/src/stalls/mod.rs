@@ -5,12 +5,14 @@
 //! one before, and any HAProxy that it has left. What is left of HAProxy when the launch and its
 //! processes are dropped is ended then.
 
+mod form;
 mod home;
 mod launch;
 mod log;
 mod process;
 mod processes;
 
+pub use form::check_form;
 pub use home::Home;
 pub use launch::Launch;
 pub use process::Stalls;

@@ -1,11 +1,15 @@
-//! What stalls says.
+//! What every line of the log looks like.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// One JSON object a line, with what a person reads first in front.
+/// A line is one JSON object, with what a person reads first in front.
+///
+/// # Panics
+///
+/// When it is not.
 #[track_caller]
-pub(super) fn check_form(line: &str) {
-    let object: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(line);
+pub fn check_form(line: &str) {
+    let object: Result<Map<String, Value>, _> = serde_json::from_str(line);
     assert!(object.is_ok(), "not a JSON object: {line}");
     let fields: Vec<_> = line.split("\",\"").take(4).collect();
     for (field, start) in fields.iter().zip(["{\"ts\":\"", "level\":\"", "msg\":\"", "actor\":\""]) {
