@@ -38,7 +38,10 @@ compose() {
 }
 own_images=
 clean_up() {
-    compose down --volumes --timeout 2 >/dev/null 2>&1 || true
+    # An engine that believes its network to be in use still (seen: "has active endpoints") ends the first one before
+    # the volumes.
+    { compose down --volumes --timeout 2 || docker volume rm "${project}_logs" "${project}_stalls-state"; } \
+        >/dev/null 2>&1 || true
     # shellcheck disable=SC2086 # one word for each image
     [ -z "$own_images" ] || docker image rm $own_images >/dev/null 2>&1 || true
     rm -rf "$scratch"
