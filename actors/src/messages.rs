@@ -99,7 +99,7 @@ pub enum HaproxyReport {
     },
     /// It is to serve and does not.
     Down {
-        /// Why the last one died or did not get to serve; `None` if there has been none.
+        /// Why the last one died, was given up or did not get to serve; `None` if there has been none.
         failure: Option<String>,
     },
     /// There is nothing to serve: neither the metadata nor the memory has said who is there.

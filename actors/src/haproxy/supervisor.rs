@@ -78,7 +78,7 @@ pub struct HaproxySupervisor<H, A> {
     unasked: Episode,
     /// How often changes could not be made at runtime.
     fallbacks: u64,
-    /// Why the last HAProxy ended or did not get to serve, unless one has got to serve since.
+    /// Why the last HAProxy ended, was given up or did not get to serve, unless one has got to serve since.
     failure: Option<String>,
     withheld: BTreeSet<u16>,
     port_timer: Option<SpawnHandle>,
@@ -212,7 +212,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         let Some(ended) = self.generations.remove(number) else { return };
         self.host.forget(number);
         if ended.role == Role::Live {
-            self.failure = Some(format!("haproxy died: {how}"));
+            self.failure = Some(died(how));
         }
         let log = self.log.new(slog::o!("generation" => number, "haproxy_pid" => ended.pid,
             "revision" => ended.revision, "how" => how.to_owned()));
@@ -251,11 +251,18 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             (_, Role::Live) => error!(log, "haproxy died"; "retry_ms" => 0),
             // It may have been given up in the very moment in which it died, since it did not answer any more.
             (_, Role::Draining) if how.starts_with("signal ") => {
+                if self.generations.live().is_none() {
+                    self.failure = Some(died(how));
+                }
                 error!(log, "haproxy died"; "drained" => true);
             }
             _ => debug!(log, "haproxy ended"),
         }
     }
+}
+
+fn died(how: &str) -> String {
+    format!("haproxy died: {how}")
 }
 
 impl<H: HaproxyHost, A: RuntimeApi> Actor for HaproxySupervisor<H, A> {

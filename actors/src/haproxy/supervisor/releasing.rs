@@ -26,7 +26,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     /// from it. But its connections may be in order. The next step waits until its ports are free.
     pub(super) fn give_up_live(&mut self, number: u64, trouble: &NoAnswer, ctx: &mut Context<Self>) {
         let log = self.log.new(slog::o!("generation" => number, "error" => trouble.to_string()));
-        let hangs = match trouble {
+        let (hangs, failure) = match trouble {
             NoAnswer::Unasked { .. } => {
                 self.note_unasked(number, trouble);
                 return self.ask_again_later(ctx);
@@ -34,13 +34,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             // It is ending, or drains since somebody else has told it to; or only its socket's file is gone.
             NoAnswer::NotListening { .. } => {
                 warn!(log, "haproxy listens no more, it is replaced");
-                false
+                (false, "haproxy listens no more")
             }
             NoAnswer::Io { .. } | NoAnswer::TimedOut { .. } => {
                 error!(log, "haproxy does not answer, it drains and is replaced");
-                true
+                (true, "haproxy does not answer")
             }
         };
+        self.failure = Some(failure.into());
         self.tell_to_drain(number);
         self.activity = Activity::Releasing;
         let until = Instant::now() + RELEASE_LIMIT;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::fake::{Fate, Scene, config};
-use crate::messages::{HaproxyReport, ReportHaproxy};
+use super::fake::{Fate, RECONCILE, Scene, config};
+use crate::{
+    messages::{HaproxyReport, ReportHaproxy},
+    testing::ms,
+};
 
 impl Scene {
     pub(super) async fn report(&self) -> HaproxyReport {
@@ -32,4 +35,36 @@ async fn one_that_cannot_be_started_is_down_until_it_can() {
     assert_eq!(scene.report().await, HaproxyReport::Down { failure: Some(failure) });
     scene.wait(Duration::from_secs(1)).await;
     assert!(matches!(scene.report().await, HaproxyReport::Running { revision: Some(1), .. }));
+}
+
+/// What is told of one that turns like this, and what is told when it ends by a signal after that.
+async fn told_of(fate: Fate) -> [HaproxyReport; 2] {
+    let scene = Scene::new(|host| {
+        host.fates.extend([Fate::Serve, Fate::Missing]);
+        host.ignores = [(1, "USR1")].into();
+    });
+    scene.write(config(1, "a")).await;
+    scene.host.turns(1, fate);
+    scene.wait(RECONCILE - ms(30)).await;
+    while matches!(scene.report().await, HaproxyReport::Running { .. }) {
+        scene.wait(ms(1)).await;
+    }
+    let given_up = scene.report().await;
+    scene.host.end(1, "signal 9");
+    scene.wait(ms(1)).await;
+    [given_up, scene.report().await]
+}
+
+fn down(failures: [&str; 2]) -> [HaproxyReport; 2] {
+    failures.map(|failure| HaproxyReport::Down { failure: Some(failure.to_owned()) })
+}
+
+#[actix_rt::test]
+async fn one_that_hangs_is_down_and_its_death_is_the_reason_once_it_is_seen() {
+    assert_eq!(told_of(Fate::Mute).await, down(["haproxy does not answer", "haproxy died: signal 9"]));
+}
+
+#[actix_rt::test]
+async fn one_that_listens_no_more_is_down_and_its_death_is_the_reason_once_it_is_seen() {
+    assert_eq!(told_of(Fate::Die).await, down(["haproxy listens no more", "haproxy died: signal 9"]));
 }
