@@ -5,7 +5,15 @@ const LONGEST: usize = 256;
 
 /// As much of `text` as is kept.
 pub(crate) fn excerpt(text: &str) -> String {
-    text.chars().take(LONGEST).collect()
+    beginning(text).to_owned()
+}
+
+/// The same, without a copy.
+pub(crate) fn beginning(text: &str) -> &str {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::{
     config::HaproxyConfig,
     mapping::{Mapping, ServiceRef},
-    metadata::{Container, ServiceIndex},
+    metadata::{Container, PublishedPorts, ServiceIndex, Snapshot},
     paged_map::PagedMap,
 };
 
@@ -182,6 +182,14 @@ pub(crate) fn container(uuid: &str, create_index: u64, index: Option<u64>) -> Co
         primary_ip: Some(format!("10.42.{}.{}", create_index / 200, create_index % 200 + 1).as_str().into()),
         health: None,
     }
+}
+
+/// A snapshot of `containers`, which come oldest first.
+pub(crate) fn snapshot(
+    containers: impl IntoIterator<Item = Container>,
+    published: PublishedPorts,
+) -> Snapshot {
+    Snapshot { containers: containers.into_iter().map(Arc::new).collect(), published }
 }
 
 /// A configuration of `frame` with these routes; its text differs from its frame.

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::{
         metadata::PublishedPorts,
-        testing::{container, ms},
+        testing::{container, ms, snapshot},
     };
 
     const A: &str = "10.42.0.2";
@@ -180,13 +180,13 @@ mod tests {
 
     impl Seen {
         fn new(state: Option<&str>) -> Self {
-            Self { flaps: Flaps::default(), last: snapshot(state), now: 0 }
+            Self { flaps: Flaps::default(), last: moment(state), now: 0 }
         }
 
         /// After some milliseconds it is in this state; `None` if it is gone.
         fn sees(&mut self, after: u64, state: Option<&str>) {
             self.passes(after);
-            let next = snapshot(state);
+            let next = moment(state);
             self.flaps.follow(&self.last, &next, false, ms(self.now));
             self.last = next;
         }
@@ -217,10 +217,10 @@ mod tests {
         }
     }
 
-    fn snapshot(state: Option<&str>) -> Snapshot {
+    fn moment(state: Option<&str>) -> Snapshot {
         let container =
             state.map(|state| Container { state: Some(state.into()), ..container("a", 1, Some(1)) });
-        Snapshot::after(None, container.into_iter().collect(), PublishedPorts::default())
+        snapshot(container, PublishedPorts::default())
     }
 
     #[test]

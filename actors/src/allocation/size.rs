@@ -1,7 +1,5 @@
 //! How large a pool is: what the operator says, else what is known, and larger when more is needed. Pure.
 
-use std::collections::BTreeSet;
-
 use super::eligibility::Eligible;
 use crate::{
     mapping::{DEFAULT_PORT_COUNT, Mapping},
@@ -23,18 +21,20 @@ pub(super) fn initial(mapping: &Mapping, known: Option<u16>) -> u16 {
 /// need one slot, or an upgrade of all containers would double the pool. An index beyond `most` needs none,
 /// since no growth would map it.
 pub(super) fn needed(eligible: &[Eligible<'_>], most: u16) -> u16 {
-    let mut indexes = BTreeSet::new();
+    let mut is_claimed = vec![false; usize::from(most) + 1];
     let mut without_index = 0;
     for candidate in eligible {
         match candidate.container.index {
             ServiceIndex::Numbered(index) => {
-                indexes.extend(u16::try_from(index.get()).ok().filter(|index| *index <= most));
+                let place = usize::try_from(index.get()).ok().and_then(|index| is_claimed.get_mut(index));
+                place.into_iter().for_each(|is_claimed| *is_claimed = true);
             }
             ServiceIndex::Unusable => without_index += 1,
         }
     }
-    let in_all = u16::try_from(indexes.len() + without_index).unwrap_or(u16::MAX);
-    indexes.last().copied().unwrap_or(0).max(in_all).min(most)
+    let claimed = is_claimed.iter().filter(|is_claimed| **is_claimed).count();
+    let highest = is_claimed.iter().rposition(|is_claimed| *is_claimed).unwrap_or(0);
+    u16::try_from(highest.max(claimed + without_index)).unwrap_or(u16::MAX).min(most)
 }
 
 /// The size of a pool of `size` slots, of which `need` are needed, that may grow to `most`.

@@ -38,7 +38,7 @@ impl From<&str> for Health {
 }
 
 /// A container's `service_index`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ServiceIndex {
     /// A whole number from 1 up.
     Numbered(NonZeroU64),

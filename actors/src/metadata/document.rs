@@ -9,13 +9,14 @@ mod hostile;
 #[cfg(test)]
 mod samples;
 
-use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
+use std::{num::NonZeroU64, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     Container, MetadataFault, PublishedPorts, ServiceIndex,
+    entry::{Entry, containers},
     lenient::{Lenient, List, Scalar, Shape},
 };
 use crate::excerpt::excerpt;
@@ -23,85 +24,79 @@ use crate::excerpt::excerpt;
 /// The server's versions are UUIDs. One of any length would be part of the next request.
 const LONGEST_VERSION: usize = 256;
 
-#[derive(Deserialize)]
-struct ServiceDocument {
-    #[serde(default)]
-    name: Scalar,
-    #[serde(default)]
-    uuid: Scalar,
-    #[serde(default)]
-    containers: Lenient<List<Lenient<ContainerDocument>>>,
-    #[serde(default)]
-    ports: Lenient<List<Scalar>>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ServiceDocument<'a> {
+    #[serde(borrow)]
+    name: Scalar<'a>,
+    #[serde(borrow)]
+    uuid: Scalar<'a>,
+    #[serde(borrow)]
+    containers: Lenient<List<Lenient<ContainerDocument<'a>>>>,
+    #[serde(borrow)]
+    ports: Lenient<List<Scalar<'a>>>,
 }
 
 /// The fields of a container that matter: a fifth of all. The rest is passed over while it is read.
-#[derive(Deserialize)]
-struct ContainerDocument {
-    #[serde(default)]
-    name: Scalar,
-    #[serde(default)]
-    uuid: Scalar,
-    #[serde(default)]
-    external_id: Scalar,
-    #[serde(default)]
-    service_index: Scalar,
-    #[serde(default)]
-    create_index: Scalar,
-    #[serde(default)]
-    state: Scalar,
-    #[serde(default)]
-    primary_ip: Scalar,
-    #[serde(default)]
-    health_state: Scalar,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ContainerDocument<'a> {
+    #[serde(borrow)]
+    name: Scalar<'a>,
+    #[serde(borrow)]
+    uuid: Scalar<'a>,
+    #[serde(borrow)]
+    external_id: Scalar<'a>,
+    #[serde(borrow)]
+    service_index: Scalar<'a>,
+    #[serde(borrow)]
+    create_index: Scalar<'a>,
+    #[serde(borrow)]
+    state: Scalar<'a>,
+    #[serde(borrow)]
+    primary_ip: Scalar<'a>,
+    #[serde(borrow)]
+    health_state: Scalar<'a>,
 }
 
-impl Shape for ServiceDocument {
+impl Shape for ServiceDocument<'_> {
     const IS_LIST: bool = false;
 }
 
-impl Shape for ContainerDocument {
+impl Shape for ContainerDocument<'_> {
     const IS_LIST: bool = false;
 }
 
 /// The containers of the service document in `body`, which was asked for as `service` (a name or uuid) at
-/// `path`; ordered by (`create_index`, `uuid`), each uuid once.
+/// `path`; ordered by (`create_index`, `uuid`), each uuid once. Those that are as they were among the `known` ones,
+/// of an earlier document, are shared with them.
 ///
 /// # Errors
 /// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
-pub(crate) fn parse_service(path: &str, service: &str, body: &[u8]) -> Result<Vec<Container>, MetadataFault> {
+pub(crate) fn parse_service(
+    path: &str,
+    service: &str,
+    body: &[u8],
+    known: &[Arc<Container>],
+) -> Result<Vec<Arc<Container>>, MetadataFault> {
     let document = parse(path, body)?;
-    let wrong = |reason: String| MetadataFault::WrongShape { path: path.to_owned(), reason };
+    let wrong = |reason: &str| MetadataFault::WrongShape { path: path.to_owned(), reason: reason.to_owned() };
     let service_read = excerpt(service).to_lowercase();
-    let is_asked_for = |own: &Scalar| own.as_text().is_some_and(|own| own.to_lowercase() == service_read);
+    let is_asked_for = |own: &Scalar<'_>| own.as_text().is_some_and(|own| own.to_lowercase() == service_read);
     if !is_asked_for(&document.name) && !is_asked_for(&document.uuid) {
         // The server also takes a number for a position in its list, and would then answer with any service.
-        return Err(wrong(format!("neither its name nor its uuid is {service:?}")));
+        return Err(wrong(&format!("neither its name nor its uuid is {service:?}")));
     }
-    let containers = match document.containers {
+    let listed = match document.containers {
         Lenient::Null => Vec::new(), // at scale 0
-        Lenient::Wanted(List(containers)) => containers,
-        Lenient::Other => return Err(wrong("`containers` is not a list".into())),
+        Lenient::Wanted(List(listed)) => listed,
+        Lenient::Other => return Err(wrong("`containers` is not a list")),
     };
-    let mut newest: BTreeMap<Arc<str>, Container> = BTreeMap::new();
-    let mut anonymous = Vec::new();
-    for container in &containers {
-        let Lenient::Wanted(container) = container else {
-            return Err(wrong("`containers` lists something else than objects".into()));
-        };
-        let container = container_of(container);
-        if container.uuid.is_empty() {
-            anonymous.push(container);
-        } else {
-            match newest.get(&container.uuid) {
-                Some(known) if age(known) >= age(&container) => {}
-                _ => drop(newest.insert(Arc::clone(&container.uuid), container)),
-            }
-        }
-    }
-    let mut containers: Vec<_> = newest.into_values().chain(anonymous).collect();
-    containers.sort_by(|a, b| age(a).cmp(&age(b)));
-    Ok(containers)
+    let entries = listed.iter().map(|listed| match listed {
+        Lenient::Wanted(container) => Ok(Entry::from(container)),
+        Lenient::Null | Lenient::Other => Err(wrong("`containers` lists something else than objects")),
+    });
+    Ok(containers(entries.collect::<Result<_, _>>()?, known))
 }
 
 /// The container ports that the service document in `body` publishes over TCP.
@@ -123,7 +118,7 @@ pub(super) fn parse_version(path: &str, body: &[u8]) -> Result<String, MetadataF
     }
 }
 
-fn parse(path: &str, body: &[u8]) -> Result<ServiceDocument, MetadataFault> {
+fn parse<'de>(path: &str, body: &'de [u8]) -> Result<ServiceDocument<'de>, MetadataFault> {
     match serde_json::from_slice(body).map_err(|error| not_read(path, &error))? {
         Lenient::Wanted(document) => Ok(document),
         Lenient::Null | Lenient::Other => {
@@ -141,38 +136,28 @@ fn not_read(path: &str, error: &serde_json::Error) -> MetadataFault {
     }
 }
 
-fn container_of(container: &ContainerDocument) -> Container {
-    let name = text(&container.name);
-    let identity = [&container.uuid, &container.external_id].into_iter().find_map(text);
-    Container {
-        uuid: identity.or_else(|| name.clone()).unwrap_or_default().into(),
-        name: name.unwrap_or_default().into(),
-        index: service_index(&container.service_index),
-        create_index: container.create_index.as_count().unwrap_or(0),
-        state: text(&container.state).map(|state| state.as_str().into()),
-        primary_ip: text(&container.primary_ip).map(|ip| ip.as_str().into()),
-        health: text(&container.health_state).map(|health| health.as_str().into()),
+impl<'a> From<&'a ContainerDocument<'_>> for Entry<'a> {
+    fn from(container: &'a ContainerDocument<'_>) -> Self {
+        let name = text(&container.name);
+        let identity = [&container.uuid, &container.external_id].into_iter().find_map(text).or(name);
+        Self {
+            create_index: container.create_index.as_count().unwrap_or(0),
+            uuid: identity.unwrap_or_default(),
+            name: name.unwrap_or_default(),
+            index: service_index(&container.service_index),
+            state: text(&container.state),
+            primary_ip: text(&container.primary_ip),
+            health: text(&container.health_state).map(Into::into),
+        }
     }
 }
 
-/// A total order of containers that does not depend on where they stand in the document: the oldest first.
-fn age(c: &Container) -> impl Ord + '_ {
-    (c.create_index, &c.uuid, &c.name, index_number(&c.index), &c.state, &c.primary_ip, c.health)
-}
-
-fn index_number(index: &ServiceIndex) -> u64 {
-    match index {
-        ServiceIndex::Numbered(number) => number.get(),
-        ServiceIndex::Unusable => 0,
-    }
-}
-
-fn text(value: &Scalar) -> Option<String> {
-    value.as_text().filter(|text| !text.is_empty()).map(str::to_owned)
+fn text<'a>(value: &'a Scalar<'_>) -> Option<&'a str> {
+    value.as_text().filter(|text| !text.is_empty())
 }
 
 /// A string in most builds of the server, a number in some of December 2016.
-fn service_index(value: &Scalar) -> ServiceIndex {
+fn service_index(value: &Scalar<'_>) -> ServiceIndex {
     let number = match value {
         Scalar::Text(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
             // What does not fit is a number all the same, and far outside of any pool.
@@ -205,8 +190,9 @@ mod tests {
     use super::*;
     use crate::metadata::Health;
 
-    fn service(containers: Value) -> Result<Vec<Container>, MetadataFault> {
-        parse_service("/p", "web", json!({"name": "web", "containers": containers}).to_string().as_bytes())
+    fn service(containers: Value) -> Result<Vec<Arc<Container>>, MetadataFault> {
+        let document = json!({"name": "web", "containers": containers}).to_string();
+        parse_service("/p", "web", document.as_bytes(), &[])
     }
 
     fn index_of(index: Value) -> Option<u64> {
@@ -249,17 +235,17 @@ mod tests {
             "[]",
             "7",
         ] {
-            let fault = parse_service("/p", "web", body.as_bytes()).unwrap_err();
+            let fault = parse_service("/p", "web", body.as_bytes(), &[]).unwrap_err();
             assert_eq!(fault.kind(), "wrong_shape", "{body}");
         }
-        assert_eq!(parse_service("/p", "web", b"<html>").unwrap_err().kind(), "not_json");
+        assert_eq!(parse_service("/p", "web", b"<html>", &[]).unwrap_err().kind(), "not_json");
     }
 
     #[test]
     fn a_service_may_be_asked_for_by_its_uuid_and_in_any_case() {
         let body = br#"{"name":"web","uuid":"d8635a59","containers":[]}"#;
-        assert!(parse_service("/p", "d8635a59", body).is_ok());
-        assert!(parse_service("/p", "Web", body).is_ok());
+        assert!(parse_service("/p", "d8635a59", body, &[]).is_ok());
+        assert!(parse_service("/p", "Web", body, &[]).is_ok());
     }
 
     #[test]
@@ -274,7 +260,7 @@ mod tests {
             primary_ip: None,
             health: None,
         };
-        assert_eq!(service(odd), Ok(vec![expected]));
+        assert_eq!(service(odd), Ok(vec![Arc::new(expected)]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Reading what may be of another type than documented, and keeping only what is asked for.
 
-use std::{fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -10,16 +10,16 @@ use serde::{
     },
 };
 
-use crate::excerpt::excerpt;
+use crate::excerpt::{beginning, excerpt};
 
 /// There are fewer ports than half of this. A list of `{}` would take a hundred times the memory that its text does.
 const LONGEST_LIST: usize = 1 << 17;
 
-/// A text or a count, if it is one; of a text as much as is kept.
+/// A text or a count, if it is one; of a text as much as is kept. Whatever has no escapes is borrowed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Scalar {
+pub(super) enum Scalar<'a> {
     /// A string.
-    Text(String),
+    Text(Cow<'a, str>),
     /// A whole number from 0 up.
     Count(u64),
     /// Missing, null or anything else; it has been passed over.
@@ -27,7 +27,7 @@ pub(super) enum Scalar {
     Other,
 }
 
-impl Scalar {
+impl Scalar<'_> {
     pub(super) fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -96,7 +96,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for Scalar {
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ScalarVisitor)
     }
@@ -105,43 +105,47 @@ impl<'de> Deserialize<'de> for Scalar {
 struct ScalarVisitor;
 
 impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar;
+    type Value = Scalar<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar<'de>, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Scalar::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Scalar, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Scalar<'de>, A::Error> {
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Scalar::Other)
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar::Text(excerpt(text)))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(excerpt(text).into()))
     }
 
-    fn visit_u64<E: Error>(self, count: u64) -> Result<Scalar, E> {
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(beginning(text).into()))
+    }
+
+    fn visit_u64<E: Error>(self, count: u64) -> Result<Scalar<'de>, E> {
         Ok(Scalar::Count(count))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Scalar, E> {
+    fn visit_unit<E: Error>(self) -> Result<Scalar<'de>, E> {
         Ok(Scalar::Other)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Scalar, E> {
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Scalar<'de>, E> {
         Ok(Scalar::Other)
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Scalar, E> {
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Scalar<'de>, E> {
         Ok(Scalar::Other)
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Scalar, E> {
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Scalar<'de>, E> {
         Ok(Scalar::Other)
     }
 }
@@ -233,8 +237,10 @@ mod tests {
 
     #[test]
     fn texts_and_counts_are_kept_and_whatever_else_is_passed_over() {
-        let read = |json: &str| serde_json::from_str::<Vec<Scalar>>(json).unwrap();
-        let kept = [Scalar::Text("é\n".into()), Scalar::Count(7), Scalar::Text(String::new())];
+        fn read(json: &str) -> Vec<Scalar<'_>> {
+            serde_json::from_str(json).unwrap()
+        }
+        let kept = [Scalar::Text("é\n".into()), Scalar::Count(7), Scalar::Text("".into())];
         assert_eq!(read(r#"["é\n", 7, ""]"#), kept);
         for other in read(r#"[null, true, -1, 1.0, 1e300, [{"x": 1}, [2]], {"y": [{}]}]"#) {
             assert_eq!(other, Scalar::Other);

@@ -3,6 +3,7 @@
 mod client;
 mod container;
 mod document;
+mod entry;
 mod fault;
 mod lenient;
 mod pace;

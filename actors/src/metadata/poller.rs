@@ -175,10 +175,11 @@ impl<S: MetadataSource> MetadataPoller<S> {
         if self.followed.bodies.get(&service) == Some(&body) {
             return Ok(());
         }
-        let containers = parse_service(&service_path(&service), &service.service, &body)?;
-        let published = self.followed.published.clone().unwrap_or_default();
         let sent = self.followed.sent.get(&service);
-        let snapshot = Arc::new(Snapshot::after(sent.map(Arc::as_ref), containers, published));
+        let known = sent.map(|sent| sent.containers.as_slice()).unwrap_or_default();
+        let containers = parse_service(&service_path(&service), &service.service, &body, known)?;
+        let published = self.followed.published.clone().unwrap_or_default();
+        let snapshot = Arc::new(Snapshot { containers, published });
         let is_news = sent != Some(&snapshot);
         self.followed.bodies.insert(service.clone(), body);
         if is_news {
@@ -255,8 +256,8 @@ pub async fn fetch_once<S: MetadataSource>(
     for service in services {
         let path = service_path(service);
         let body = source.document(path.clone()).await?;
-        let containers = parse_service(&path, &service.service, &body)?;
-        snapshots.insert(service.clone(), Arc::new(Snapshot::after(None, containers, published.clone())));
+        let containers = parse_service(&path, &service.service, &body, &[])?;
+        snapshots.insert(service.clone(), Arc::new(Snapshot { containers, published: published.clone() }));
     }
     Ok(snapshots)
 }

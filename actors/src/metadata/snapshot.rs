@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use itertools::{EitherOrBoth, Itertools};
+use itertools::Itertools;
 use rangemap::RangeInclusiveSet;
 
 use super::Container;
@@ -19,25 +19,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A snapshot of `containers`, which come in the order that is told above. What is as it was in `previous` takes
-    /// no memory of its own, and is not compared again by anyone.
-    pub(crate) fn after(
-        previous: Option<&Self>,
-        containers: Vec<Container>,
-        published: PublishedPorts,
-    ) -> Self {
-        let known = previous.map(|previous| previous.containers.as_slice()).unwrap_or_default();
-        let shared = known.iter().merge_join_by(containers, |known, new| {
-            (known.create_index, &known.uuid).cmp(&(new.create_index, &new.uuid))
-        });
-        let containers = shared.filter_map(|container| match container {
-            EitherOrBoth::Left(_gone) => None,
-            EitherOrBoth::Both(known, new) if **known == new => Some(Arc::clone(known)),
-            EitherOrBoth::Both(_, new) | EitherOrBoth::Right(new) => Some(Arc::new(new)),
-        });
-        Self { containers: containers.collect(), published }
-    }
-
     /// The containers that are not as they were in `older`, as they were and as they are.
     pub(crate) fn changes_since<'a>(
         &'a self,
@@ -74,20 +55,6 @@ impl PublishedPorts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::container;
-
-    #[test]
-    fn what_stays_is_shared_and_what_changes_is_not() {
-        let (a, b, c) = (container("a", 1, None), container("b", 2, None), container("c", 3, None));
-        let older = Snapshot::after(None, vec![a.clone(), b.clone()], PublishedPorts::default());
-        let moved = Container { primary_ip: Some("10.9.9.9".into()), ..b };
-        let newer =
-            Snapshot::after(Some(&older), vec![a, moved.clone(), c.clone()], PublishedPorts::default());
-        assert!(Arc::ptr_eq(&newer.containers[0], &older.containers[0]));
-        assert_eq!(newer.containers[1..], [Arc::new(moved), Arc::new(c)]);
-        let first = Snapshot::after(Some(&newer), vec![container("a", 1, None)], PublishedPorts::default());
-        assert_eq!(first.containers, newer.containers[..1]);
-    }
 
     #[test]
     fn a_run_ends_at_the_first_gap() {

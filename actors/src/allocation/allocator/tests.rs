@@ -14,8 +14,8 @@ use crate::{
     allocation::{Occupant, SavedMapping},
     link::{Ended, Prepared},
     mapping::ServiceRef,
-    metadata::{Container, PublishedPorts, Snapshot},
-    testing::{Line, Lines, Received, container, mapping, ms, pass, service, settle, web},
+    metadata::{Container, PublishedPorts},
+    testing::{Line, Lines, Received, container, mapping, ms, pass, service, settle, snapshot, web},
 };
 
 /// A store in memory; its copies are the same store.
@@ -196,7 +196,7 @@ impl Running {
 
 fn service_changed(service: &ServiceRef, ports: Range<u16>, containers: &[Container]) -> ServiceChanged {
     let published = PublishedPorts(ports.map(|port| port..=port).collect());
-    let snapshot = Snapshot::after(None, containers.to_vec(), published);
+    let snapshot = snapshot(containers.to_vec(), published);
     ServiceChanged { service: service.clone(), snapshot: Arc::new(snapshot) }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     allocation::{Occupant, Unmapped},
     mapping::DEFAULT_PORT_COUNT,
     metadata::{Container, PublishedPorts},
-    testing::{container, mapping, ms, service, web},
+    testing::{container, mapping, ms, service, snapshot, web},
 };
 
 const MOST: u16 = 200;
@@ -38,7 +38,7 @@ fn sized(base_port: u16, port_count: Option<u16>) -> Mapping {
 
 fn planned(mapping: Mapping, state: &SavedState, containers: &[Container], published: &[u16]) -> MappingPlan {
     let published = PublishedPorts(published.iter().map(|port| *port..=*port).collect());
-    let snapshot = Arc::new(Snapshot::after(None, containers.to_vec(), published));
+    let snapshot = Arc::new(snapshot(containers.to_vec(), published));
     let snapshots = [(mapping.service.clone(), snapshot)].into();
     plan_once(&settings(mapping), state, &snapshots).mappings.remove(0)
 }
@@ -112,8 +112,8 @@ fn a_container_that_only_waits_for_a_tombstone_does_not_make_the_pool_grow() {
     let mut full = restored(sized(5000, None), &saved());
     let settings = settings(sized(5000, None));
     let mut hears = |uuids: &[&str], now| {
-        let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None)).collect();
-        full.take(Arc::new(Snapshot::after(None, containers, PublishedPorts::default())), &settings, now);
+        let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None));
+        full.take(Arc::new(snapshot(containers, PublishedPorts::default())), &settings, now);
         let growth = full.reassign(&settings, &BTreeSet::new(), true, now);
         (growth, full.plan().slots.len())
     };

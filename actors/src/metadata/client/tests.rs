@@ -220,7 +220,7 @@ async fn a_body_that_breaks_off_is_unreachable() {
 async fn a_chunked_body_that_breaks_off_is_not_json() {
     let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"nam\r\n";
     let server = Server::with([SendsAndCloses(begun.into())]).await;
-    let fault = server.document().await.and_then(|body| parse_service("/p", "web", &body)).unwrap_err();
+    let fault = server.document().await.and_then(|body| parse_service("/p", "web", &body, &[])).unwrap_err();
     assert_eq!(fault.kind(), "not_json");
 }
 
@@ -325,7 +325,7 @@ async fn ten_thousand_real_containers_fit() {
     document["containers"] = (0..10_000).map(numbered).collect();
     let server = Server::with([Sends(ok(&serde_json::to_string_pretty(&document).unwrap()))]).await;
     let body = server.client(MetadataLimits::default()).document("/p".into()).await.unwrap();
-    assert_eq!(parse_service("/p", "web", &body).unwrap().len(), 10_000);
+    assert_eq!(parse_service("/p", "web", &body, &[]).unwrap().len(), 10_000);
 }
 
 #[actix_rt::test]

@@ -57,12 +57,12 @@ fn texts(container: &Container) -> impl Iterator<Item = &str> {
 proptest! {
     #[test]
     fn any_document_is_read_or_refused_and_never_grows(body in body()) {
-        match parse_service("/p", "web", &body) {
+        match parse_service("/p", "web", &body, &[]) {
             Ok(containers) => {
                 // The shortest container is `{}`, and a name may stand for the uuid too.
                 prop_assert!(containers.len() <= body.len() / 2);
-                prop_assert!(containers.iter().flat_map(texts).map(str::len).sum::<usize>() <= 2 * body.len());
-                prop_assert!(containers.iter().flat_map(texts).all(|text| text.chars().count() <= 256));
+                prop_assert!(containers.iter().flat_map(|container| texts(container)).map(str::len).sum::<usize>() <= 2 * body.len());
+                prop_assert!(containers.iter().flat_map(|container| texts(container)).all(|text| text.chars().count() <= 256));
                 let uuids: Vec<_> = containers.iter().map(|c| &c.uuid).filter(|uuid| !uuid.is_empty()).collect();
                 prop_assert_eq!(uuids.iter().collect::<BTreeSet<_>>().len(), uuids.len());
             }
@@ -78,8 +78,8 @@ proptest! {
     }
 }
 
-fn service(rest: &str) -> Result<Vec<Container>, MetadataFault> {
-    parse_service("/p", "web", format!(r#"{{"name":"web",{rest}}}"#).as_bytes())
+fn service(rest: &str) -> Result<Vec<Arc<Container>>, MetadataFault> {
+    parse_service("/p", "web", format!(r#"{{"name":"web",{rest}}}"#).as_bytes(), &[])
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_document_cut_anywhere_is_a_fault() {
     let whole = document().to_string();
     for end in 0..whole.len() {
         assert_eq!(
-            parse_service("/p", "web", &whole.as_bytes()[..end]).unwrap_err().kind(),
+            parse_service("/p", "web", &whole.as_bytes()[..end], &[]).unwrap_err().kind(),
             "not_json",
             "{end}"
         );
@@ -123,7 +123,7 @@ fn bytes_that_are_no_utf8_are_no_json() {
     let mut body = document().to_string().into_bytes();
     let at = body.windows(3).position(|bytes| bytes == b"app").unwrap();
     body[at] = 0xff;
-    assert_eq!(parse_service("/p", "web", &body).unwrap_err().kind(), "not_json");
+    assert_eq!(parse_service("/p", "web", &body, &[]).unwrap_err().kind(), "not_json");
 }
 
 /// Each range on its own would be a second's work for every ten thousand of them.

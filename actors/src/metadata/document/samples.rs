@@ -17,15 +17,16 @@ const WEB_3: Row<'_> = ("app-web-3", 3, 3, "running", Some("127.0.1.3"));
 
 #[track_caller]
 fn assert_web(body: &str, expected: &[Row<'_>]) {
-    let containers = parse_service("/p", "web", body.as_bytes()).unwrap();
-    let rows: Vec<_> = containers.iter().map(row).collect();
+    let containers = parse_service("/p", "web", body.as_bytes(), &[]).unwrap();
+    let rows: Vec<_> = containers.iter().map(|container| row(container)).collect();
     assert_eq!(rows, expected);
     assert!(containers.iter().all(|container| container.uuid.len() == 36), "{containers:?}");
 }
 
 fn row(container: &Container) -> Row<'_> {
     let (name, state) = (&*container.name, container.state.as_deref().unwrap_or_default());
-    (name, index_number(&container.index), container.create_index, state, container.primary_ip.as_deref())
+    let ServiceIndex::Numbered(index) = container.index else { panic!("{container:?}") };
+    (name, index.get(), container.create_index, state, container.primary_ip.as_deref())
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn what_is_no_service_is_a_fault() {
         sample!("2015-07-25--self_stack"),
     ];
     for other in others {
-        let fault = parse_service("/p", "web", other.as_bytes()).unwrap_err();
+        let fault = parse_service("/p", "web", other.as_bytes(), &[]).unwrap_err();
         assert_eq!(fault.kind(), "wrong_shape", "{other}");
     }
 }

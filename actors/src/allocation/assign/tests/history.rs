@@ -25,7 +25,8 @@ impl Moment {
         let mut document = self.document.clone();
         fastrand::Rng::with_seed(seed).shuffle(&mut document);
         let document = json!({"name": "web", "containers": document}).to_string();
-        parse_service("/p", "web", document.as_bytes()).unwrap()
+        let containers = parse_service("/p", "web", document.as_bytes(), &[]).unwrap();
+        containers.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 }
 

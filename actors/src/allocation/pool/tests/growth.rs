@@ -27,7 +27,7 @@ fn history() -> impl Strategy<Value = Vec<Moment>> {
             ..container(&format!("u{age}"), age, index)
         });
         let published = PublishedPorts((5000..5000 + published).map(|port| port..=port).collect());
-        let snapshot = Arc::new(Snapshot::after(None, containers.collect(), published));
+        let snapshot = Arc::new(snapshot(containers, published));
         Moment { snapshot, pass: ms(pass_ms) }
     });
     vec(moment, 1..6)
