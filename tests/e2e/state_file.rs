@@ -108,6 +108,8 @@ survived! {
     } => "invalid unicode";
     another_format: write("assignments: {}\n") => "expected value";
     another_version: edit(|saved| saved["version"] = json!(2)) => "its version is 2, this stalls knows 1";
+    another_version_with_another_layout: write(r#"{"version": 2, "ports": {"5000": "web-1"}}"#)
+        => "its version is 2, this stalls knows 1";
     a_version_that_is_no_number: edit(|saved| saved["version"] = json!("1")) => "invalid type";
     no_state: edit(|saved| drop(saved.as_object_mut().unwrap().remove("state"))) => "missing field";
     mappings_that_are_none: edit(|saved| saved["state"]["mappings"] = json!({"0": []})) => "invalid type";

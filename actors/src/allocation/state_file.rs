@@ -14,7 +14,7 @@ use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
 };
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Occupant;
@@ -120,6 +120,12 @@ struct Versioned<T> {
     state: T,
 }
 
+/// What every version has in common.
+#[derive(Deserialize)]
+struct AnyVersion {
+    version: u32,
+}
+
 impl StateFile {
     /// The file `state.json` in the folder `state_dir`.
     pub fn in_folder(state_dir: &Path) -> Self {
@@ -151,10 +157,9 @@ fn parse(bytes: &[u8]) -> Result<SavedState, String> {
     if bytes.len() as u64 > LARGEST_BYTES {
         return Err(format!("it is larger than {LARGEST_BYTES} bytes"));
     }
-    let version: Versioned<IgnoredAny> =
-        serde_json::from_slice(bytes).map_err(|e| excerpt(&e.to_string()))?;
-    if version.version != VERSION {
-        return Err(format!("its version is {}, this stalls knows {VERSION}", version.version));
+    let AnyVersion { version } = serde_json::from_slice(bytes).map_err(|e| excerpt(&e.to_string()))?;
+    if version != VERSION {
+        return Err(format!("its version is {version}, this stalls knows {VERSION}"));
     }
     let versioned: Versioned<SavedState> =
         serde_json::from_slice(bytes).map_err(|e| excerpt(&e.to_string()))?;
