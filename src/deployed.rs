@@ -1,7 +1,7 @@
 //! What `deploy/` hands to users, held against the settings and the version: whoever changes one of them
 //! learns here what else has to change.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use clap::CommandFactory;
 use serde_json::{Value, json};
@@ -27,6 +27,7 @@ const QUESTION_TYPES: [&str; 5] = ["string", "int", "boolean", "enum", "multilin
 
 #[derive(Debug, PartialEq)]
 struct Asked {
+    kind: String,
     required: bool,
     default: Option<String>,
 }
@@ -57,12 +58,23 @@ fn settings() -> BTreeMap<String, Asked> {
         let help = arg.get_help().unwrap().to_string();
         let default = help.split_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']'));
         let asked = Asked {
+            kind: kind(&arg.get_value_names().unwrap()[0]).to_owned(),
             required: help.contains("(required)"),
             default: default.filter(|text| !text.contains(' ')).map(str::to_owned),
         };
         (arg.get_env().and_then(|name| name.to_str()).unwrap().to_owned(), asked)
     };
     command.get_arguments().map(setting).collect()
+}
+
+/// The type of a question whose answer `--help` calls this.
+fn kind(value: &str) -> &'static str {
+    match value {
+        "PORT" | "COUNT" | "MS" => "int",
+        "BOOL" => "boolean",
+        "FORMAT" | "LEVEL" => "enum",
+        _ => "string",
+    }
 }
 
 fn questions() -> Vec<Value> {
@@ -74,13 +86,14 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 #[test]
-fn the_catalog_asks_for_each_setting_once_with_its_default_and_nothing_else() {
+fn the_catalog_asks_for_each_setting_once_with_its_type_and_default_and_nothing_else() {
     let mut wanted = settings();
     wanted.get_mut(REQUIRED_IN_THE_CATALOG).unwrap().required = true;
     let (name, default) = DEFAULT_IN_A_CONTAINER;
     assert_eq!(wanted[name].default, None, "{name} has a default of its own by now");
     wanted.get_mut(name).unwrap().default = Some(default.to_owned());
-    let image = Asked { required: true, default: Some(format!("stalls:{VERSION}")) };
+    let image =
+        Asked { kind: "string".to_owned(), required: true, default: Some(format!("stalls:{VERSION}")) };
     wanted.insert(IMAGE.to_owned(), image);
 
     let questions = questions();
@@ -90,10 +103,9 @@ fn the_catalog_asks_for_each_setting_once_with_its_default_and_nothing_else() {
             Value::String(text) => Some(text.clone()),
             number => Some(number.to_string()),
         };
-        (
-            text(question, "variable").to_owned(),
-            Asked { required: question["required"].as_bool().unwrap(), default },
-        )
+        let kind = text(question, "type").to_owned();
+        let asked = Asked { kind, required: question["required"].as_bool().unwrap(), default };
+        (text(question, "variable").to_owned(), asked)
     });
     assert_eq!(asked.collect::<BTreeMap<_, _>>(), wanted);
     assert_eq!(questions.len(), wanted.len(), "a question is there twice");
@@ -115,6 +127,22 @@ fn each_question_is_one_that_rancher_can_show() {
         // Rancher's own templates quote a boolean, so that nobody reads something else out of it.
         assert!(kind != "boolean" || default.is_string(), "{question}");
         assert!(kind != "int" || default.is_null() || default.is_u64(), "{question}");
+    }
+}
+
+#[test]
+fn each_option_is_one_that_stalls_takes() {
+    let command = Cli::command();
+    let help = |variable: &str| {
+        let arg = command.get_arguments().find(|arg| arg.get_env().is_some_and(|name| name == variable));
+        arg.and_then(|arg| arg.get_help()).unwrap().to_string()
+    };
+    for question in questions() {
+        for option in question["options"].as_array().into_iter().flatten() {
+            let help = help(text(&question, "variable"));
+            let mut words = help.split(|letter: char| !letter.is_alphabetic());
+            assert!(words.any(|word| word == option), "{option}: {help}");
+        }
     }
 }
 
@@ -141,18 +169,25 @@ fn the_catalogs_stack_is_the_one_for_the_hosts_network() {
     assert_eq!(catalog!("0/rancher-compose.yml")["services"], own["services"]);
 }
 
+/// The names of the settings that a file gives values to.
+fn set_by_stalls_of(compose: &Value) -> Vec<String> {
+    compose["services"]["stalls"]["environment"].as_object().unwrap().keys().cloned().collect()
+}
+
 #[test]
-fn the_stacks_set_only_what_is_a_setting() {
+fn what_is_deployed_sets_only_what_is_a_setting_and_all_that_is_required() {
     let settings = settings();
-    for compose in [
+    let compose = [
         deploy!("rancher/host-network/docker-compose.yml"),
         deploy!("rancher/managed-network/docker-compose.yml"),
-    ] {
-        let compose = yaml(compose);
-        let environment = compose["services"]["stalls"]["environment"].as_object().unwrap();
-        assert!(environment.keys().all(|name| settings.contains_key(name)), "{environment:?}");
-        let required = settings.iter().filter(|(_, asked)| asked.required);
-        assert!(required.clone().all(|(name, _)| environment.contains_key(name)), "{environment:?}");
+        deploy!("compose/docker-compose.yml"),
+    ];
+    let unit = deploy!("systemd/stalls.env").lines().filter(|line| !line.starts_with('#'));
+    let unit = unit.map(|line| line.split_once('=').unwrap().0.to_owned()).collect();
+    for set in compose.map(|file| set_by_stalls_of(&yaml(file))).into_iter().chain([unit]) {
+        assert!(set.iter().all(|name| settings.contains_key(name)), "{set:?}");
+        let mut required = settings.iter().filter(|(_, asked)| asked.required);
+        assert!(required.all(|(name, _)| set.contains(name)), "{set:?}");
     }
 }
 
@@ -162,9 +197,17 @@ fn the_pool_on_the_managed_network_is_what_is_published() {
     let stalls = &compose["services"]["stalls"];
     let base: usize = text(&stalls["environment"], "BASE_PORT").parse().unwrap();
     let ports = stalls["ports"].as_array().unwrap();
+    assert!(!ports.is_empty());
     for (port, published) in (base..).zip(ports) {
         assert_eq!(*published, format!("{port}:{port}/tcp"));
     }
+}
+
+#[test]
+fn rancher_asks_for_health_where_stalls_answers() {
+    let rancher = yaml(deploy!("rancher/managed-network/rancher-compose.yml"));
+    let admin: SocketAddr = settings()["ADMIN_LISTEN"].default.as_ref().unwrap().parse().unwrap();
+    assert_eq!(rancher["services"]["stalls"]["health_check"]["port"], admin.port());
 }
 
 #[test]
@@ -176,5 +219,10 @@ fn every_file_means_this_version() {
         deploy!("rancher/managed-network/docker-compose.yml"),
     ] {
         assert_eq!(yaml(compose)["services"]["stalls"]["image"], format!("stalls:{VERSION}"));
+    }
+    for compose in [deploy!("compose/docker-compose.yml"), deploy!("logging/docker-compose.yml")] {
+        for image in compose.lines().filter_map(|line| line.trim().strip_prefix("image: ")) {
+            assert!(image.starts_with('*') || image.ends_with(&format!(":{VERSION}}}")), "{image}");
+        }
     }
 }
