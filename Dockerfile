@@ -4,10 +4,9 @@
 ARG RUST_IMAGE=rust:1.95-bookworm
 ARG HAPROXY_IMAGE=haproxy:3.2
 
-FROM ${RUST_IMAGE} AS build
+# All that stalls depends on, with nothing in place of our own sources: this stays when only they change.
+FROM ${RUST_IMAGE} AS dependencies
 WORKDIR /build
-
-# First all that stalls depends on, with nothing in place of our own sources: this layer stays when only they change.
 COPY Cargo.toml Cargo.lock ./
 COPY actors/Cargo.toml actors/
 COPY tests/lab/Cargo.toml tests/lab/
@@ -15,6 +14,7 @@ RUN for folder in src actors/src tests/lab/src; do mkdir -p $folder && echo '//!
     && mv src/lib.rs src/main.rs && echo 'fn main() {}' >>src/main.rs \
     && cargo build --locked --release --package stalls
 
+FROM dependencies AS build
 # The sources may be older than what has just been built from nothing, and cargo goes by that.
 COPY actors actors
 COPY src src

@@ -1,9 +1,15 @@
 #!/bin/sh
 # Builds the image of what is committed, on the stand-ins where no registry is in reach, and runs the tests of
-# tests/container against it. RUST_IMAGE and HAPROXY_IMAGE name other base images; "$@" goes to the test runner.
+# tests/container against it. RUST_IMAGE and HAPROXY_IMAGE name other base images; "$@" goes to the test runner. It is
+# the builder before BuildKit that builds; tests/containers.sh has BuildKit do it.
 set -eu
 
 say() { printf '%s\n' "image: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
 
 cd "${0%/*}/.."
 cargo=${CARGO:-cargo}
@@ -26,16 +32,36 @@ say "building $STALLS_IMAGE from $(git log -1 --format='%h, %s') on $RUST_IMAGE 
 [ -z "$(git status --porcelain)" ] || say "what is not committed is not in it"
 mkdir "$scratch/checkout"
 git archive HEAD | tar -x -C "$scratch/checkout"
-docker build --tag "$STALLS_IMAGE" \
-    --build-arg RUST_IMAGE="$RUST_IMAGE" --build-arg HAPROXY_IMAGE="$HAPROXY_IMAGE" \
-    --build-arg http_proxy --build-arg https_proxy --build-arg no_proxy \
-    "$scratch/checkout" >"$scratch/build.log" 2>&1 || {
-    cat "$scratch/build.log" >&2
-    exit 1
+
+# build WHAT ARGUMENT...: as docker build has it, with the checkout; its output is in $scratch/WHAT.
+build() {
+    into=$scratch/$1
+    shift
+    DOCKER_BUILDKIT=0 docker build "$@" \
+        --build-arg RUST_IMAGE="$RUST_IMAGE" --build-arg HAPROXY_IMAGE="$HAPROXY_IMAGE" \
+        --build-arg http_proxy --build-arg https_proxy --build-arg no_proxy \
+        "$scratch/checkout" >"$into" 2>&1 || {
+        cat "$into" >&2
+        exit 1
+    }
 }
+build dependencies --tag "$STALLS_IMAGE-dependencies" --target dependencies
+build image --tag "$STALLS_IMAGE"
+
+# Whoever changes our sources alone has all else ready: nothing else is compiled in the later stage, and the earlier one
+# does not notice.
+! grep -E 'Compiling [^ ]+' "$scratch/image" | grep -v 'Compiling stalls' >&2 ||
+    fail "this should have been compiled with the dependencies"
+before=$(docker image inspect --format '{{.Id}}' "$STALLS_IMAGE-dependencies")
+for source in src/main.rs actors/src/lib.rs tests/lab/src/lib.rs; do
+    echo '// Changed.' >>"$scratch/checkout/$source"
+done
+build dependencies --tag "$STALLS_IMAGE-dependencies" --target dependencies
+[ "$(docker image inspect --format '{{.Id}}' "$STALLS_IMAGE-dependencies")" = "$before" ] ||
+    fail "the dependencies should have stayed when only our own sources changed"
 
 # Those who are around stalls are one program, with the libraries that it is linked to here.
-"$cargo" build --locked --workspace --bin stalls-lab
+"$cargo" build --locked --workspace
 lab=${CARGO_TARGET_DIR:-target}/debug/stalls-lab
 mkdir "$scratch/lab"
 cp "$lab" "$scratch/lab/"
