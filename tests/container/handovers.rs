@@ -30,6 +30,11 @@ async fn at_rest(stalls: &Run) -> [Process; 2] {
     [stalls.clone(), haproxy]
 }
 
+/// How many files and sockets there are.
+fn files(stalls: &Run) -> String {
+    stalls.shell("find /run/stalls /var/lib/stalls | wc -l")
+}
+
 #[tokio::test]
 async fn five_hundred_handovers_leave_nothing_behind() {
     let mut stage = Stage::prepared(3);
@@ -39,8 +44,10 @@ async fn five_hundred_handovers_leave_nothing_behind() {
     stage.settled().await;
     make_handovers(&mut stage, WARM).await;
     let before = at_rest(&stalls).await;
+    let files_before = files(&stalls);
     make_handovers(&mut stage, HANDOVERS - WARM).await;
     let after = at_rest(&stalls).await;
+    assert_eq!(files(&stalls), files_before);
 
     let handovers = stalls.lines("plan applied").iter().filter(|line| line["step"] == "handover").count();
     assert!(handovers >= HANDOVERS, "{handovers}");

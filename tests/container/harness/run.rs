@@ -1,11 +1,12 @@
 //! stalls in its container.
 
 use std::{
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
 use serde_json::Value;
+use stalls_lab::stalls::check_form;
 
 use super::{
     POOL,
@@ -96,14 +97,16 @@ impl Run {
     /// Starts it once what an earlier start has left is removed; volumes stay.
     #[must_use]
     pub(crate) fn start_anew(self) -> Self {
+        check_log(&attempt(&["logs", &self.name]));
         docker(&["rm", "--force", &self.name]);
         self.start()
     }
 
-    /// Runs it to its end; its exit code and what it wrote to stderr.
+    /// Runs it to its end; its exit code and all that it wrote.
     pub(crate) fn ended_by_itself(self) -> (Option<i32>, String) {
         let output = attempt(&self.once().command(&["--rm"]));
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        let written = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&written).into_owned())
     }
 }
 
@@ -166,3 +169,12 @@ impl Run {
 
 /// What `docker stop` gives a container before it is killed.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Has a whole life, or several, in which nothing but the log was written, and that in its form?
+#[track_caller]
+pub(super) fn check_log(log: &Output) {
+    let [log, beside] = [&log.stdout, &log.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(!log.is_empty(), "nothing was logged");
+    log.lines().for_each(check_form);
+    assert_eq!(beside, "", "this is not in the log");
+}

@@ -9,7 +9,6 @@ use std::{
 use stalls_lab::{
     client::{Held, await_landing, await_refused},
     metadata::{Listed, Roster},
-    stalls::check_form,
 };
 use tempfile::TempDir;
 
@@ -17,6 +16,7 @@ use super::{
     BASE, POOL, Run, SOON,
     engine::{attempt, docker},
     lab_image,
+    run::check_log,
     turn::Turn,
 };
 
@@ -210,9 +210,7 @@ impl Drop for Stage {
         remove_everything();
         if !failed {
             let of_stalls = logs.iter().filter(|(name, _)| **name == self.container("stalls"));
-            for (_, log) in of_stalls {
-                String::from_utf8_lossy(&log.stdout).lines().for_each(check_form);
-            }
+            of_stalls.for_each(|(_, log)| check_log(log));
         }
     }
 }
