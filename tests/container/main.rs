@@ -15,6 +15,7 @@ mod handovers;
 mod harness;
 mod health;
 mod image;
+mod low_ports;
 mod mapping;
 mod network;
 mod restart;
