@@ -10,6 +10,15 @@ mirror() {
         sed -En "s/ ($own|oldstable|stable|testing|unstable|sid)\$//p" | head -n 1
 }
 
+# Sets $mirror; without one there is nothing to go on with.
+find_mirror() {
+    mirror=$(mirror)
+    [ -n "$mirror" ] || {
+        say "no package source of Debian is set up on this machine"
+        exit 1
+    }
+}
+
 # A mirror may be out of order for a moment.
 patiently() {
     for pause in 5 20; do
@@ -43,17 +52,39 @@ install_packages() {
         return 1
     fi
     say "installing $*"
-    apt_as_root update || say "the package lists could not be renewed, trying with those that are there"
-    apt_as_root install --yes --no-install-recommends "$@"
+    patiently apt_as_root update || say "the package lists could not be renewed, trying with those that are there"
+    patiently apt_as_root install --yes --no-install-recommends "$@"
+}
+
+# Writes FOLDER/apt.conf, with which apt-get knows the packages of another suite, as if none were installed: set_up_apt
+# FOLDER SUITE. What else the machine's configuration says stands, since it is made for the mirror; its hooks and pins are
+# for the machine's own packages.
+set_up_apt() {
+    find_mirror
+    mkdir -p "$1/state/lists/partial" "$1/cache/archives/partial"
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    options="arch=$(dpkg --print-architecture) target=Packages signed-by=$keyring"
+    : >"$1/status"
+    printf '%s\n' "deb [$options] $mirror $2 main" >"$1/sources.list"
+    cat >"$1/apt.conf" <<CONF
+#clear APT::Update;
+#clear APT::Default-Release;
+APT::Install-Recommends "false";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Dir::Cache "$1/cache";
+Dir::State "$1/state";
+Dir::State::status "$1/status";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::Etc::sourcelist "$1/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+CONF
 }
 
 # Unpacks a Debian: unpack_debian FOLDER SUITE PACKAGE[,PACKAGE...], from the machine's own mirror.
 unpack_debian() {
-    mirror=$(mirror)
-    if [ -z "$mirror" ]; then
-        say "no package source of Debian is set up on this machine"
-        return 1
-    fi
+    find_mirror
     command -v debootstrap >/dev/null || install_packages debootstrap
     say "unpacking Debian $2 with $3"
     patiently debootstrap_anew "$@"
@@ -67,10 +98,3 @@ debootstrap_anew() {
         return 1
     }
 }
-
-# Compose, whichever there is: version 1, or version 2 as a program or as a part of docker.
-compose_program() {
-    if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi
-}
-
-has_compose() { compose_program version >/dev/null 2>&1; }

@@ -14,20 +14,21 @@ fail() {
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
 
+composes=$(sh "${0%/*}/composes.sh")
 cd "${0%/*}/../deploy"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# It reads and checks, and asks no engine. What it says about variables that are not set is not about a file.
+# check_compose COMPOSE FILE. It reads and checks, and asks no engine. What it says about variables that are not set is
+# not about a file.
 check_compose() {
-    file=$1
     # The catalog's has the image from an answer, and version 2 wants one.
-    if ! STALLS_IMAGE=stalls compose_program -f "$file" config --quiet >"$scratch/said" 2>&1; then
+    if ! STALLS_IMAGE=stalls "$1" -f "$2" config --quiet >"$scratch/said" 2>&1; then
         cat "$scratch/said" >&2
-        fail "$file: docker-compose does not accept it"
+        fail "$2: docker-compose $("$1" version --short) does not accept it"
     fi
-    say "$file: accepted by $(compose_program version --short)"
+    say "$2: accepted by docker-compose $("$1" version --short)"
 }
 
 check_unit() {
@@ -51,20 +52,11 @@ check_unit() {
     say "$unit: $(systemd-analyze --version | head -n 1) accepts it,$(sed -n 's/.*: \([0-9.]*\) .*/ exposure \1/p' "$scratch/said")"
 }
 
-has_compose || ! docker info >/dev/null 2>&1 || install_packages docker-compose || true
-if has_compose; then
+for compose in $composes; do
     for file in $(find . -name docker-compose.yml | sort); do
-        check_compose "$file"
+        check_compose "$compose" "$file"
     done
-else
-    say '*** SKIPPED: the compose files: there is neither docker-compose nor an engine that would need it'
-fi
-
-# deploy/compose/Dockerfile is built from the repository's root, and the lab with it.
-ignore=../.dockerignore
-if [ -e "$ignore" ] && grep -qx '\*' "$ignore" && ! grep -qx '!tests/lab/\{0,1\}' "$ignore"; then
-    fail "$ignore: keeps tests/lab from deploy/compose/Dockerfile; it needs the line !tests/lab"
-fi
+done
 
 command -v systemd-analyze >/dev/null || install_packages systemd
 check_unit systemd/stalls.service

@@ -34,38 +34,17 @@ scratch=$cache/fetching
 
 apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
 
-# Always both: a package of sid may be gone a moment after the list that names it was fetched.
+# With no package installed, all that HAProxy depends on is downloaded too. Always both: a package of sid may be gone a moment after the list that names it was fetched.
 download() { apt update && apt install --yes --download-only haproxy; }
 
 fetch() {
     suite=$1
-    mirror=$(mirror)
-    [ -n "$mirror" ] || fail "no package source of Debian is set up on this machine; $instead"
     say "fetching that of Debian $suite into $cache/$suite"
 
     rm -rf "$scratch"
-    mkdir -p "$scratch/state/lists/partial" "$scratch/cache/archives/partial" "$scratch/$suite/lib"
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    options="arch=$(dpkg --print-architecture) target=Packages signed-by=$keyring"
-    : >"$scratch/status"
-    printf '%s\n' "deb [$options] $mirror $suite main" >"$scratch/sources.list"
-    # With no package installed, all that HAProxy depends on is downloaded too. What else the machine's configuration
-    # says stands, since it is made for the mirror; its hooks and pins are for the machine's own packages.
-    cat >"$scratch/apt.conf" <<EOF
-#clear APT::Update;
-#clear APT::Default-Release;
-APT::Install-Recommends "false";
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Dir::Cache "$scratch/cache";
-Dir::State "$scratch/state";
-Dir::State::status "$scratch/status";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-Dir::Etc::sourcelist "$scratch/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-EOF
-    patiently download || fail "Debian $suite's HAProxy cannot be fetched from $mirror; $instead"
+    mkdir -p "$scratch/$suite/lib"
+    set_up_apt "$scratch" "$suite"
+    patiently download || fail "Debian $suite's HAProxy cannot be fetched; $instead"
 
     for package in "$scratch"/cache/archives/haproxy_*.deb "$scratch"/cache/archives/lib*.deb; do
         dpkg-deb --extract "$package" "$scratch/root"

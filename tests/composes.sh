@@ -1,0 +1,51 @@
+#!/bin/sh
+# Prints the path of each Compose that the files below deploy/ are tried with: version 2, which is Debian trixie's,
+# fetched once and for all from the machine's own mirror and kept in the cache folder; and version 1, if the machine has
+# it, or has an engine and its Debian has it.
+set -eu
+
+say() { printf '%s\n' "composes: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# shellcheck source=tests/debian.sh
+. "${0%/*}/debian.sh"
+
+[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/compose
+scratch=$cache/fetching
+
+download() {
+    (cd "$scratch" && for what in update 'download docker-compose'; do
+        # shellcheck disable=SC2086 # a command with what it is for
+        apt-get -qq --config-file "$scratch/apt.conf" $what >&2 || return
+    done)
+}
+
+fetch() {
+    say "fetching that of Debian trixie into $cache"
+    rm -rf "$scratch"
+    mkdir -p "$scratch"
+    set_up_apt "$scratch" trixie
+    patiently download || fail "Debian trixie's docker-compose cannot be fetched"
+    dpkg-deb --extract "$scratch"/docker-compose_*.deb "$scratch/root"
+    mv "$scratch/root/usr/libexec/docker/cli-plugins/docker-compose" "$cache/"
+}
+
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
+
+"$cache/docker-compose" version >/dev/null 2>&1 || fetch
+printf '%s\n' "$cache/docker-compose"
+
+command -v docker-compose >/dev/null || ! docker info >/dev/null 2>&1 || install_packages docker-compose
+case $(docker-compose version --short 2>/dev/null) in
+1.*) command -v docker-compose ;;
+*) say '*** SKIPPED: version 1 of Compose: it is not here' ;;
+esac
