@@ -1,6 +1,6 @@
 #!/bin/sh
-# stand_ins.sh rust|haproxy|logs|systemd...: makes base images where no registry is in reach, and prints their names. The
-# first two are what the Dockerfile is built on; the others have HAProxy and what it runs beside. All are Debian, by
+# stand_ins.sh rust|haproxy|debian|systemd...: makes base images where no registry is in reach, and prints their names.
+# The first three are what the Dockerfiles are built on, the last one has a systemd to run the unit. All are Debian, by
 # debootstrap from the machine's own mirror; Rust is the machine's. The engine keeps them; to have one anew, remove it
 # with `docker image rm`.
 set -eu
@@ -19,7 +19,7 @@ sysroot=$(rustc --print sysroot)
 # A newer toolchain makes another image.
 rust=stalls-stand-in/rust:$(rustc --version | cut -d ' ' -f 2)-bookworm
 haproxy=stalls-stand-in/haproxy:trixie
-logs=stalls-stand-in/logs:bookworm
+debian=stalls-stand-in/debian:bookworm
 systemd=stalls-stand-in/systemd:bookworm
 
 exists() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -28,7 +28,9 @@ exists() { docker image inspect "$1" >/dev/null 2>&1; }
 import() {
     image=$1
     shift
-    as_root tar -C "$root" -c . | docker import "$@" - "$image" >/dev/null
+    as_root tar -C "$root" -cf "$scratch/root.tar" .
+    docker import "$@" "$scratch/root.tar" "$image" >/dev/null
+    as_root rm "$scratch/root.tar"
     say "made $image"
 }
 
@@ -53,9 +55,9 @@ make_haproxy() {
         --change 'WORKDIR /var/lib/haproxy'
 }
 
-make_logs() {
-    unpack_debian "$root" bookworm ca-certificates,haproxy,rsyslog
-    import "$logs"
+make_debian() {
+    unpack_debian "$root" bookworm ca-certificates
+    import "$debian"
 }
 
 make_systemd() {
@@ -68,8 +70,11 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/stand-ins
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
-scratch=$(mktemp -d -p "$cache")
+scratch=$cache/making
 root=$scratch/root
+# What a run has left that was killed.
+as_root rm -rf "$scratch"
+mkdir "$scratch"
 trap 'as_root rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
@@ -77,9 +82,9 @@ for which in "$@"; do
     case $which in
     rust) name=$rust ;;
     haproxy) name=$haproxy ;;
-    logs) name=$logs ;;
+    debian) name=$debian ;;
     systemd) name=$systemd ;;
-    *) fail "$which: there are rust, haproxy, logs and systemd" ;;
+    *) fail "$which: there are rust, haproxy, debian and systemd" ;;
     esac
     if ! exists "$name"; then "make_$which"; fi
     printf '%s\n' "$name"
