@@ -19,8 +19,11 @@ built=${CARGO_TARGET_DIR:-$here/../target}/debug
 "${CARGO:-cargo}" build --locked --workspace
 base=$(sh "$here/stand_ins.sh" systemd)
 
-container=$(docker create --cap-add SYS_ADMIN --security-opt seccomp=unconfined --stop-signal SIGRTMIN+3 \
-    --tmpfs /run --tmpfs /tmp --volume /sys/fs/cgroup:/sys/fs/cgroup "$base" /lib/systemd/systemd)
+container=stalls-systemd-test
+# What a run has left that was killed.
+docker rm --force --volumes "$container" >/dev/null 2>&1 || true
+docker create --name "$container" --cap-add SYS_ADMIN --security-opt seccomp=unconfined --stop-signal SIGRTMIN+3 \
+    --tmpfs /run --tmpfs /tmp --volume /sys/fs/cgroup:/sys/fs/cgroup "$base" /lib/systemd/systemd >/dev/null
 trap 'docker rm --force --volumes "$container" >/dev/null' EXIT
 trap 'exit 1' HUP INT TERM
 
