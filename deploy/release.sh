@@ -40,7 +40,8 @@ say "the tarball"
 install -m 755 "$target/release/stalls" "$dist/$name"
 install -m 644 LICENSE README.md CHANGELOG.md SECURITY.md deploy/systemd/stalls.* "$dist/$name"
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
-    --directory "$dist" "$name" | gzip -n9 >"$dist/$name-$machine-linux.tar.gz"
+    --directory "$dist" --file "$dist/$name-$machine-linux.tar" "$name"
+gzip -n9 "$dist/$name-$machine-linux.tar"
 rm -r "${dist:?}/$name"
 
 # What is committed, and nothing else that may lie around here.
@@ -54,7 +55,8 @@ if docker info >/dev/null 2>&1; then
     docker build --tag "stalls:$version" --build-arg "VERSION=$version" \
         ${RUST_IMAGE:+--build-arg "RUST_IMAGE=$RUST_IMAGE"} \
         ${HAPROXY_IMAGE:+--build-arg "HAPROXY_IMAGE=$HAPROXY_IMAGE"} "$sources" >&2
-    docker save "stalls:$version" | gzip -n9 >"$dist/$name-image.tar.gz"
+    docker save --output "$dist/$name-image.tar" "stalls:$version"
+    gzip -n9 "$dist/$name-image.tar"
 else
     say "*** SKIPPED: the image: no container engine answers (docker info)"
 fi

@@ -1,0 +1,93 @@
+#!/bin/sh
+# Does `make release`, and looks at each of its files: is everything in it that should be, nothing
+# else, and the same version everywhere? RUST_IMAGE and HAPROXY_IMAGE name the base images, as for deploy/release.sh.
+set -eu
+
+say() { printf '%s\n' "release: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# shellcheck source=tests/debian.sh
+. "${0%/*}/debian.sh"
+cd "${0%/*}/.."
+command -v jq >/dev/null || install_packages jq
+
+cargo=${CARGO:-cargo}
+make --no-print-directory release
+version=$("$cargo" metadata --locked --no-deps --format-version 1 |
+    jq -r '.packages[] | select(.name == "stalls").version')
+name=stalls-$version
+tarball=$name-$(uname -m)-linux.tar.gz
+image=$name-image.tar.gz
+sbom=$name.cdx.json
+docker info >/dev/null 2>&1 || image=
+
+scratch=$(mktemp -d)
+container=
+clean_up() {
+    [ -z "$container" ] || docker rm --force --volumes "$container" >/dev/null
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+cd "${CARGO_TARGET_DIR:-target}/dist"
+
+# same WHAT: the files `wanted` and `found` have the same lines.
+same() {
+    sort -u "$scratch/wanted" >"$scratch/wanted.sorted"
+    sort -u "$scratch/found" | diff -u "$scratch/wanted.sorted" - >&2 || fail "$1: it should be otherwise, see above"
+}
+
+# shellcheck disable=SC2086 # without an engine there is no image
+printf '%s\n' SHA256SUMS "$tarball" "$sbom" $image >"$scratch/wanted"
+ls >"$scratch/found"
+same "the files"
+grep -vx SHA256SUMS "$scratch/wanted" >"$scratch/summed"
+mv "$scratch/summed" "$scratch/wanted"
+sed 's/^[0-9a-f]*  //' SHA256SUMS >"$scratch/found"
+same "SHA256SUMS"
+sha256sum --check --strict --quiet SHA256SUMS || fail "SHA256SUMS: they are wrong"
+say "the files are there, and what SHA256SUMS says"
+
+for file in stalls LICENSE README.md CHANGELOG.md SECURITY.md stalls.service stalls.sysusers stalls.env; do
+    printf '%s\n' "$name/$file"
+done >"$scratch/wanted"
+tar -C "$scratch" -xzf "$tarball"
+(cd "$scratch" && find "$name" ! -type d) >"$scratch/found"
+same "$tarball"
+[ -z "$(tar --numeric-owner -tvzf "$tarball" | awk '$2 != "0/0"')" ] || fail "$tarball: not all is root's"
+program=$scratch/$name/stalls
+[ "$("$program" --version)" = "stalls $version" ] || fail "$tarball: its stalls is $("$program" --version)"
+! readelf --section-headers "$program" | grep -q -e '\.symtab' -e '\.debug' || fail "$tarball: stalls is not stripped"
+say "$tarball: stalls $version, stripped, with $(wc -l <"$scratch/wanted") files"
+
+# Every crate that is compiled into stalls, by cargo's own account; procedural macros are not.
+(cd "$OLDPWD" && "$cargo" tree --locked --package stalls --edges normal,no-proc-macro --prefix none --format '{p}') |
+    sed 's/^\([^ ]*\) v\([^ ]*\).*/\1 \2/' >"$scratch/wanted"
+jq -e '.bomFormat == "CycloneDX" and .specVersion == "1.5"' "$sbom" >/dev/null || fail "$sbom: that is no SBOM"
+jq -r '.metadata.component, .components[] | "\(.name) \(.version)"' "$sbom" >"$scratch/found"
+same "$sbom"
+! grep -qF "$OLDPWD" "$sbom" || fail "$sbom: has a path of this machine"
+jq -e 'all(.components[]; .licenses)' "$sbom" >/dev/null || fail "$sbom: lacks a licence"
+say "$sbom: the $(wc -l <"$scratch/wanted.sorted") crates that stalls is made of"
+
+if [ -z "$image" ]; then
+    say "*** SKIPPED: the image: no container engine answers to docker info"
+    exit
+fi
+[ "$(docker load --quiet --input "$image")" = "Loaded image: stalls:$version" ] || fail "$image: has another name"
+label=$(docker image inspect --format '{{index .Config.Labels "org.opencontainers.image.version"}}' "stalls:$version")
+[ "$label" = "$version" ] || fail "$image: its label says $label"
+[ "$(docker run --rm --network none "stalls:$version" --version)" = "stalls $version" ] || fail "$image: another stalls"
+container=$(docker run --detach --network none --env SERVICE_NAME=web --env BACKEND_PORT=8080 --env BASE_PORT=5000 \
+    "stalls:$version")
+until docker logs "$container" | grep -q '"msg":"stalls starts"'; do
+    [ "$(docker inspect --format '{{.State.Running}}' "$container")" = true ] || fail "$image: stalls has ended"
+done
+logged=$(docker logs "$container" | jq -r 'select(.msg == "stalls starts").version')
+[ "$logged" = "$version" ] || fail "$image: stalls logs that it is $logged"
+say "$image: $version by its label, by --version and in the log"
