@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the path of each Compose that the files below deploy/ are tried with: version 2, which is Debian trixie's,
-# fetched once and for all from the machine's own mirror and kept in the cache folder; and version 1, if the machine has
-# it, or has an engine and its Debian has it.
+# Prints the path of each Compose that the files below deploy/ are tried with: version 2, which is the machine's own
+# `docker compose`, else Debian trixie's, fetched once and for all from the machine's own mirror and kept in the cache
+# folder; and version 1, if the machine has it, or has an engine and its Debian has it.
 set -eu
 
 say() { printf '%s\n' "composes: $*" >&2; }
@@ -41,10 +41,18 @@ flock 9
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
-"$cache/docker-compose" version >/dev/null 2>&1 || fetch
-printf '%s\n' "$cache/docker-compose"
+if docker compose version >/dev/null 2>&1; then
+    printf '%s\n' '#!/bin/sh' 'exec docker compose "$@"' >"$cache/docker-compose-plugin"
+    chmod +x "$cache/docker-compose-plugin"
+    printf '%s\n' "$cache/docker-compose-plugin"
+elif [ -n "$(mirror 2>/dev/null)" ]; then
+    "$cache/docker-compose" version >/dev/null 2>&1 || fetch
+    printf '%s\n' "$cache/docker-compose"
+else
+    say '*** SKIPPED: version 2 of Compose: it is not here, and no package source of Debian is set up on this machine'
+fi
 
-command -v docker-compose >/dev/null || ! docker info >/dev/null 2>&1 || install_packages docker-compose
+command -v docker-compose >/dev/null || ! docker info >/dev/null 2>&1 || install_packages docker-compose || true
 case $(docker-compose version --short 2>/dev/null) in
 1.*) command -v docker-compose ;;
 *) say '*** SKIPPED: version 1 of Compose: it is not here' ;;

@@ -22,6 +22,10 @@ here=$(cd "${0%/*}" && pwd)
 # shellcheck source=tests/debian.sh
 . "$here/debian.sh"
 composes=$(sh "$here/composes.sh")
+if [ -z "$composes" ]; then
+    say "there is no Compose to be had"
+    exit 1
+fi
 RUST_IMAGE=${RUST_IMAGE:-$(sh "$here/stand_ins.sh" rust)}
 HAPROXY_IMAGE=${HAPROXY_IMAGE:-$(sh "$here/stand_ins.sh" haproxy)}
 DEBIAN_IMAGE=${DEBIAN_IMAGE:-$(sh "$here/stand_ins.sh" debian)}
@@ -136,6 +140,8 @@ patiently build || {
     cat "$scratch/log" >&2
     exit 1
 }
+IFS='
+' # A path for each line.
 for compose in $composes; do
     say "Compose $("$compose" version --short):"
     try_out

@@ -52,6 +52,8 @@ check_unit() {
     say "$unit: $(systemd-analyze --version | head -n 1) accepts it,$(sed -n 's/.*: \([0-9.]*\) .*/ exposure \1/p' "$scratch/said")"
 }
 
+IFS='
+' # A path for each line.
 for compose in $composes; do
     for file in $(find . -name docker-compose.yml | sort); do
         check_compose "$compose" "$file"
