@@ -18,12 +18,9 @@ fail() {
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/compose
 scratch=$cache/fetching
 
-download() {
-    (cd "$scratch" && for what in update 'download docker-compose'; do
-        # shellcheck disable=SC2086 # a command with what it is for
-        apt-get -qq --config-file "$scratch/apt.conf" $what >&2 || return
-    done)
-}
+apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
+
+download() (cd "$scratch" && apt update && apt download docker-compose)
 
 fetch() {
     say "fetching that of Debian trixie into $cache"

@@ -39,6 +39,7 @@ STALLS_ADDRESS=127.$(od -An -N2 -tu1 /dev/urandom | awk '{ print 16 + $1 % 200 "
 STALLS_IMAGE=stalls-test/stalls STALLS_LAB_IMAGE=stalls-test/lab STALLS_LOGS_IMAGE=stalls-test/logs
 export STALLS_ADDRESS STALLS_IMAGE STALLS_LAB_IMAGE STALLS_LOGS_IMAGE
 
+compose=$(printf '%s\n' "$composes" | head -n 1)
 compose() {
     "$compose" --project-name stalls-test --file "$here/../deploy/compose/docker-compose.yml" \
         --file "$here/../deploy/logging/docker-compose.yml" "$@" 9>&-
@@ -133,7 +134,6 @@ try_out() {
     say "rsyslog has the fields of the log as fields"
 }
 
-compose=$(printf '%s\n' "$composes" | head -n 1)
 down
 say "building the images with Compose $("$compose" version --short)"
 patiently build || {
