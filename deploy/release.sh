@@ -56,6 +56,7 @@ if docker info >/dev/null 2>&1; then
         ${RUST_IMAGE:+--build-arg "RUST_IMAGE=$RUST_IMAGE"} \
         ${HAPROXY_IMAGE:+--build-arg "HAPROXY_IMAGE=$HAPROXY_IMAGE"} "$sources" >&2
     docker save --output "$dist/$name-image.tar" "stalls:$version"
+    chmod 644 "$dist/$name-image.tar" # docker gives it to its maker alone
     gzip -n9 "$dist/$name-image.tar"
 else
     say "*** SKIPPED: the image: no container engine answers (docker info)"
