@@ -22,10 +22,11 @@ fail() {
 }
 
 [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed; commit or remove them first"
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-export SOURCE_DATE_EPOCH
 
 "$cargo" build --locked --release --package stalls
+# Only now: another time would make cargo compile a part of the dependencies anew.
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
 version=$("$target/release/stalls" --version)
 version=${version#stalls }
 name=stalls-$version
