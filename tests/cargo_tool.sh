@@ -23,6 +23,9 @@ compile() (
     "$cargo" install --locked --root "$home" --version "$version" "$tool" >&2
 )
 
+# Started by cargo: by itself, not every tool knows --version.
+works() { PATH="$home/bin:$PATH" "$cargo" "${tool#cargo-}" --version >/dev/null 2>&1; }
+
 if command -v "$tool"; then
     exit
 fi
@@ -31,7 +34,7 @@ home=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/$tool/$version
 mkdir -p "$home"
 exec 9>"$home/lock"
 flock 9
-if ! "$home/bin/$tool" --version >/dev/null 2>&1; then
+if ! works; then
     say "compiling $version into $home"
     compile || fail "it cannot be had"
 fi
