@@ -45,11 +45,12 @@ tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_D
 gzip -n9 "$dist/$name-$machine-linux.tar"
 rm -r "${dist:?}/$name"
 
-# What is committed, and nothing else that may lie around here.
+# What is committed, and nothing else that may lie around here; with the modes of a clone, from which the engine may have
+# built it before.
 sources=$(mktemp -d)
 trap 'rm -rf "$sources"' EXIT
 trap 'exit 1' HUP INT TERM
-git archive HEAD | tar -x -C "$sources"
+git -c tar.umask=0022 archive HEAD | tar -x -C "$sources"
 
 if docker info >/dev/null 2>&1; then
     say "the image"

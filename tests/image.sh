@@ -27,11 +27,12 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# A clean checkout; whatever else lies around here is not in it. Proxies that the machine needs, the build needs, too.
+# A clean checkout; whatever else lies around here is not in it. It has the modes of a clone, so that the engine builds
+# nothing twice. Proxies that the machine needs, the build needs, too.
 say "building $STALLS_IMAGE from $(git log -1 --format='%h, %s') on $RUST_IMAGE and $HAPROXY_IMAGE"
 [ -z "$(git status --porcelain)" ] || say "what is not committed is not in it"
 mkdir "$scratch/checkout"
-git archive HEAD | tar -x -C "$scratch/checkout"
+git -c tar.umask=0022 archive HEAD | tar -x -C "$scratch/checkout"
 
 # build WHAT ARGUMENT...: as docker build has it, with the checkout; its output is in $scratch/WHAT.
 build() {
