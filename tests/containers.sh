@@ -46,7 +46,7 @@ compose() {
 }
 
 # An engine that believes its network to be in use still (seen: "has active endpoints") ends the first one before the
-# volumes.
+# volumes. The next run takes that network.
 down() {
     { compose down --volumes --timeout 2 || docker volume rm stalls-test_logs stalls-test_stalls-state; } \
         >/dev/null 2>&1 || true

@@ -10,12 +10,12 @@ mirror() {
         sed -En "s/ ($own|oldstable|stable|testing|unstable|sid)\$//p" | head -n 1
 }
 
-# Sets $mirror; without one there is nothing to go on with.
+# Sets $mirror.
 find_mirror() {
     mirror=$(mirror)
     [ -n "$mirror" ] || {
         say "no package source of Debian is set up on this machine"
-        exit 1
+        return 1
     }
 }
 
@@ -47,8 +47,8 @@ apt_as_root() {
 
 # Installs these packages on the machine.
 install_packages() {
-    if ! command -v apt-get >/dev/null; then
-        say "please install by hand, there is no apt-get here: $*"
+    if ! { command -v apt-get && as_root true; } >/dev/null 2>&1; then
+        say "please install by hand, there is no apt-get here, or nobody may use it: $*"
         return 1
     fi
     say "installing $*"
@@ -60,7 +60,7 @@ install_packages() {
 # FOLDER SUITE. What else the machine's configuration says stands, since it is made for the mirror; its hooks and pins are
 # for the machine's own packages.
 set_up_apt() {
-    find_mirror
+    find_mirror || return
     mkdir -p "$1/state/lists/partial" "$1/cache/archives/partial"
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     options="arch=$(dpkg --print-architecture) target=Packages signed-by=$keyring"
@@ -84,7 +84,7 @@ CONF
 
 # Unpacks a Debian: unpack_debian FOLDER SUITE PACKAGE[,PACKAGE...], from the machine's own mirror.
 unpack_debian() {
-    find_mirror
+    find_mirror || return
     command -v debootstrap >/dev/null || install_packages debootstrap
     say "unpacking Debian $2 with $3"
     patiently debootstrap_anew "$@"

@@ -34,7 +34,8 @@ scratch=$cache/fetching
 
 apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
 
-# With no package installed, all that HAProxy depends on is downloaded too. Always both: a package of sid may be gone a moment after the list that names it was fetched.
+# With no package installed, all that HAProxy depends on is downloaded too. Always both: a package of sid may be gone a
+# moment after the list that names it was fetched.
 download() { apt update && apt install --yes --download-only haproxy; }
 
 fetch() {
@@ -43,7 +44,7 @@ fetch() {
 
     rm -rf "$scratch"
     mkdir -p "$scratch/$suite/lib"
-    set_up_apt "$scratch" "$suite"
+    set_up_apt "$scratch" "$suite" || fail "$instead"
     patiently download || fail "Debian $suite's HAProxy cannot be fetched; $instead"
 
     for package in "$scratch"/cache/archives/haproxy_*.deb "$scratch"/cache/archives/lib*.deb; do
