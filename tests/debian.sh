@@ -56,9 +56,9 @@ install_packages() {
     patiently apt_as_root install --yes --no-install-recommends "$@"
 }
 
-# Writes FOLDER/apt.conf, with which apt-get knows the packages of another suite, as if none were installed: set_up_apt
-# FOLDER SUITE. What else the machine's configuration says stands, since it is made for the mirror; its hooks and pins are
-# for the machine's own packages.
+# set_up_apt FOLDER SUITE: writes FOLDER/apt.conf, with which apt-get knows the packages of that suite, and of none that it
+# is installed. What else the machine's configuration says stands, since it is made for the mirror; its hooks and pins
+# are for the machine's own packages.
 set_up_apt() {
     find_mirror || return
     mkdir -p "$1/state/lists/partial" "$1/cache/archives/partial"
