@@ -148,6 +148,17 @@ impl StateFile {
         parse(&bytes).map(Some)
     }
 
+    /// Renames the file; gives its new name. The one that was set aside before is kept too, so that whoever goes back
+    /// to an older stalls, and forth again, finds the memory of both.
+    fn set_aside(&self) -> io::Result<PathBuf> {
+        let [newest, before] =
+            ["json.unreadable", "json.unreadable.1"].map(|name| self.path.with_extension(name));
+        // As a rule there is none.
+        let _ = fs::rename(&newest, before);
+        fs::rename(&self.path, &newest)?;
+        Ok(newest)
+    }
+
     fn io_error(&self, source: io::Error) -> StateError {
         StateError::Io { path: self.path.clone(), source }
     }
@@ -174,8 +185,7 @@ fn written(state: SavedState) -> serde_json::Result<Vec<u8>> {
 impl StateStore for StateFile {
     fn load(&self) -> Result<Option<SavedState>, StateError> {
         self.peek().or_else(|reason| {
-            let set_aside = self.path.with_extension("json.unreadable");
-            fs::rename(&self.path, &set_aside).map_err(|error| self.io_error(error))?;
+            let set_aside = self.set_aside().map_err(|error| self.io_error(error))?;
             Err(StateError::Unreadable { path: self.path.clone(), reason, set_aside })
         })
     }
@@ -244,6 +254,22 @@ mod tests {
             assert_eq!(fs::read(dir.path().join("state.json.unreadable")).unwrap(), content);
             assert_eq!(file.load().unwrap(), None);
         }
+    }
+
+    #[test]
+    fn of_unreadable_files_the_last_two_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = StateFile::in_folder(dir.path());
+        for content in ["first", "second", "third"] {
+            fs::write(&file.path, content).unwrap();
+            file.load().unwrap_err();
+        }
+        let kept = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+        assert_eq!(
+            (kept("state.json.unreadable"), kept("state.json.unreadable.1")),
+            ("third".into(), "second".into())
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[tokio::test]
