@@ -76,4 +76,5 @@ async fn a_haproxy_that_dies_while_stalls_has_no_descriptors_comes_back_with_the
     stage.expect_lines("haproxy died", 1).await;
     stage.expect_lines("haproxy serves", 2).await;
     assert_eq!(stage.lines("port cannot be bound").len(), 0);
+    stage.end().await;
 }

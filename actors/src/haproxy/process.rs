@@ -167,6 +167,15 @@ impl LocalHaproxy {
         write(self.record(launch.generation), &serde_json::to_string(&record)?)
     }
 
+    /// Removes a generation's folder without a look into it, which would take a descriptor.
+    fn remove_unseen(&self, generation: u64) {
+        for file in [self.config_file(generation), self.record(generation), self.socket(generation)] {
+            // Which of them there are depends on how far it got.
+            let _ = fs::remove_file(file);
+        }
+        let _ = fs::remove_dir(self.folder(generation));
+    }
+
     fn folders(&self) -> impl Iterator<Item = u64> {
         let entries = fs::read_dir(&self.run_dir).into_iter().flatten().flatten();
         entries.filter_map(|entry| generation_in(entry.file_name().to_str()?))
@@ -270,7 +279,9 @@ impl HaproxyHost for LocalHaproxy {
     }
 
     fn forget(&self, generation: u64) {
-        let _ = fs::remove_dir_all(self.folder(generation));
+        if fs::remove_dir_all(self.folder(generation)).is_err_and(|error| is_shortage(&error)) {
+            self.remove_unseen(generation);
+        }
     }
 
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {

@@ -1,6 +1,9 @@
 //! What a generation's folder is to others on the host. No HAProxy is started here.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::{
+    fs::{PermissionsExt, symlink},
+    net::UnixListener,
+};
 
 use tempfile::TempDir;
 
@@ -57,4 +60,14 @@ fn a_run_directory_that_was_removed_is_made_again() {
     run_dir.close().unwrap();
     host.prepare(&first()).unwrap();
     assert_eq!(mode(&host.run_dir), 0o700);
+}
+
+#[test]
+fn a_generations_folder_can_be_removed_without_a_descriptor_to_look_into_it() {
+    let run_dir = tempfile::tempdir().unwrap();
+    let host = host(&run_dir);
+    host.prepare(&first()).unwrap();
+    let _cli = UnixListener::bind(host.socket(1)).unwrap();
+    host.remove_unseen(1);
+    assert!(!host.folder(1).exists());
 }
