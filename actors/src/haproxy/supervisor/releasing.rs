@@ -13,6 +13,7 @@ use super::{
         ports::Unbindable,
         process::HaproxyHost,
         runtime_api::{NoAnswer, RuntimeApi},
+        slots::Slot,
     },
     Activity, HaproxySupervisor,
 };
@@ -52,7 +53,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         if !matches!(self.activity, Activity::Releasing) {
             return;
         }
-        let held = self.ports_held_by(number);
+        let held = self.ports_held_by(number, hangs);
         // Of one that has been adopted and hangs no port may be known.
         let has_let_go = !(hangs && held.is_empty()) && self.unbindable_of(&held).is_empty();
         if has_let_go {
@@ -74,7 +75,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
 
     /// Whether a port that a generation listened on can be bound.
     fn has_let_go_of_some(&self, number: u64) -> bool {
-        let open = self.open_ports_of(number);
+        let open = self.ports_of(number, |slot| slot.is_open);
         self.unbindable_of(&open).len() < open.len()
     }
 
@@ -83,18 +84,19 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     }
 
     /// The ports that a generation listens on as far as is known: those that it listened on when it was last seen,
-    /// and those that it may have been told to open since.
-    fn ports_held_by(&self, number: u64) -> BTreeSet<u16> {
+    /// and those that it may have been told to open since. Which ones somebody else has told one that hangs to open
+    /// will never be seen.
+    fn ports_held_by(&self, number: u64, hangs: bool) -> BTreeSet<u16> {
         let wanted = self.on_disk.iter().flat_map(|on_disk| on_disk.config.routes.iter());
         let wanted = wanted.filter(|(_, server)| server.is_some()).map(|(port, _)| *port);
-        self.open_ports_of(number).into_iter().chain(wanted).collect()
+        self.ports_of(number, |slot| hangs || slot.is_open).into_iter().chain(wanted).collect()
     }
 
-    /// Of one that has not been seen since its adoption that may be any.
-    fn open_ports_of(&self, number: u64) -> BTreeSet<u16> {
+    /// Those of a generation's ports that are so. Of one that has not been seen since its adoption that may be any.
+    fn ports_of(&self, number: u64, is_so: impl Fn(&Slot) -> bool) -> BTreeSet<u16> {
         match self.generations.get(number) {
             Some(Generation { slots, .. }) if !slots.is_empty() => {
-                slots.iter().filter(|(_, slot)| slot.is_open).map(|(port, _)| *port).collect()
+                slots.iter().filter(|(_, slot)| is_so(slot)).map(|(port, _)| *port).collect()
             }
             _ => self.on_disk.iter().flat_map(|on_disk| on_disk.config.routes.keys().copied()).collect(),
         }

@@ -172,6 +172,23 @@ async fn one_that_does_not_let_go_of_its_ports_either_is_killed() {
 }
 
 #[actix_rt::test]
+async fn one_that_hangs_with_a_port_that_somebody_else_has_had_it_open_is_killed_too() {
+    let scene = Scene::new(|host| {
+        hanging(host);
+        host.ignores = [(1, "USR1")].into();
+        host.freed_by_end = [(1, 5000)].into();
+    });
+    let free = leading_to(1, "a", &[(5000, None), (5001, None)]);
+    scene.write(free).await;
+    // It looks so to whoever tries to bind it; HAProxy will never say it.
+    scene.host.0.borrow_mut().taken_ports = [5000].into();
+    scene.write(leading_to(2, "a", &[(5000, None), (5001, OTHER)])).await;
+    scene.wait(ms(2_000)).await;
+    assert_eq!(scene.host.running(), [2]);
+    assert!(scene.withheld.lock().unwrap().is_empty());
+}
+
+#[actix_rt::test]
 async fn one_that_hangs_as_soon_as_it_has_opened_a_port_is_killed_too() {
     let scene = Scene::new(|host| {
         host.hangs_at = Some("set server p5001/c weight 100%".into());
