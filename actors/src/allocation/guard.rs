@@ -22,7 +22,7 @@ pub(crate) struct Hold {
 
 /// What remains of `next` when it frees most of the slots that `previous` has: all that it adds or moves, but not what
 /// it frees, until that has been said for as long as `guard`. `reachable` gives every address where the metadata knows
-/// somebody, and who that is: no slot is held that would lead to somebody else.
+/// somebody, and who that is: no slot is held that would lead to somebody else, nor where another slot leads.
 pub(super) fn hold<'a>(
     previous: &Assignments,
     mut next: Assignments,
@@ -52,8 +52,11 @@ pub(super) fn hold<'a>(
         return next;
     }
     let reachable = reachable();
+    // Two containers are said to have one address while one of them stops, and the other one gets it.
+    let led_to: BTreeSet<_> = next.slots.values().map(|occupant| occupant.address).collect();
     let leads_astray = |occupant: &Occupant| {
-        reachable.get(&occupant.address).is_some_and(|somebody| **somebody != occupant.uuid)
+        led_to.contains(&occupant.address)
+            || reachable.get(&occupant.address).is_some_and(|somebody| **somebody != occupant.uuid)
     };
     let (free, held): (Vec<_>, Vec<_>) =
         gone.into_iter().partition(|(slot, occupant)| *slot >= pool_size || leads_astray(occupant));
@@ -180,6 +183,13 @@ mod tests {
             || [(occupant(1).address, &somebody), (occupant(2).address, &u2)].into_iter().collect();
         let after = hold(&on([0, 1, 2]), on([]), POOL, reachable, GUARD, ms(0));
         assert_eq!(slots(&after), [0, 2]);
+    }
+
+    #[test]
+    fn no_port_is_held_that_would_lead_where_another_one_leads() {
+        let heir = Occupant { address: occupant(1).address, ..occupant(7) };
+        let next = Assignments { slots: [(7, heir)].into_iter().collect(), ..on([]) };
+        assert_eq!(slots(&held(&on([0, 1, 2]), next, 0)), [0, 2, 7]);
     }
 
     #[test]

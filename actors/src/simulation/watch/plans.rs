@@ -80,7 +80,11 @@ impl Watch {
         let are_most = gone.len() == mapped || (mapped >= 4 && 2 * gone.len() > mapped);
         let is_due = self.life.held_since.is_some_and(|since| now >= since + self.guard);
         let Some(newest) = self.life.documents.last() else { return Ok(()) };
-        let unexplained = gone.iter().find(|(_, occupant)| !is_somebody_elses(occupant, newest));
+        let leads_there_too =
+            |occupant: &Occupant| after.slots.values().any(|o| o.address == occupant.address);
+        let is_explained =
+            |occupant: &Occupant| is_somebody_elses(occupant, newest) || leads_there_too(occupant);
+        let unexplained = gone.iter().find(|(_, occupant)| !is_explained(occupant));
         match unexplained {
             Some((slot, _)) if are_most && !is_due && !self.guard.is_zero() => {
                 Err(format!("slot {slot} and most others are freed at once, {} of {mapped}", gone.len()))

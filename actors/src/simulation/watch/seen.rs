@@ -1,6 +1,6 @@
 //! What the watch is shown: what stalls learns and does, and what comes of it.
 
-use std::{net::SocketAddr, rc::Rc, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, rc::Rc, sync::Arc};
 
 use rustix::process::Signal;
 
@@ -76,6 +76,10 @@ impl Scene {
     }
 
     pub(in super::super) fn config_written(&self, routes: Routes) {
+        let servers: Vec<_> = routes.values().flatten().collect();
+        if servers.iter().collect::<BTreeSet<_>>().len() != servers.len() {
+            self.trace.violate(format!("two ports are to lead to one container: {routes:?}"));
+        }
         self.watch.borrow_mut().life.files.push(routes);
     }
 
