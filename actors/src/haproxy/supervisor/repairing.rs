@@ -48,6 +48,9 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                     }
                     // Without one there is nothing that a pause would spare. What cannot be asked is asked again first.
                     Some(failed) => {
+                        if is_repaired {
+                            supervisor.note_failure(ctx);
+                        }
                         supervisor.say_failed(&failed, Duration::ZERO);
                         supervisor.go_on(ctx);
                     }

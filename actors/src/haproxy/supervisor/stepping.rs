@@ -109,11 +109,16 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
 
     /// Takes the next step later; tells when.
     pub(super) fn back_off(&mut self, ctx: &mut Context<Self>) -> Duration {
+        let pause = self.note_failure(ctx);
+        self.pause(pause, ctx)
+    }
+
+    /// From now on the record is not clean; tells how long the next step should wait.
+    pub(super) fn note_failure(&mut self, ctx: &mut Context<Self>) -> Duration {
         if let Some(timer) = self.health_timer.take() {
             ctx.cancel_future(timer);
         }
-        let pause = self.backoff.next_pause(&mut self.rng);
-        self.pause(pause, ctx)
+        self.backoff.next_pause(&mut self.rng)
     }
 
     pub(super) fn pause(&mut self, pause: Duration, ctx: &mut Context<Self>) -> Duration {

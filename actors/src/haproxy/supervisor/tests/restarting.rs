@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::fake::{Fate, Scene, config};
-use crate::testing::ms;
+use crate::{messages::ConfigWritten, testing::ms};
 
 #[actix_rt::test]
 async fn a_killed_haproxy_is_started_again_at_once() {
@@ -86,6 +86,26 @@ async fn one_that_dies_while_a_handover_is_put_off_is_started_at_once_and_only_o
 async fn one_that_dies_while_its_ports_are_set_right_is_started_at_once() {
     let scene = dies_after_failed_handovers(Duration::ZERO).await;
     assert_eq!(scene.host.running(), [10]);
+}
+
+#[actix_rt::test]
+async fn a_failed_handover_counts_even_if_the_live_one_dies_too() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Die]));
+    scene.write(config(1, "a")).await;
+    scene.wait(Duration::from_secs(29)).await;
+    let handover = ConfigWritten { config: config(2, "b").into(), covers: 2 };
+    scene.supervisor.do_send(handover);
+    while scene.host.generations().len() < 2 {
+        scene.wait(ms(1)).await;
+    }
+    scene.host.end(1, "signal 9");
+    scene.settle().await;
+    assert_eq!(scene.host.running(), [3]);
+    // More than half a minute after the first one got to serve.
+    scene.wait(Duration::from_secs(2)).await;
+    scene.host.end(3, "signal 9");
+    scene.settle().await;
+    assert!(scene.host.running().is_empty());
 }
 
 #[actix_rt::test]
