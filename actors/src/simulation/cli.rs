@@ -12,9 +12,10 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     faults::Fault,
-    host::{die, hang},
+    host::{Host, die, hang, unless_ended},
     process::Phase,
     scene::Scene,
+    watch::Cuts,
 };
 use crate::{
     haproxy::{CliError, Command, NoAnswer, RuntimeApi},
@@ -27,6 +28,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Commands on their way to a HAProxy. They arrive even if nobody waits for the answer any more.
 pub(super) struct Batch {
     commands: Vec<Command>,
+    cuts: Cuts,
     /// The replies to the first of them.
     replies: Vec<String>,
     reply: oneshot::Sender<Vec<String>>,
@@ -42,8 +44,8 @@ impl RuntimeApi for Cli {
         socket: PathBuf,
         commands: Vec<Command>,
     ) -> impl Future<Output = Result<Vec<String>, CliError>> + 'static {
-        let under_way = self.0.commands_sent(&commands);
-        let answer = send(&self.0, &socket, commands.clone());
+        let (under_way, cuts) = self.0.commands_sent(&commands);
+        let answer = send(&self.0, &socket, commands.clone(), cuts);
         async move {
             let _under_way = under_way;
             let source = match answer {
@@ -70,7 +72,12 @@ fn judged(socket: PathBuf, commands: &[Command], replies: Vec<String>) -> Result
 }
 
 /// Sends commands, unless nobody listens. One batch is answered after the other.
-fn send(scene: &Rc<Scene>, socket: &Path, commands: Vec<Command>) -> Option<oneshot::Receiver<Vec<String>>> {
+fn send(
+    scene: &Rc<Scene>,
+    socket: &Path,
+    commands: Vec<Command>,
+    cuts: Cuts,
+) -> Option<oneshot::Receiver<Vec<String>>> {
     let generation: u64 = socket.to_str().unwrap().parse().unwrap();
     let is_late = scene.faults.borrow_mut().strikes(Fault::LateAnswer, scene.now());
     let takes = if is_late { scene.draw_ms(100..9_000) } else { ms(u64::from(scene.chance(0.3))) };
@@ -82,8 +89,9 @@ fn send(scene: &Rc<Scene>, socket: &Path, commands: Vec<Command>) -> Option<ones
     process.is_faulty |= is_late;
     process.busy_until = process.busy_until.max(scene.now()) + takes;
     let (reply, answer) = oneshot::channel();
-    let batch = Batch { commands, replies: Vec::new(), reply };
-    scene.agenda.enter(process.busy_until, move |scene| carry_out(scene, generation, batch));
+    let batch = Batch { commands, cuts, replies: Vec::new(), reply };
+    let carry_out = move |scene: &Rc<Scene>| carry_out(scene, generation, batch);
+    scene.agenda.enter(process.busy_until, unless_ended(process.pid, carry_out));
     Some(answer)
 }
 
@@ -104,12 +112,13 @@ pub(super) fn carry_out(scene: &Rc<Scene>, generation: u64, mut batch: Batch) {
             Some(process) if process.hangs => return process.waiting.push(batch),
             Some(_) => {}
         }
-        batch.replies.push(answer(scene, generation, command));
+        let reply = answer(scene, generation, command, &batch.cuts);
+        batch.replies.push(reply);
     }
     let _ = batch.reply.send(batch.replies);
 }
 
-fn answer(scene: &Rc<Scene>, generation: u64, command: Command) -> String {
+fn answer(scene: &Rc<Scene>, generation: u64, command: Command, cuts: &Cuts) -> String {
     if is_mutating(&command) {
         scene.trace.say(format!("cli: {generation} <- {command}"));
         if let Some(reply) = disobeys(scene, generation, command) {
@@ -120,6 +129,9 @@ fn answer(scene: &Rc<Scene>, generation: u64, command: Command) -> String {
             }
             return reply.into();
         }
+    }
+    if let Command::ShutdownSessions(port) = command {
+        scene.cut(generation, Some(port), cuts.get(&port).copied());
     }
     tell(scene, generation, command)
 }
@@ -132,7 +144,16 @@ fn disobeys(scene: &Scene, generation: u64, command: Command) -> Option<&'static
         return None;
     }
     let mut host = scene.host.borrow_mut();
-    let process = host.find(generation)?;
+    let Host { processes, sockets, .. } = &mut *host;
+    let process = processes.get_mut(&generation)?;
+    // What is lost can be found by a look. Of an enable that had nothing to change but a socket which processes share
+    // nothing is to be seen, and HAProxy has no reason not to carry it out.
+    if let Command::EnableFrontend(port) = command
+        && (process.model.says_open(port)
+            || process.held.get(&port).is_some_and(|held| sockets.listens(*held)))
+    {
+        return None;
+    }
     process.is_faulty = true;
     let is_first = process.disobeyed.insert(command.to_string());
     is_first.then_some(match command {
@@ -147,11 +168,11 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
     let is_stuck = scene.faults.borrow_mut().strikes(Fault::AddressStuck, scene.now());
     let lag = scene.draw_ms(0..scene.setup.longest_lag_ms + 1)
         + if is_stuck { scene.draw_ms(10..7_000) } else { ms(0) };
-    match command {
-        Command::ShutdownSessions(port) => scene.cut(generation, Some(port)),
+    if let Command::SetAddress(port, _) = command
+        && is_stuck
+    {
         // Nobody knows when it will lead where.
-        Command::SetAddress(port, _) if is_stuck => scene.watch.borrow_mut().disturb(port),
-        _ => {}
+        scene.watch.borrow_mut().disturb(port);
     }
     let reply = {
         let mut host = scene.host.borrow_mut();
@@ -170,12 +191,15 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
         match (command, socket) {
             (Command::DisableFrontend(_), Some(socket)) if reply.is_empty() => host.sockets.shut(socket),
             (Command::SetAddress(..), _) if lag.is_zero() => process.model.catch_up(),
-            (Command::SetAddress(..), _) => scene.after(lag, move |scene| {
-                if let Some(process) = scene.host.borrow_mut().find(generation) {
-                    process.model.catch_up();
-                }
-                scene.look_at_all_ports();
-            }),
+            (Command::SetAddress(..), _) => {
+                let catch_up = move |scene: &Rc<Scene>| {
+                    if let Some(process) = scene.host.borrow_mut().find(generation) {
+                        process.model.catch_up();
+                    }
+                    scene.look_at_all_ports();
+                };
+                scene.after(lag, unless_ended(process.pid, catch_up));
+            }
             _ => {}
         }
         reply

@@ -133,7 +133,8 @@ impl HaproxyHost for Haproxies {
         let takes = if self.strikes(Fault::SlowStart) { 500..8_000 } else { 5..120 };
         let dies = self.strikes(Fault::DiesAtStart);
         let is_mute = self.strikes(Fault::MuteAtStart);
-        scene.after(scene.draw_ms(takes), move |scene| start(scene, generation, dies, is_mute));
+        let start = move |scene: &Rc<Scene>| start(scene, generation, dies, is_mute);
+        scene.after(scene.draw_ms(takes), unless_ended(pid, start));
         Ok(Running { pid, ended: ended.map(|how| how.unwrap_or_default()).boxed_local() })
     }
 
@@ -196,6 +197,19 @@ impl HaproxyHost for Haproxies {
     }
 }
 
+/// What is to happen to a process, unless it has ended by then: another one may have got its number.
+pub(super) fn unless_ended(
+    pid: u32,
+    event: impl FnOnce(&Rc<Scene>) + 'static,
+) -> impl FnOnce(&Rc<Scene>) + 'static {
+    move |scene| {
+        let runs = scene.host.borrow().processes.values().any(|process| process.pid == pid);
+        if runs {
+            event(scene);
+        }
+    }
+}
+
 /// A process gets to listen, or does not.
 fn start(scene: &Rc<Scene>, generation: u64, dies: bool, is_mute: bool) {
     let opened = {
@@ -251,12 +265,15 @@ pub(super) fn die(scene: &Rc<Scene>, generation: u64, how: &str) {
 
 /// A process stands still for a while, or for ever.
 pub(super) fn hang(scene: &Rc<Scene>, generation: u64, time: Option<Duration>) {
-    if let Some(process) = scene.host.borrow_mut().find(generation) {
-        scene.trace.say(format!("host: {generation} hangs for {time:?}"));
+    let Some(pid) = scene.host.borrow_mut().find(generation).map(|process| {
         (process.hangs, process.is_faulty) = (true, true);
-    }
+        process.pid
+    }) else {
+        return;
+    };
+    scene.trace.say(format!("host: {generation} hangs for {time:?}"));
     if let Some(time) = time {
-        scene.after(time, move |scene| go_on(scene, generation));
+        scene.after(time, unless_ended(pid, move |scene| go_on(scene, generation)));
     }
 }
 
@@ -279,10 +296,11 @@ fn go_on(scene: &Rc<Scene>, generation: u64) {
 
 /// Whoever has sent it.
 pub(super) fn receive_signal(scene: &Rc<Scene>, generation: u64, signal: Signal) {
-    let how = {
+    let (pid, how) = {
         let mut host = scene.host.borrow_mut();
         let Some(process) = host.find(generation) else { return };
-        match signal {
+        let pid = process.pid;
+        let how = match signal {
             Signal::KILL => Some("signal 9"),
             _ if process.hangs => {
                 process.pending_signals.push(signal);
@@ -296,15 +314,16 @@ pub(super) fn receive_signal(scene: &Rc<Scene>, generation: u64, signal: Signal)
                 host.release_sockets();
                 None
             }
-        }
+        };
+        (pid, how)
     };
     match how {
         Some(how) => {
             // The system takes a moment to end it.
             let how = how.to_owned();
-            scene.after(scene.draw_ms(0..4), move |scene| die(scene, generation, &how));
+            scene.after(scene.draw_ms(0..4), unless_ended(pid, move |scene| die(scene, generation, &how)));
         }
-        None => scene.after(ms(1), move |scene| end_if_drained(scene, generation)),
+        None => scene.after(ms(1), unless_ended(pid, move |scene| end_if_drained(scene, generation))),
     }
     scene.look_at_all_ports();
 }
@@ -322,7 +341,7 @@ fn end_if_drained(scene: &Rc<Scene>, generation: u64) {
 pub(super) fn connect(scene: &Rc<Scene>, port: u16) {
     let accepting: Vec<_> = scene.host.borrow().accepting(port).collect();
     let Some((generation, Some(server))) = scene.choose(&accepting) else { return };
-    let since = scene.watch.borrow().beginning(port);
+    let since = scene.watch.borrow().position(port);
     let number = {
         let mut host = scene.host.borrow_mut();
         host.sessions += 1;

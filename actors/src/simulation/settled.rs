@@ -30,13 +30,12 @@ pub(super) struct Settled {
 /// Looks now and every now and then.
 pub(super) fn look(scene: &Rc<Scene>) {
     let is_settled = scene.settled.borrow().from.is_some_and(|from| scene.now() >= from);
-    if is_settled {
-        scene.watch.borrow_mut().settle();
-    }
     let changed_at = scene.world.borrow().changed_at.max(scene.watch.borrow().planned_at());
-    let is_quiet = scene.now() >= changed_at + QUICK;
-    if let Err(what) = note_refusals(scene, is_settled && is_quiet) {
-        scene.trace.violate(format!("nothing is wrong, but {what}"));
+    let must_be_right = is_settled && scene.now() >= changed_at + QUICK;
+    match note_refusals(scene, must_be_right) {
+        Ok(()) if must_be_right => scene.watch.borrow_mut().settle(),
+        Ok(()) => {}
+        Err(what) => scene.trace.violate(format!("nothing is wrong, but {what}")),
     }
     scene.after(LOOK_EVERY, look);
 }

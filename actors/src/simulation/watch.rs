@@ -64,11 +64,14 @@ struct Life {
     told: BTreeMap<u16, usize>,
     changes_under_way: Rc<Cell<bool>>,
     /// Where the ports stood that are being given another server.
-    replaced: BTreeMap<u16, usize>,
+    replaced: Cuts,
     launched: BTreeSet<u64>,
     /// How many starts have failed in a row, and when the last one did.
     failed: (u32, Duration),
 }
+
+/// Where the ports stood, before they were given another server, whose old connections HAProxy is told to cut.
+pub(super) type Cuts = BTreeMap<u16, usize>;
 
 /// Changes that HAProxy is being told of, until stalls has the answer or waits for it no more.
 pub(super) struct UnderWay(Option<Rc<Cell<bool>>>);
@@ -94,13 +97,8 @@ impl Watch {
         }
     }
 
-    /// Where in the history a connection of this port begins. If old ones are being cut, it is one of them.
-    pub(super) fn beginning(&self, port: u16) -> usize {
-        self.life.replaced.get(&port).copied().unwrap_or_else(|| self.position(port))
-    }
-
     /// Where in the history a port stands.
-    fn position(&self, port: u16) -> usize {
+    pub(super) fn position(&self, port: u16) -> usize {
         self.positions.get(&port).copied().unwrap_or(0)
     }
 
@@ -115,10 +113,13 @@ impl Watch {
         self.disturbed.insert(port);
     }
 
-    /// What others have changed is set right by now.
+    /// What others have changed is set right by now. A port that is held is as it was wanted a while ago.
     pub(super) fn settle(&mut self) {
         let newest = self.history.len() - 1;
-        for port in std::mem::take(&mut self.disturbed) {
+        let mappings = self.life.plan.iter().flat_map(|(plan, _)| &plan.mappings);
+        let held: BTreeSet<_> =
+            mappings.flat_map(|mapping| mapping.held.iter().map(|slot| BASE_PORT + slot)).collect();
+        for port in self.disturbed.extract_if(.., |port| !held.contains(port)) {
             self.positions.insert(port, newest);
         }
     }

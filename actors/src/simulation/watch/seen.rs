@@ -5,8 +5,13 @@ use std::{collections::BTreeSet, net::SocketAddr, rc::Rc, sync::Arc};
 use rustix::process::Signal;
 
 use super::{
-    super::{process::Phase, scene::Scene, wanted::Wanted, world::Instance},
-    Life, UnderWay, Watch,
+    super::{
+        process::{Phase, Session},
+        scene::Scene,
+        wanted::Wanted,
+        world::Instance,
+    },
+    Cuts, Life, UnderWay, Watch,
 };
 use crate::{
     allocation::{Plan, SavedState},
@@ -92,6 +97,9 @@ impl Scene {
         if is_starting(&self.watch.borrow()) {
             self.trace.violate("two HAProxies are started at once");
         }
+        if self.watch.borrow().life.changes_under_way.get() {
+            self.trace.violate("HAProxy is started while another one is told of changes");
+        }
         let is_fine = self.watch.borrow_mut().launch(launch, self.now());
         self.demand(is_fine);
     }
@@ -109,18 +117,19 @@ impl Scene {
         self.watch.borrow_mut().life.failed = (0, ms(0));
     }
 
-    pub(in super::super) fn commands_sent(&self, commands: &[Command]) -> UnderWay {
+    pub(in super::super) fn commands_sent(&self, commands: &[Command]) -> (UnderWay, Cuts) {
         let changes: Vec<_> =
             commands.iter().filter(|command| super::super::cli::is_mutating(command)).collect();
         if changes.is_empty() {
-            return UnderWay(None);
+            return (UnderWay(None), Cuts::new());
         }
         let mut watch = self.watch.borrow_mut();
         if watch.life.changes_under_way.replace(true) {
             self.trace.violate("HAProxy is told of two changes at once");
         }
         let is_cut = |port: &u16| changes.contains(&&Command::ShutdownSessions(*port));
-        watch.life.replaced.retain(|port, _| is_cut(port));
+        let mut cuts = std::mem::take(&mut watch.life.replaced);
+        cuts.retain(|port, _| is_cut(port));
         for command in changes {
             if let Command::SetAddress(port, to) = *command {
                 let position = watch.position(port);
@@ -135,7 +144,7 @@ impl Scene {
                 self.demand(watch.tell(port, None));
             }
         }
-        UnderWay(Some(Rc::clone(&watch.life.changes_under_way)))
+        (UnderWay(Some(Rc::clone(&watch.life.changes_under_way))), cuts)
     }
 
     fn is_taken(&self, port: u16) -> bool {
@@ -149,12 +158,13 @@ impl Scene {
             !process.is_faulty && !process.config.routes.keys().any(|port| self.is_taken(*port))
         });
         if signal != Signal::USR1 && is_healthy && !self.is_stopping() {
-            self.cut(generation, None);
+            self.cut(generation, None, None);
         }
     }
 
-    /// The connections of a port, or of all, are cut.
-    pub(in super::super) fn cut(&self, generation: u64, port: Option<u16>) {
+    /// The connections of a port, or of all, are cut: those to whoever had the port at a certain position in the
+    /// history, and all that have come since.
+    pub(in super::super) fn cut(&self, generation: u64, port: Option<u16>, position: Option<usize>) {
         let cut: Vec<_> = match self.host.borrow_mut().find(generation) {
             Some(process) => {
                 process.sessions.extract_if(.., |s| port.is_none_or(|port| s.port == port)).collect()
@@ -162,7 +172,9 @@ impl Scene {
             None => return,
         };
         let watch = self.watch.borrow();
-        for session in cut.iter().filter(|s| !watch.may_cut(s.port, s.server, s.since)) {
+        let since =
+            |session: &Session| position.map_or(session.since, |position| position.min(session.since));
+        for session in cut.iter().filter(|s| !watch.may_cut(s.port, s.server, since(s))) {
             self.trace.violate(format!("a connection of port {} to {} is cut", session.port, session.server));
         }
     }
