@@ -185,6 +185,7 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
             // HAProxy listens again, even if it thinks that it does.
             if !socket.is_some_and(|socket| host.sockets.listen(socket)) {
                 process.model.taken.insert(port);
+                process.is_contrary = true;
             }
         }
         let reply = process.model.answer(command);

@@ -236,7 +236,9 @@ fn start(scene: &Rc<Scene>, generation: u64, dies: bool, is_mute: bool) {
         return die(scene, generation, "exit code 1");
     }
     scene.trace.say(format!("host: {generation} listens"));
-    scene.failures_are_over();
+    if !is_mute {
+        scene.serves(generation);
+    }
     scene.look_at_all_ports();
 }
 
@@ -250,12 +252,12 @@ pub(super) fn die(scene: &Rc<Scene>, generation: u64, how: &str) {
     };
     let Some(ended) = ended else { return };
     scene.trace.say(format!("host: {generation} ends, {how}"));
-    if ended.phase == Phase::Serving {
-        scene.failures_are_over();
-    }
     let how = how.to_owned();
     // It is noticed when its pipes are empty.
-    scene.after(scene.draw_ms(0..6), move |_| {
+    scene.after(scene.draw_ms(0..6), move |scene| {
+        if !ended.is_given_up {
+            scene.end_told(generation, &ended);
+        }
         for follower in ended.followers {
             let _ = follower.send(how.clone());
         }
@@ -278,13 +280,17 @@ pub(super) fn hang(scene: &Rc<Scene>, generation: u64, time: Option<Duration>) {
 }
 
 fn go_on(scene: &Rc<Scene>, generation: u64) {
-    let (waiting, signals) = {
+    let (waiting, signals, has_served) = {
         let mut host = scene.host.borrow_mut();
         let Some(process) = host.find(generation) else { return };
         process.hangs = false;
-        (std::mem::take(&mut process.waiting), std::mem::take(&mut process.pending_signals))
+        let (waiting, signals) = (&mut process.waiting, &mut process.pending_signals);
+        (std::mem::take(waiting), std::mem::take(signals), process.has_served)
     };
     scene.trace.say(format!("host: {generation} goes on"));
+    if !has_served {
+        scene.serves(generation);
+    }
     for signal in signals {
         receive_signal(scene, generation, signal);
     }

@@ -28,6 +28,12 @@ pub(super) struct Process {
     pub(super) is_retired: bool,
     /// Something has happened to it for which stalls may well end it.
     pub(super) is_faulty: bool,
+    /// It could not open a port that it was told to, since somebody else has taken it.
+    pub(super) is_contrary: bool,
+    /// It has not hung from the beginning.
+    pub(super) has_served: bool,
+    /// stalls has told it to end.
+    pub(super) is_given_up: bool,
     pub(super) model: Model,
     /// The socket of each port that it holds.
     pub(super) held: BTreeMap<u16, u64>,
@@ -78,6 +84,9 @@ impl Process {
             hangs: false,
             is_retired: false,
             is_faulty: false,
+            is_contrary: false,
+            has_served: false,
+            is_given_up: false,
             held: BTreeMap::new(),
             sessions: Vec::new(),
             waiting: Vec::new(),

@@ -6,6 +6,7 @@
 //! been entitled to it. So each port has a *position* in the history of what was wanted.
 
 mod plans;
+mod restarts;
 mod seen;
 mod steps;
 
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use self::plans::is_somebody_elses;
+use self::{plans::is_somebody_elses, restarts::Restarts};
 use super::{
     flapping::{Flapping, Unsteady},
     setup::{BASE_PORT, Setup},
@@ -66,8 +67,7 @@ struct Life {
     /// Where the ports stood that are being given another server.
     replaced: Cuts,
     launched: BTreeSet<u64>,
-    /// How many starts have failed in a row, and when the last one did.
-    failed: (u32, Duration),
+    restarts: Restarts,
 }
 
 /// Where the ports stood, before they were given another server, whose old connections HAProxy is told to cut.

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::{
     super::{
-        process::{Phase, Session},
+        process::{Phase, Process, Session},
         scene::Scene,
         wanted::Wanted,
         world::Instance,
@@ -17,7 +17,6 @@ use crate::{
     allocation::{Plan, SavedState},
     config::Routes,
     haproxy::{Command, Launch},
-    testing::ms,
 };
 
 impl Scene {
@@ -106,15 +105,26 @@ impl Scene {
 
     /// Told by the host, not by stalls.
     pub(in super::super) fn start_failed(&self, generation: u64) {
-        let now = self.now();
-        let failed = &mut self.watch.borrow_mut().life.failed;
-        *failed = (failed.0 + 1, now);
-        self.trace.say(format!("host: {generation} does not start, {} in a row", failed.0));
+        let restarts = &mut self.watch.borrow_mut().life.restarts;
+        restarts.fails(self.now());
+        self.trace.say(format!("host: {generation} does not start, failure {}", restarts.failures));
     }
 
-    /// One serves, or one that served has ended: what fails from now on is another matter.
-    pub(in super::super) fn failures_are_over(&self) {
-        self.watch.borrow_mut().life.failed = (0, ms(0));
+    /// Told by the host, not by stalls.
+    pub(in super::super) fn serves(&self, generation: u64) {
+        self.host.borrow_mut().find(generation).into_iter().for_each(|process| process.has_served = true);
+        self.watch.borrow_mut().life.restarts.serves(self.now());
+    }
+
+    /// stalls is told that one has ended which it has not ended itself.
+    pub(in super::super) fn end_told(&self, generation: u64, ended: &Process) {
+        let life = &mut self.watch.borrow_mut().life;
+        // Of one that is being replaced, or that stalls has reason not to rely upon, the end makes no difference.
+        let is_newest = life.launched.last() == Some(&generation);
+        let is_relied_upon = ended.phase == Phase::Serving && !ended.is_faulty && !ended.is_contrary;
+        if ended.phase != Phase::Starting {
+            life.restarts.ends(generation, is_newest && is_relied_upon, self.now());
+        }
     }
 
     pub(in super::super) fn commands_sent(&self, commands: &[Command]) -> (UnderWay, Cuts) {
@@ -159,6 +169,16 @@ impl Scene {
         });
         if signal != Signal::USR1 && is_healthy && !self.is_stopping() {
             self.cut(generation, None, None);
+        }
+        let mut host = self.host.borrow_mut();
+        let Some(process) = host.find(generation) else { return };
+        process.is_given_up = true;
+        let life = &mut self.watch.borrow_mut().life;
+        if signal == Signal::KILL && life.launched.contains(&generation) && !life.is_stopping {
+            match process.has_served {
+                true => life.restarts.is_killed(self.now()),
+                false => life.restarts.fails(self.now()),
+            }
         }
     }
 

@@ -7,10 +7,6 @@ use crate::haproxy::Launch;
 
 /// More HAProxies are not started in so long a time, whatever fails.
 const MOST_LAUNCHES: (usize, Duration) = (40, Duration::from_secs(10));
-/// Half of the span of the first pause between failed starts; each following one is twice as long.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// Half of the longest.
-const LONGEST_SHORTEST_PAUSE: Duration = Duration::from_secs(15);
 
 impl Watch {
     /// HAProxy is told that this is on a port. Only what is on disk may be live.
@@ -39,14 +35,7 @@ impl Watch {
         }
         self.life.launched.insert(launch.generation);
 
-        let (failures, last) = self.life.failed;
-        let shortest = match failures {
-            0 | 1 => Duration::ZERO,
-            more => (SHORTEST_PAUSE * 2_u32.saturating_pow(more - 2)).min(LONGEST_SHORTEST_PAUSE),
-        };
-        if now - last < shortest {
-            return Err(format!("{:?} after {failures} failed starts another one", now - last));
-        }
+        self.life.restarts.may_start(launch.inherit, now)?;
         let (most, within) = MOST_LAUNCHES;
         self.launches.push_back(now);
         self.launches.retain(|at| now - *at < within);
