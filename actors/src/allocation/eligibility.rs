@@ -35,16 +35,22 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     let mut by_address: FxHashMap<IpAddr, usize> =
         FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
     for container in containers.iter().map(Borrow::borrow) {
-        match address_of(container, flaps, &taken, allow_loopback) {
+        let mapped_at = address_of(container, flaps, &taken, allow_loopback);
+        // Who is left as it was is reached at its own address all the same.
+        let is_left = flaps.held(&container.uuid).is_some() && can_serve(container);
+        let reached_at = is_left.then(|| own_address(container)).flatten();
+        // Two containers at one address are one too many: the older one's address was given away, or both run in the
+        // host's network, where only one can hold the port. Oldest come first.
+        for address in mapped_at.iter().chain(&reached_at) {
+            let older = by_address.remove(address).and_then(|position| eligible[position].take());
+            if let Some(older) = older {
+                let taken = Unmapped::AddressTaken { address: *address, newer: container.uuid.to_string() };
+                unmapped.insert(Arc::clone(&older.container.uuid), taken);
+            }
+        }
+        match mapped_at {
             Ok(address) => {
-                // Two containers at one address are one too many: the older one's address was given away, or
-                // both run in the host's network, where only one can hold the port. Oldest come first.
-                let older = by_address.insert(address, eligible.len());
-                if let Some(older) = older.and_then(|position| eligible[position].take()) {
-                    let newer = container.uuid.to_string();
-                    let taken = Unmapped::AddressTaken { address, newer };
-                    unmapped.insert(Arc::clone(&older.container.uuid), taken);
-                }
+                by_address.insert(address, eligible.len());
                 eligible.push(Some(Eligible { container, address }));
             }
             Err(reason) => drop(unmapped.insert(Arc::clone(&container.uuid), reason)),

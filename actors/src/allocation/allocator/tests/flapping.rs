@@ -78,3 +78,15 @@ async fn a_port_is_not_held_where_it_would_lead_to_somebody_else() {
         "it is steady no sooner"
     );
 }
+
+#[actix_rt::test]
+async fn where_a_flapping_container_is_by_now_no_older_one_is_reached() {
+    let web = Running::fresh();
+    web.hears(&[a(), b()]).await;
+    for state in ["stopped", "starting", "running", "stopped", "starting", "running"] {
+        web.hears(&[a(), Container { state: Some(state.into()), ..b() }]).await;
+        pass(ms(1_000)).await;
+    }
+    web.hears(&[a(), Container { primary_ip: a().primary_ip, ..b() }]).await;
+    assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1, "its port stays as it was");
+}
