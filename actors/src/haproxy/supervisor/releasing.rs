@@ -53,9 +53,10 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         if !matches!(self.activity, Activity::Releasing) {
             return;
         }
+        let has_ended = self.generations.get(number).is_none();
         let held = self.ports_held_by(number, hangs);
         // Of one that has been adopted and hangs no port may be known.
-        let has_let_go = !(hangs && held.is_empty()) && self.unbindable_of(&held).is_empty();
+        let has_let_go = has_ended || !(hangs && held.is_empty()) && self.unbindable_of(&held).is_empty();
         if has_let_go {
             self.retire(number);
             // The first time that is no pause at all. But each replacement may be as mute as the one before.

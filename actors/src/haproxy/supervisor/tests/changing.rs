@@ -189,6 +189,16 @@ async fn one_that_hangs_with_a_port_that_somebody_else_has_had_it_open_is_killed
 }
 
 #[actix_rt::test]
+async fn for_the_ports_of_one_that_has_ended_nobody_waits() {
+    let scene = Scene::new(hanging);
+    scene.write(config(1, "a")).await;
+    scene.host.0.borrow_mut().taken_ports = [5001].into();
+    scene.write(leading_to(2, "a", &[(5000, ONE), (5001, OTHER)])).await;
+    assert_eq!(scene.host.running(), [] as [u64; 0]);
+    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
+}
+
+#[actix_rt::test]
 async fn one_that_hangs_as_soon_as_it_has_opened_a_port_is_killed_too() {
     let scene = Scene::new(|host| {
         host.hangs_at = Some("set server p5001/c weight 100%".into());
