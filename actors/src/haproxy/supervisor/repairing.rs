@@ -46,14 +46,9 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                     Some(failed) if is_repaired && supervisor.generations.live().is_some() => {
                         supervisor.try_again_later(&failed, ctx);
                     }
-                    // Without one there is nothing that a pause would spare. What cannot be asked is asked again first.
-                    Some(failed) => {
-                        if is_repaired {
-                            supervisor.note_failure(ctx);
-                        }
-                        supervisor.say_failed(&failed, Duration::ZERO);
-                        supervisor.go_on(ctx);
-                    }
+                    Some(failed) if is_repaired => supervisor.go_on_without(&failed, ctx),
+                    // What cannot be asked is asked again first.
+                    Some(failed) => supervisor.say_failed(&failed, Duration::ZERO),
                     None => supervisor.go_on(ctx),
                 }
             }
@@ -90,6 +85,20 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             }
         };
         self.say_failed(failed, retry);
+    }
+
+    /// The one that served has died meanwhile.
+    fn go_on_without(&mut self, failed: &FailedStep, ctx: &mut Context<Self>) {
+        let retry = match failed {
+            // To put a handover off spares the one that serves. There is nothing to spare any more.
+            FailedStep::Start { .. } => {
+                self.note_failure(ctx);
+                Duration::ZERO
+            }
+            FailedStep::Changes { .. } => self.back_off(ctx),
+        };
+        self.say_failed(failed, retry);
+        self.go_on(ctx);
     }
 
     fn say_failed(&mut self, failed: &FailedStep, retry: Duration) {

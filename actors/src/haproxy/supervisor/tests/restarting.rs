@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fake::{Fate, Scene, config};
+use super::fake::{Fate, Scene, config, leading_to};
 use crate::{messages::ConfigWritten, testing::ms};
 
 #[actix_rt::test]
@@ -106,6 +106,26 @@ async fn a_failed_handover_counts_even_if_the_live_one_dies_too() {
     scene.host.end(3, "signal 9");
     scene.settle().await;
     assert!(scene.host.running().is_empty());
+}
+
+#[actix_rt::test]
+async fn one_that_dies_after_changes_that_failed_is_started_again_after_a_pause() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.host.end(1, "signal 9");
+    scene.settle().await;
+    scene.host.0.borrow_mut().refuses.insert("enable frontend p5001".into(), "No.");
+    let two = [(5000, Some("10.42.0.7:8080")), (5001, Some("10.42.0.8:8080"))];
+    let change = ConfigWritten { config: leading_to(2, "a", &two).into(), covers: 2 };
+    scene.supervisor.do_send(change);
+    while !scene.host.deeds_to(2).contains(&"enable frontend p5001".into()) {
+        scene.wait(ms(1)).await;
+    }
+    scene.host.end(2, "signal 9");
+    scene.settle().await;
+    assert!(scene.host.running().is_empty());
+    scene.wait(ms(100)).await;
+    assert_eq!(scene.host.running(), [3]);
 }
 
 #[actix_rt::test]
