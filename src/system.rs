@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::{
     admin::{Admin, Inquiry},
     exit::Exit,
-    locks::FolderLock,
+    locks::{FolderLock, keep},
     private::close_to_others,
     settings::Settings,
     signals::{Ending, Endings, reap_orphans},
@@ -46,7 +46,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         }
     }
     let locks = folders.into_iter().map(|folder| FolderLock::take(folder)).collect::<Result<Vec<_>, _>>();
-    let _locks = match locks {
+    let mut locks = match locks {
         Ok(locks) => locks,
         Err(error) => {
             crit!(log, "directory cannot be locked"; "error" => %error);
@@ -54,7 +54,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         }
     };
     let runner = actix_rt::System::new();
-    let served = runner.block_on(serve(settings, log));
+    let served = runner.block_on(serve(settings, &mut locks, log));
     // Its end would wait for work on other threads that may hang: a name that is being looked up, a disk.
     std::mem::forget(runner);
     served.unwrap_or_else(|error| {
@@ -63,7 +63,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     })
 }
 
-async fn serve(settings: Settings, log: &Logger) -> io::Result<Exit> {
+async fn serve(settings: Settings, locks: &mut [FolderLock], log: &Logger) -> io::Result<Exit> {
     let mut endings = Endings::listen()?;
     let children = Children::default();
     if process::id() == INIT {
@@ -75,7 +75,11 @@ async fn serve(settings: Settings, log: &Logger) -> io::Result<Exit> {
         ending = endings.next() => ending,
         (actor, end) = system.crew.first_end() => {
             say_end(log, actor, &end);
-            return Ok(system.fail(log).await);
+            return Ok(system.fail(Exit::Internal, log).await);
+        }
+        taken = keep(locks, log) => {
+            crit!(log, "directory was removed and is another one's by now, everything stops"; "error" => %taken);
+            return Ok(system.fail(Exit::Usage, log).await);
         }
     };
     info!(log, "stalls stops, haproxy drains";
@@ -193,9 +197,9 @@ impl System {
     }
 
     /// Whatever went wrong here, HAProxy serves on: the next start adopts it.
-    async fn fail(&mut self, log: &Logger) -> Exit {
+    async fn fail(&mut self, exit: Exit, log: &Logger) -> Exit {
         self.shut_down(Leave::Serving);
-        self.all_ended(END_MARGIN, Exit::Internal, log).await
+        self.all_ended(END_MARGIN, exit, log).await
     }
 
     /// `exit`, unless an actor panics or does not end `within` this time.

@@ -4,7 +4,7 @@ use std::fs;
 
 use stalls_lab::stalls::Signal;
 
-use crate::harness::{Bystanders, Stage};
+use crate::harness::{Bystanders, Stage, run};
 
 /// Nobody can talk to HAProxy any more.
 const OUT_OF_REACH: &str = "haproxy listens no more, it is replaced";
@@ -66,5 +66,16 @@ async fn a_haproxy_that_dies_with_its_run_directory_comes_back() {
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_run_directory_that_was_made_again_still_has_one_user() {
+    let mut stage = Stage::with_scale(2).await;
+    fs::remove_dir_all(stage.launch().run_dir()).unwrap();
+    stage.line("somebody has removed a directory, it is locked again").await;
+    let other_state = tempfile::tempdir().unwrap();
+    let second = run(&stage.launch().clone().env("STATE_DIR", other_state.path().display())).await;
+    assert_eq!(second.code, Some(64));
     stage.end().await;
 }
