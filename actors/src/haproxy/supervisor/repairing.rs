@@ -31,6 +31,9 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     /// generation. Afterwards the next step is due, at once or, if one has `failed`, after a pause.
     pub(super) fn repair(&mut self, failed: Option<FailedStep>, ctx: &mut Context<Self>) {
         self.activity = Activity::Repairing;
+        if let Some(FailedStep::Start { .. }) = failed {
+            self.spoil_record(ctx);
+        }
         let Some((live, _)) = self.generations.live() else {
             return match failed {
                 Some(failed) => self.try_again_later(&failed, ctx),

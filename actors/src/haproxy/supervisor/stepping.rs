@@ -113,12 +113,17 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         self.pause(pause, ctx)
     }
 
-    /// From now on the record is not clean; tells how long the next step should wait.
+    /// Tells how long the next step should wait.
     pub(super) fn note_failure(&mut self, ctx: &mut Context<Self>) -> Duration {
+        self.spoil_record(ctx);
+        self.backoff.next_pause(&mut self.rng)
+    }
+
+    /// The record does not become clean before another one has got to serve.
+    pub(super) fn spoil_record(&mut self, ctx: &mut Context<Self>) {
         if let Some(timer) = self.health_timer.take() {
             ctx.cancel_future(timer);
         }
-        self.backoff.next_pause(&mut self.rng)
     }
 
     pub(super) fn pause(&mut self, pause: Duration, ctx: &mut Context<Self>) -> Duration {

@@ -109,6 +109,19 @@ async fn a_failed_handover_counts_even_if_the_live_one_dies_too() {
 }
 
 #[actix_rt::test]
+async fn a_failed_handover_counts_from_the_moment_in_which_it_fails() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Die, Fate::Serve, Fate::Die]));
+    scene.write(config(1, "a")).await;
+    scene.wait(Duration::from_secs(29)).await;
+    // To look at the live one's ports and to set them right takes until after its half minute.
+    scene.host.0.borrow_mut().answer_takes = Duration::from_secs(2);
+    scene.write(config(2, "b")).await;
+    scene.wait(Duration::from_secs(5)).await;
+    let gaps = scene.host.gaps();
+    assert!(gaps.len() == 3 && gaps[2] >= ms(4_050), "{gaps:?}");
+}
+
+#[actix_rt::test]
 async fn one_that_dies_after_changes_that_failed_is_started_again_after_a_pause() {
     let scene = Scene::new(|_| {});
     scene.write(config(1, "a")).await;
