@@ -23,6 +23,8 @@ impl Scene {
     fn demand(&self, is_true: Result<(), String>) {
         if let Err(violation) = is_true {
             self.trace.violate(violation);
+            // Whatever goes on without a pause would keep time from passing, and the run from its end.
+            self.agenda.bell.notify_one();
         }
     }
 
