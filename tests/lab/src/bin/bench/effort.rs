@@ -69,7 +69,7 @@ impl Effort {
             pinning_changes: 20,
             idle: Duration::from_secs(10),
             load_ports: 200,
-            load_changes: Limit::new(1000, 130),
+            load_changes: Limit::new(1000, 180),
             load_changes_of_others: Limit::new(1000, 30),
         }
     }
