@@ -16,8 +16,8 @@ use slog::{Logger, warn};
 use thiserror::Error;
 use tokio::time::sleep;
 
-/// How often the locks are looked after. To look takes microseconds.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the locks are looked after. It is not to be noticed in an idle process.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A folder that nobody else uses as long as this lives. The kernel unlocks it whatever way stalls ends.
 #[derive(Debug)]
