@@ -8,10 +8,10 @@ sh "${0%/*}/deploy.sh"
 haproxies=$(sh "${0%/*}/haproxies.sh")
 if "$cargo" nextest --version >/dev/null 2>&1; then has_nextest=yes; else has_nextest=; fi
 
-# "$@" says which tests.
+# "$@" says which tests. Most of them wait for most of their time, so more may run than there are processors.
 run() {
     if [ -n "$has_nextest" ]; then
-        (set -x && "$cargo" nextest run --locked --workspace --no-fail-fast "$@")
+        (set -x && "$cargo" nextest run --locked --workspace --no-fail-fast --test-threads $(($(nproc) * 2)) "$@")
     else
         (set -x && "$cargo" test --locked --workspace --no-fail-fast "$@")
     fi
