@@ -1,4 +1,4 @@
-//! A pool of ports that the system gives to the privileged alone, in the two ways of docs/image.md.
+//! A pool of ports that the system gives to the privileged alone, and the two ways around that of docs/image.md.
 
 use crate::harness::Stage;
 
@@ -12,6 +12,14 @@ async fn the_images_user_may_not_have_them_and_the_log_says_so() {
     let stalls = stage.stalls().option(NOT_FOR_EVERYBODY).option("--cap-add=NET_BIND_SERVICE").start();
     let line = stalls.said("port cannot be bound, it is left out", 1).await;
     assert!(line["error"].as_str().unwrap().contains("Permission denied"), "{line}");
+    stalls.stop();
+}
+
+#[tokio::test]
+async fn where_the_system_lets_everybody_have_them_the_images_user_does() {
+    let stage = Stage::prepared(3);
+    let stalls = stage.stalls().option("--sysctl=net.ipv4.ip_unprivileged_port_start=5000").start();
+    stage.settled().await;
     stalls.stop();
 }
 

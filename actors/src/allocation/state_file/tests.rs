@@ -1,0 +1,205 @@
+//! What is saved is loaded, and whatever else may be in the file is read or set aside.
+
+use std::{net::IpAddr, os::unix::fs::symlink};
+
+use proptest::{
+    collection::{btree_map, vec},
+    prelude::*,
+};
+use rustix::fs::{CWD, mkfifoat};
+
+use super::*;
+use crate::testing::mangled::{any_json, mangled_json, nested};
+
+fn state() -> SavedState {
+    let occupant = Occupant {
+        uuid: "c72f".into(),
+        name: "app\nweb \"1\"".into(),
+        address: "10.42.0.7".parse().unwrap(),
+    };
+    SavedState {
+        revision: 12,
+        mappings: vec![SavedMapping {
+            service: ServiceRef { stack: None, service: "web".into() },
+            backend_port: 8080,
+            pool_size: 64,
+            slots: [(3, occupant)].into(),
+            tombstones: [(4, SavedTombstone { uuid: "dead".into(), left_ms: 30_000 })].into(),
+        }],
+    }
+}
+
+#[tokio::test]
+async fn what_is_saved_is_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = StateFile::in_folder(dir.path());
+    assert_eq!(file.load().unwrap(), None);
+    file.save(state()).await.unwrap();
+    assert_eq!(file.load().unwrap(), Some(state()));
+}
+
+#[test]
+fn an_unreadable_file_is_set_aside_untouched_and_the_next_start_is_fresh() {
+    for content in [&b"{\"version\":1"[..], b"", b"\x00\xff", b"{\"version\":2,\"state\":{}}"] {
+        let dir = tempfile::tempdir().unwrap();
+        let file = StateFile::in_folder(dir.path());
+        fs::write(&file.path, content).unwrap();
+        let error = file.load().unwrap_err();
+        assert_eq!(error.kind(), "unreadable");
+        assert_eq!(fs::read(dir.path().join("state.json.unreadable")).unwrap(), content);
+        assert_eq!(file.load().unwrap(), None);
+    }
+}
+
+#[test]
+fn of_unreadable_files_the_last_two_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = StateFile::in_folder(dir.path());
+    for content in ["first", "second", "third"] {
+        fs::write(&file.path, content).unwrap();
+        file.load().unwrap_err();
+    }
+    let kept = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    assert_eq!(
+        (kept("state.json.unreadable"), kept("state.json.unreadable.1")),
+        ("third".into(), "second".into())
+    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_set_aside_and_neither_read_nor_written_through() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = StateFile::in_folder(dir.path());
+    let elsewhere = dir.path().join("elsewhere");
+    StateFile { path: elsewhere.clone() }.save(state()).await.unwrap();
+    let before = fs::read(&elsewhere).unwrap();
+    symlink(&elsewhere, &file.path).unwrap();
+    assert_eq!(file.load().unwrap_err().kind(), "unreadable");
+    symlink(&elsewhere, &file.path).unwrap();
+    file.save(SavedState::default()).await.unwrap();
+    assert_eq!((file.load().unwrap(), fs::read(&elsewhere).unwrap()), (Some(SavedState::default()), before));
+
+    fs::remove_file(&file.path).unwrap();
+    mkfifoat(CWD, &file.path, Mode::RUSR | Mode::WUSR).unwrap();
+    assert_eq!(file.load().unwrap_err().kind(), "unreadable");
+}
+
+#[tokio::test]
+async fn a_failed_save_says_where() {
+    let file = StateFile::in_folder(Path::new("/dev/null"));
+    let error = file.save(state()).await.unwrap_err();
+    assert!(error.to_string().starts_with("/dev/null/state.json: "), "{error}");
+}
+
+const KEYS: &[&str] = &[
+    "version",
+    "state",
+    "revision",
+    "mappings",
+    "service",
+    "stack",
+    "backend_port",
+    "pool_size",
+    "slots",
+    "tombstones",
+    "uuid",
+    "name",
+    "address",
+    "left_ms",
+    "0",
+    "3",
+    "70000",
+];
+
+/// Any state that could have been saved.
+fn any_state() -> impl Strategy<Value = SavedState> {
+    let occupant = any::<(String, String, IpAddr)>().prop_map(|(uuid, name, address)| Occupant {
+        uuid: uuid.into(),
+        name: name.into(),
+        address,
+    });
+    let tombstone = any::<(String, u64)>().prop_map(|(uuid, left_ms)| SavedTombstone { uuid, left_ms });
+    let mapping = (
+        any::<(Option<String>, String, u16, u16)>(),
+        btree_map(any::<u16>(), occupant, 0..4),
+        btree_map(any::<u16>(), tombstone, 0..4),
+    );
+    let mapping = mapping.prop_map(|((stack, service, backend_port, pool_size), slots, tombstones)| {
+        let service = ServiceRef { stack, service };
+        let slots: PagedMap<_> = slots.into_iter().filter(|(slot, _)| *slot < pool_size).collect();
+        SavedMapping { service, backend_port, pool_size, slots, tombstones }
+    });
+    (any::<u64>(), vec(mapping, 0..3))
+        .prop_map(|(revision, mappings)| SavedState { revision, mappings })
+        .prop_filter("no stalls would have saved it", |state| sound::check(state).is_ok())
+}
+
+/// Bytes, JSON of any kind, and a state that is not quite.
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    let state = serde_json::to_value(Versioned { version: VERSION, state: state() }).unwrap();
+    let in_version = |state: String| format!(r#"{{"version":1,"state":{state}}}"#).into_bytes();
+    prop_oneof![
+        1 => vec(any::<u8>(), 0..100),
+        2 => any_json(KEYS).prop_map(in_version),
+        5 => mangled_json(state, KEYS),
+    ]
+}
+
+/// How many entries a state has, and the bytes of its texts.
+fn size(state: &SavedState) -> (usize, usize) {
+    let of_mapping = |mapping: &SavedMapping| {
+        let SavedMapping { service, slots, tombstones, .. } = mapping;
+        let of_service = service.service.len() + service.stack.as_ref().map_or(0, String::len);
+        let of_slots: usize = slots.values().map(|o| o.uuid.len() + o.name.len()).sum();
+        let of_tombstones: usize = tombstones.values().map(|t| t.uuid.len()).sum();
+        (1 + slots.len() + tombstones.len(), of_service + of_slots + of_tombstones)
+    };
+    let sizes = state.mappings.iter().map(of_mapping);
+    sizes.fold((0, 0), |(entries, bytes), (more, texts)| (entries + more, bytes + texts))
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_saved_is_loaded(state in any_state()) {
+        prop_assert_eq!(parse(&written(state.clone()).unwrap()), Ok(state));
+    }
+
+    #[test]
+    fn any_content_is_read_or_refused_and_never_grows(content in content()) {
+        match parse(&content) {
+            Ok(state) => {
+                let (entries, bytes) = size(&state);
+                prop_assert!(entries <= content.len() && bytes <= content.len());
+                prop_assert_eq!(parse(&written(state.clone()).unwrap()), Ok(state));
+            }
+            Err(reason) => prop_assert!(reason.chars().count() <= 256, "{}", reason),
+        }
+    }
+}
+
+#[test]
+fn a_state_cut_anywhere_is_refused() {
+    let whole = written(state()).unwrap();
+    for end in 0..whole.len() {
+        assert!(parse(&whole[..end]).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_passed_over_or_refused() {
+    let deep = nested(1_000_000);
+    let with = |state: &str| parse(format!(r#"{{"version":1,"state":{state}}}"#).as_bytes());
+    assert_eq!(with(&format!(r#"{{"revision":7,"mappings":[],"x":{deep}}}"#)).unwrap().revision, 7);
+    let reason = with(&format!(r#"{{"revision":7,"mappings":{deep}}}"#)).unwrap_err();
+    assert!(reason.starts_with("invalid "), "{reason}");
+}
+
+#[test]
+fn a_file_of_any_size_is_read_up_to_the_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = StateFile::in_folder(dir.path());
+    // Takes no room on the disk.
+    File::create(&file.path).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(file.peek(), Err("it is larger than 67108864 bytes".into()));
+}
