@@ -35,10 +35,8 @@ pub(super) fn hold<'a>(
         was.filter(|_| is.is_none()).map(|was| (slot, was.clone()))
     };
     let mut gone: Vec<_> = previous.slots.differences(&next.slots).filter_map(freed).collect();
-    if !gone.is_empty() {
-        // Who has moved to another slot is not gone.
-        let placed: BTreeSet<_> = next.slots.values().map(|occupant| &occupant.uuid).collect();
-        gone.retain(|(_, occupant)| !placed.contains(&occupant.uuid));
+    if gone.is_empty() {
+        return next;
     }
     let Hold { until, mapped, astray, .. } = previous.hold.clone().unwrap_or_else(|| Hold {
         slots: BTreeSet::new(),
@@ -46,9 +44,17 @@ pub(super) fn hold<'a>(
         mapped: previous.slots.len(),
         astray: 0,
     });
-    let gone_in_all = gone.len() + astray;
-    let are_most = gone_in_all >= mapped || (mapped >= LEAST && 2 * gone_in_all > mapped);
-    if gone.is_empty() || !are_most || until <= now {
+    let are_most = |gone: &Vec<_>| {
+        let in_all = gone.len() + astray;
+        in_all >= mapped || (mapped >= LEAST && 2 * in_all > mapped)
+    };
+    if !are_most(&gone) || until <= now {
+        return next;
+    }
+    // Who has moved to another slot is not gone.
+    let placed: BTreeSet<_> = next.slots.values().map(|occupant| &occupant.uuid).collect();
+    gone.retain(|(_, occupant)| !placed.contains(&occupant.uuid));
+    if gone.is_empty() || !are_most(&gone) {
         return next;
     }
     let reachable = reachable();
