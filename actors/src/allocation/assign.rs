@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Hold, Occupant, Reached, Unmapped,
-    eligibility::{Candidates, Eligible},
+    eligibility::{Candidates, Eligible, slot_of},
     takeover::{may_be_reached, winner},
 };
 use crate::{
@@ -67,8 +67,7 @@ pub(crate) fn assign(
     now: Duration,
 ) -> Assignments {
     let Candidates { eligible, unmapped } = candidates;
-    let slots = vec![None; rules.pool_size.into()];
-    let mut placement = Placement { slots, unmapped, challengers: Reached::new(), rules };
+    let mut placement = Placement { slots: BTreeMap::new(), unmapped, challengers: Reached::new(), rules };
     let unindexed = placement.place_by_index(&eligible, &previous.slots, reached);
     let newcomers = placement.keep_places(unindexed, previous, now);
     let mut slots = previous.slots.clone();
@@ -90,8 +89,8 @@ impl Assignments {
 }
 
 struct Placement<'a> {
-    /// One entry for each slot of the pool.
-    slots: Vec<Option<Eligible<'a>>>,
+    /// Who is on which slot so far.
+    slots: BTreeMap<u16, Eligible<'a>>,
     unmapped: BTreeMap<Arc<str>, Unmapped>,
     challengers: Reached,
     rules: Rules,
@@ -106,42 +105,45 @@ impl<'a> Placement<'a> {
         previous: &PagedMap<Occupant>,
         reached: &Reached,
     ) -> Vec<Eligible<'a>> {
+        let Rules { pool_size, room, .. } = self.rules;
         let mut unindexed = Vec::new();
-        let mut contested: BTreeMap<u16, Vec<Eligible<'a>>> = BTreeMap::new();
+        let mut claims = Vec::with_capacity(eligible.len());
         for candidate in eligible {
             let ServiceIndex::Numbered(index) = candidate.container.index else {
                 unindexed.push(*candidate);
                 continue;
             };
-            let slot = u16::try_from(index.get() - 1).ok().filter(|slot| *slot < self.rules.pool_size);
-            let Some(slot) = slot else {
-                let Rules { pool_size, room, .. } = self.rules;
-                let outside = Unmapped::OutsidePool { index: index.get(), pool_size, room };
-                self.unmapped.insert(Arc::clone(&candidate.container.uuid), outside);
-                continue;
-            };
-            match self.slots[usize::from(slot)] {
-                None => self.slots[usize::from(slot)] = Some(*candidate),
-                Some(first) => contested.entry(slot).or_insert_with(|| vec![first]).push(*candidate),
+            match slot_of(candidate.container.index, pool_size) {
+                Some(slot) => claims.push((slot, *candidate)),
+                None => {
+                    let outside = Unmapped::OutsidePool { index: index.get(), pool_size, room };
+                    self.unmapped.insert(Arc::clone(&candidate.container.uuid), outside);
+                }
             }
         }
-        for (slot, claimants) in contested {
-            self.place_winner(slot, &claimants, previous.get(&slot), reached);
+        // The oldest come first, and still do among those who claim the same slot.
+        claims.sort_by_key(|(slot, _)| *slot);
+        let mut placed = Vec::with_capacity(claims.len());
+        for claims in claims.chunk_by(|(a, _), (b, _)| a == b) {
+            let [(slot, first), others @ ..] = claims else { continue };
+            let is_contested = !others.is_empty();
+            let winner = if is_contested { self.winner(claims, previous.get(slot), reached) } else { *first };
+            placed.push((*slot, winner));
         }
+        self.slots = placed.into_iter().collect();
         unindexed
     }
 
-    /// Rule 4: of `claimants`, who come oldest first, one gets the slot.
-    fn place_winner(
+    /// Rule 4: of those who claim a slot, and who come oldest first, one gets it.
+    fn winner(
         &mut self,
-        slot: u16,
-        claimants: &[Eligible<'a>],
+        claims: &[(u16, Eligible<'a>)],
         incumbent: Option<&Occupant>,
         reached: &Reached,
-    ) {
-        let position = winner(claimants, incumbent, reached);
+    ) -> Eligible<'a> {
+        let claimants: Vec<_> = claims.iter().map(|(_, claimant)| *claimant).collect();
+        let position = winner(&claimants, incumbent, reached);
         let winner = claimants[position];
-        self.slots[usize::from(slot)] = Some(winner);
         for (place, loser) in claimants.iter().enumerate().filter(|(place, _)| *place != position) {
             let (uuid, by) = (Arc::clone(&loser.container.uuid), winner.container.uuid.to_string());
             let reason = if place > position && loser.is_running() {
@@ -154,6 +156,7 @@ impl<'a> Placement<'a> {
             };
             self.unmapped.insert(uuid, reason);
         }
+        winner
     }
 
     /// Rule 3, first half: the slot it already has, or had a moment ago. A container with an index is
@@ -174,7 +177,9 @@ impl<'a> Placement<'a> {
         for candidate in unindexed {
             let place = places.get(&*candidate.container.uuid).copied();
             match place.filter(|slot| self.is_free(*slot)) {
-                Some(slot) => self.slots[usize::from(slot)] = Some(candidate),
+                Some(slot) => {
+                    self.slots.insert(slot, candidate);
+                }
                 None => newcomers.push(candidate),
             }
         }
@@ -188,10 +193,8 @@ impl<'a> Placement<'a> {
         previous: &'p PagedMap<Occupant>,
         slots: &mut PagedMap<Occupant>,
     ) -> Vec<(u16, &'p Occupant)> {
-        let placed =
-            (0..=u16::MAX).zip(&self.slots).filter_map(|(slot, placed)| Some((slot, placed.as_ref()?)));
         let mut freed = Vec::new();
-        for (slot, was, is) in in_step(previous.iter(), placed) {
+        for (slot, was, is) in in_step(previous.iter(), &self.slots) {
             match (was, is) {
                 (Some(was), Some(is)) if is.is(was) => {}
                 (_, Some(is)) => drop(slots.insert(slot, is.occupant())),
@@ -238,7 +241,7 @@ impl<'a> Placement<'a> {
             }
             if lowest < pool_size {
                 slots.insert(lowest, newcomer.occupant());
-                self.slots[usize::from(lowest)] = Some(newcomer);
+                self.slots.insert(lowest, newcomer);
             } else {
                 let none_free = Unmapped::NoFreeSlot { pool_size, room };
                 self.unmapped.insert(Arc::clone(&newcomer.container.uuid), none_free);
@@ -248,7 +251,7 @@ impl<'a> Placement<'a> {
 
     /// Whether the slot is one of the pool, and nobody has it.
     fn is_free(&self, slot: u16) -> bool {
-        self.slots.get(usize::from(slot)).is_some_and(Option::is_none)
+        slot < self.rules.pool_size && !self.slots.contains_key(&slot)
     }
 }
 

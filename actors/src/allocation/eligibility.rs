@@ -5,7 +5,7 @@ use std::{borrow::Borrow, collections::BTreeMap, net::IpAddr, sync::Arc};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Flaps, Unmapped};
-use crate::metadata::{Container, Stage};
+use crate::metadata::{Container, ServiceIndex, Stage};
 
 /// A container that can be mapped, and where it is reached.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +68,14 @@ pub(super) fn addresses<C: Borrow<Container>>(containers: &[C]) -> Addresses<'_>
     alive.filter_map(|container| Some((own_address(container)?, &container.uuid))).collect()
 }
 
-fn own_address(container: &Container) -> Option<IpAddr> {
+pub(super) fn own_address(container: &Container) -> Option<IpAddr> {
     container.primary_ip.as_ref()?.address()
+}
+
+/// The slot that a container with this index has; `None` if the pool has none for it.
+pub(super) fn slot_of(index: ServiceIndex, pool_size: u16) -> Option<u16> {
+    let ServiceIndex::Numbered(index) = index else { return None };
+    u16::try_from(index.get() - 1).ok().filter(|slot| *slot < pool_size)
 }
 
 fn address_of(

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::eligibility::{can_serve, usable_address};
-use crate::metadata::{Container, Snapshot};
+use crate::metadata::{Change, Container};
 
 /// More changes than these within [`WINDOW`] are too many. A whole life, from the creation to the removal, has five.
 const MOST_CHANGES: usize = 5;
@@ -59,9 +59,10 @@ pub(super) enum FlapNews {
 }
 
 impl Flaps {
-    /// Takes note of what has changed from `older` to `newer`.
-    pub(super) fn follow(&mut self, older: &Snapshot, newer: &Snapshot, allow_loopback: bool, now: Duration) {
-        for (was, is) in newer.changes_since(older) {
+    /// Takes note of what has changed.
+    pub(super) fn follow(&mut self, changes: &[Change], allow_loopback: bool, now: Duration) {
+        for Change { was, is } in changes {
+            let (was, is) = (was.as_deref(), is.as_deref());
             let Some(container) = is.or(was).filter(|container| !container.uuid.is_empty()) else { continue };
             if was.map(Container::stage) == is.map(Container::stage) {
                 continue;
@@ -165,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        metadata::PublishedPorts,
+        metadata::{PublishedPorts, Snapshot},
         testing::{container, ms, snapshot},
     };
 
@@ -187,7 +188,7 @@ mod tests {
         fn sees(&mut self, after: u64, state: Option<&str>) {
             self.passes(after);
             let next = moment(state);
-            self.flaps.follow(&self.last, &next, false, ms(self.now));
+            self.flaps.follow(&next.changes_since(&self.last), false, ms(self.now));
             self.last = next;
         }
 

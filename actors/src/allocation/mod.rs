@@ -2,6 +2,9 @@
 
 mod allocator;
 mod assign;
+mod bonds;
+mod concerned;
+mod decide;
 mod eligibility;
 mod flapping;
 mod guard;

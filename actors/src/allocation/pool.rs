@@ -12,13 +12,17 @@ use std::{
 };
 
 use super::{
-    AllocatorSettings, Assignments, Flaps, MappingPlan, Plan, PoolSettings, Rules, SavedMapping, SavedState,
-    SavedTombstone, Tombstone, assign, eligibility::addresses, flapping::FlapNews, guard, size, split,
-    still_running::still_running,
+    AllocatorSettings, Assignments, Flaps, MappingPlan, Plan, PoolSettings, SavedMapping, SavedState,
+    SavedTombstone, Tombstone,
+    bonds::Bonds,
+    concerned::Concerned,
+    decide::{Case, Decision, decide},
+    flapping::FlapNews,
+    size,
 };
 use crate::{
     mapping::{Mapping, ServiceRef},
-    metadata::Snapshot,
+    metadata::{Change, Snapshot},
 };
 
 /// One mapping's inputs and memory.
@@ -30,6 +34,9 @@ pub(super) struct Pool {
     /// nobody needs it.
     size: Option<u16>,
     snapshot: Option<Arc<Snapshot>>,
+    bonds: Bonds,
+    /// What has changed since the assignments were made, if these followed from the metadata alone.
+    undecided: Option<Vec<Change>>,
     flaps: Flaps,
     /// The run of ports that stalls' own service publishes, from the base port on.
     published: Option<u16>,
@@ -97,6 +104,8 @@ impl Pool {
             most_ports: mapping.room().min(*most_ports),
             size,
             snapshot: None,
+            bonds: Bonds::default(),
+            undecided: None,
             flaps: Flaps::default(),
             published: None,
             unpublished_told: None,
@@ -113,8 +122,14 @@ impl Pool {
     /// Takes what the metadata says now.
     pub(super) fn take(&mut self, snapshot: Arc<Snapshot>, settings: &AllocatorSettings, now: Duration) {
         self.published = snapshot.published.run_from(self.mapping.base_port.get());
-        if let Some(older) = self.snapshot.replace(Arc::clone(&snapshot)) {
-            self.flaps.follow(&older, &snapshot, settings.allow_loopback, now);
+        let older = self.snapshot.replace(Arc::clone(&snapshot));
+        let changes = snapshot.changes_since(older.as_deref().unwrap_or(&Snapshot::default()));
+        self.bonds.follow(&changes);
+        if older.is_some() {
+            self.flaps.follow(&changes, settings.allow_loopback, now);
+        }
+        if let Some(undecided) = &mut self.undecided {
+            undecided.extend(changes);
         }
     }
 
@@ -206,37 +221,47 @@ impl Pool {
         is_live: bool,
         now: Duration,
     ) -> Option<Growth> {
-        let snapshot = self.snapshot.as_ref()?;
+        let snapshot = self.snapshot.clone()?;
         self.flaps.expire(now);
-        let candidates = split(&snapshot.containers, &self.flaps, settings.allow_loopback);
-        // What is published may be unknown for a while: that takes no slot away.
-        let initial = size::initial(&self.mapping, self.size.max(self.published));
-        let pool_size = if self.mapping.port_count.is_none() {
-            let need = size::needed(&candidates.eligible, self.most_ports);
-            size::grown(initial, need, self.most_ports)
-        } else {
-            initial
-        };
-        let from = self.size.replace(pool_size).unwrap_or(initial);
-        let rules = Rules { pool_size, room: self.mapping.room(), tombstone: settings.tombstone };
         let port = self.mapping.backend_port.get();
         let reached = reached.iter().filter(|challenger| challenger.backend.port() == port);
-        let reached = &reached.map(|c| (Arc::clone(&c.uuid), c.backend.ip())).collect();
-        let next = assign(candidates, &self.assignments, reached, rules, now);
-        self.assignments = if is_live {
-            guard::hold(
-                &self.assignments,
-                next,
-                pool_size,
-                || addresses(&snapshot.containers),
-                settings.guard,
-                now,
-            )
-        } else {
-            next
+        let case = Case {
+            mapping: &self.mapping,
+            settings,
+            // What is published may be unknown for a while: that takes no slot away.
+            pool_size: size::initial(&self.mapping, self.size.max(self.published)),
+            most_ports: self.most_ports,
+            snapshot: &snapshot,
+            flaps: &self.flaps,
+            reached: &reached.map(|c| (Arc::clone(&c.uuid), c.backend.ip())).collect(),
+            assignments: &self.assignments,
+            still_running: &self.still_running,
+            is_live,
+            now,
         };
-        self.still_running = still_running(&snapshot.containers, &self.assignments, settings.allow_loopback);
+        let concerned = self.concerned(case);
+        let decision = decide(case, &concerned);
+        debug_assert_eq!(decision, decide(case, &Concerned::Everyone(&snapshot)), "{concerned:?}");
+        let from = self.size.unwrap_or(case.pool_size);
+        let Decision { pool_size, assignments, still_running } = decision;
+        (self.size, self.assignments, self.still_running) = (Some(pool_size), assignments, still_running);
+        let by_metadata_alone = self.assignments.hold.is_none() && !self.flaps.holds_any();
+        self.undecided = by_metadata_alone.then(Vec::new);
         (from < pool_size).then_some(Growth { from, to: pool_size })
+    }
+
+    /// Whose slots may not be as they were decided last.
+    fn concerned<'a>(&'a self, case: Case<'a>) -> Concerned<'a> {
+        match &self.undecided {
+            Some(changes)
+                if self.size == Some(case.pool_size)
+                    && case.reached.is_empty()
+                    && !self.flaps.holds_any() =>
+            {
+                Concerned::by_changes(changes, case.snapshot, &self.bonds, case.pool_size)
+            }
+            _ => Concerned::Everyone(case.snapshot),
+        }
     }
 
     pub(super) fn plan(&self) -> MappingPlan {

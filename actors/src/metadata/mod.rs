@@ -16,4 +16,5 @@ pub use container::{Container, Health, PrimaryIp, ServiceIndex, Stage, State};
 pub(crate) use document::parse_service;
 pub use fault::MetadataFault;
 pub use poller::{MetadataPoller, PollerSettings, fetch_once};
+pub(crate) use snapshot::Change;
 pub use snapshot::{PublishedPorts, Snapshot};

@@ -18,12 +18,18 @@ pub struct Snapshot {
     pub published: PublishedPorts,
 }
 
+/// A container that is not as it was.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// How it was; `None` if it has come.
+    pub(crate) was: Option<Arc<Container>>,
+    /// How it is; `None` if it has gone.
+    pub(crate) is: Option<Arc<Container>>,
+}
+
 impl Snapshot {
-    /// The containers that are not as they were in `older`, as they were and as they are.
-    pub(crate) fn changes_since<'a>(
-        &'a self,
-        older: &'a Self,
-    ) -> impl Iterator<Item = (Option<&'a Container>, Option<&'a Container>)> {
+    /// The containers that are not as they were in `older`.
+    pub(crate) fn changes_since(&self, older: &Self) -> Vec<Change> {
         let place = |was: &&Arc<Container>, is: &&Arc<Container>| {
             // What is shared need not be looked at.
             if Arc::ptr_eq(was, is) {
@@ -32,10 +38,9 @@ impl Snapshot {
             (was.create_index, &was.uuid).cmp(&(is.create_index, &is.uuid))
         };
         let pairs = older.containers.iter().merge_join_by(&self.containers, place);
-        pairs
-            .map(|pair| (pair.clone().left(), pair.right()))
-            .filter(|(was, is)| was != is)
-            .map(|(was, is)| (was.map(Arc::as_ref), is.map(Arc::as_ref)))
+        let pairs = pairs.map(|pair| (pair.clone().left(), pair.right()));
+        let changes = pairs.filter(|(was, is)| was != is);
+        changes.map(|(was, is)| Change { was: was.cloned(), is: is.cloned() }).collect()
     }
 }
 

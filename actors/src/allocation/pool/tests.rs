@@ -1,5 +1,6 @@
 //! How large a pool is, and what of a saved state is still of use.
 
+mod changes;
 mod growth;
 
 use std::num::NonZeroU16;
