@@ -7,21 +7,29 @@ use serde::{Deserialize, Serialize};
 
 /// So many neighbours are copied when one of them changes in a clone.
 const PAGE: u16 = 16;
+/// So many pages are counted anew then.
+const PAGES: u16 = 16;
 
-/// An ordered map by port or slot. To clone it and change a few entries costs no more than those, and so do dropping
-/// the clone and telling how the two differ: a change of one port costs in a pool of thousands what it costs in a
-/// small one.
+/// An ordered map by port or slot. To clone it and change a few entries costs hardly more than those, and so do
+/// dropping the clone and telling how the two differ: a change of one port costs in a pool of thousands what it costs
+/// in a small one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<u16, T>", into = "BTreeMap<u16, T>", bound(serialize = "T: Clone + Serialize"))]
 pub struct PagedMap<T> {
     /// By number; none is empty.
-    pages: BTreeMap<u16, Arc<BTreeMap<u16, T>>>,
+    volumes: BTreeMap<u16, Arc<Volume<T>>>,
+    /// The number of entries.
+    len: usize,
 }
+
+/// Neighbouring pages, by number; none is empty.
+type Volume<T> = BTreeMap<u16, Arc<Page<T>>>;
+type Page<T> = BTreeMap<u16, T>;
 
 impl<T> PagedMap<T> {
     /// The value of a key.
     pub fn get(&self, key: &u16) -> Option<&T> {
-        self.pages.get(&Self::page_of(*key))?.get(key)
+        self.page_at(Self::page_of(*key))?.get(key)
     }
 
     /// Whether it has this key.
@@ -31,7 +39,7 @@ impl<T> PagedMap<T> {
 
     /// All entries, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&u16, &T)> {
-        self.pages.values().flat_map(|page| page.iter())
+        self.pages().flat_map(|page| page.iter())
     }
 
     /// The number of the page that has, or would have, this key.
@@ -41,7 +49,15 @@ impl<T> PagedMap<T> {
 
     /// The entries of one page, ordered by key.
     pub fn page(&self, number: u16) -> impl Iterator<Item = (&u16, &T)> {
-        entries(self.pages.get(&number))
+        entries(self.page_at(number))
+    }
+
+    fn pages(&self) -> impl Iterator<Item = &Arc<Page<T>>> {
+        self.volumes.values().flat_map(|volume| volume.values())
+    }
+
+    fn page_at(&self, number: u16) -> Option<&Arc<Page<T>>> {
+        self.volumes.get(&(number / PAGES))?.get(&number)
     }
 
     /// All keys, in their order.
@@ -56,28 +72,37 @@ impl<T> PagedMap<T> {
 
     /// The number of entries.
     pub fn len(&self) -> usize {
-        self.pages.values().map(|page| page.len()).sum()
+        self.len
     }
 
     /// Whether it has no entry.
     pub fn is_empty(&self) -> bool {
-        self.pages.is_empty()
+        self.volumes.is_empty()
     }
 }
 
 impl<T: Clone> PagedMap<T> {
     /// Adds an entry; gives back the one that it replaces.
     pub fn insert(&mut self, key: u16, value: T) -> Option<T> {
-        Arc::make_mut(self.pages.entry(Self::page_of(key)).or_default()).insert(key, value)
+        let number = Self::page_of(key);
+        let volume = Arc::make_mut(self.volumes.entry(number / PAGES).or_default());
+        let replaced = Arc::make_mut(volume.entry(number).or_default()).insert(key, value);
+        self.len += usize::from(replaced.is_none());
+        replaced
     }
 
     /// Takes an entry away.
     pub fn remove(&mut self, key: &u16) -> Option<T> {
         let number = Self::page_of(*key);
-        let page = Arc::make_mut(self.pages.get_mut(&number)?);
+        let volume = Arc::make_mut(self.volumes.get_mut(&(number / PAGES))?);
+        let page = Arc::make_mut(volume.get_mut(&number)?);
         let removed = page.remove(key);
+        self.len -= usize::from(removed.is_some());
         if page.is_empty() {
-            self.pages.remove(&number);
+            volume.remove(&number);
+        }
+        if volume.is_empty() {
+            self.volumes.remove(&(number / PAGES));
         }
         removed
     }
@@ -86,9 +111,9 @@ impl<T: Clone> PagedMap<T> {
 impl<T: Eq> PagedMap<T> {
     /// The keys whose values here and in `newer` differ, in their order, with both values.
     pub fn differences<'a>(&'a self, newer: &'a Self) -> impl Iterator<Item = Difference<'a, T>> {
-        in_step(&self.pages, &newer.pages)
-            .filter(|(_, old, new)| !matches!((old, new), (Some(old), Some(new)) if Arc::ptr_eq(old, new)))
-            .flat_map(|(_, old, new)| in_step(entries(old), entries(new)))
+        not_shared(&self.volumes, &newer.volumes)
+            .flat_map(|(old, new)| not_shared(entries(old), entries(new)))
+            .flat_map(|(old, new)| in_step(entries(old), entries(new)))
             .filter(|(_, old, new)| old != new)
     }
 }
@@ -96,8 +121,17 @@ impl<T: Eq> PagedMap<T> {
 /// A key, and its value in the older and in the newer map.
 pub type Difference<'a, T> = (u16, Option<&'a T>, Option<&'a T>);
 
-fn entries<T>(page: Option<&Arc<BTreeMap<u16, T>>>) -> impl Iterator<Item = (&u16, &T)> {
-    page.into_iter().flat_map(|page| page.iter())
+fn entries<T>(part: Option<&Arc<BTreeMap<u16, T>>>) -> impl Iterator<Item = (&u16, &T)> {
+    part.into_iter().flat_map(|part| part.iter())
+}
+
+/// The parts that the older and the newer map do not share.
+fn not_shared<'a, P: 'a>(
+    older: impl IntoIterator<Item = (&'a u16, &'a Arc<P>)>,
+    newer: impl IntoIterator<Item = (&'a u16, &'a Arc<P>)>,
+) -> impl Iterator<Item = (Option<&'a Arc<P>>, Option<&'a Arc<P>>)> {
+    let is_shared = |old: &Option<&Arc<P>>, new: &Option<&Arc<P>>| matches!((old, new), (Some(old), Some(new)) if Arc::ptr_eq(old, new));
+    in_step(older, newer).map(|(_, old, new)| (old, new)).filter(move |(old, new)| !is_shared(old, new))
 }
 
 /// Both, entry by entry, where each is ordered by key.
@@ -114,17 +148,23 @@ pub fn in_step<K: Borrow<u16>, A, L: Borrow<u16>, B>(
 
 impl<T> Default for PagedMap<T> {
     fn default() -> Self {
-        Self { pages: BTreeMap::new() }
+        Self { volumes: BTreeMap::new(), len: 0 }
     }
 }
 
 impl<T> FromIterator<(u16, T)> for PagedMap<T> {
     fn from_iter<I: IntoIterator<Item = (u16, T)>>(entries: I) -> Self {
-        let mut pages = BTreeMap::<u16, BTreeMap<u16, T>>::new();
+        let mut pages = BTreeMap::<u16, Page<T>>::new();
         for (key, value) in entries {
             pages.entry(Self::page_of(key)).or_default().insert(key, value);
         }
-        Self { pages: pages.into_iter().map(|(number, page)| (number, Arc::new(page))).collect() }
+        let len = pages.values().map(BTreeMap::len).sum();
+        let mut volumes = BTreeMap::<u16, Volume<T>>::new();
+        for (number, page) in pages {
+            volumes.entry(number / PAGES).or_default().insert(number, Arc::new(page));
+        }
+        let volumes = volumes.into_iter().map(|(number, volume)| (number, Arc::new(volume)));
+        Self { volumes: volumes.collect(), len }
     }
 }
 
@@ -150,7 +190,7 @@ impl<T> Index<&u16> for PagedMap<T> {
     type Output = T;
 
     fn index(&self, key: &u16) -> &T {
-        &self.pages[&Self::page_of(*key)][key]
+        &self.volumes[&(Self::page_of(*key) / PAGES)][&Self::page_of(*key)][key]
     }
 }
 
@@ -162,9 +202,9 @@ mod tests {
 
     use super::*;
 
-    /// Entries over some pages, with the first and the last key.
+    /// Entries over some pages of some volumes, with the first and the last key.
     fn entries() -> impl Strategy<Value = Vec<(u16, u8)>> {
-        let key = prop_oneof![0..100_u16, u16::MAX - 3..=u16::MAX];
+        let key = prop_oneof![0..100_u16, 240..270_u16, u16::MAX - 3..=u16::MAX];
         vec((key, 0..3_u8), 0..80)
     }
 
@@ -217,9 +257,10 @@ mod tests {
         let map: PagedMap<_> = (0..1000).map(|key| (key, 0)).collect();
         let mut changed = map.clone();
         changed.insert(500, 1);
-        let shared =
-            map.pages.values().zip(changed.pages.values()).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
-        assert_eq!(shared, map.pages.len() - 1);
+        let is_copied = |(a, b): &(&Arc<_>, &Arc<_>)| !Arc::ptr_eq(a, b);
+        assert_eq!(map.pages().zip(changed.pages()).filter(is_copied).count(), 1);
+        let volumes = map.volumes.values().zip(changed.volumes.values());
+        assert_eq!(volumes.filter(|(a, b)| !Arc::ptr_eq(a, b)).count(), 1);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A configuration's text.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
+
+use crate::paged_map::PagedMap;
 
 /// A configuration's text, in parts that are shared with the text that this one was made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -8,7 +10,7 @@ pub struct ConfigText {
     /// What stands before the sections of the ports; of a text in one piece, all of it.
     pub(super) head: Arc<str>,
     /// The sections of some neighbouring ports, by what the renderer counts them by.
-    pub(super) sections: BTreeMap<u16, Arc<str>>,
+    pub(super) sections: PagedMap<Arc<str>>,
     /// What follows them.
     pub(super) foot: Arc<str>,
 }
@@ -37,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_parts_follow_each_other_and_the_last_line_ends() {
-        let sections: BTreeMap<u16, Arc<str>> = [(8, "c".into()), (7, "b\n".into())].into();
+        let sections: PagedMap<Arc<str>> = [(8, "c".into()), (7, "b\n".into())].into();
         let text =
             |foot: &str| ConfigText { head: "a\n".into(), sections: sections.clone(), foot: foot.into() };
         assert_eq!(text("").to_string(), "a\nb\nc\n");

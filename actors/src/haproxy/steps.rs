@@ -98,8 +98,11 @@ pub(super) fn next_step(live: Live<'_>, wanted: &HaproxyConfig, on_leave: OnLeav
     let Comparison { differ, other_ports } = compare(slots, agreed, &wanted.routes);
     let needs_handover = *frame != wanted.frame || other_ports;
     // What can be had at once does not wait for a handover, which may fail.
-    let changes =
-        if needs_handover && !wanted.has_frame() { Vec::new() } else { changes(&differ, wanted, on_leave) };
+    let changes = if needs_handover && !wanted.has_frame() {
+        Vec::new()
+    } else {
+        changes(&differ, agreed, wanted, on_leave)
+    };
     if !changes.is_empty() {
         Step::Changes(changes)
     } else if needs_handover {
@@ -156,14 +159,16 @@ fn why_another_frame(slots: &Slots, wanted: &HaproxyConfig) -> Reason {
 /// What becomes of the ports that `differ`.
 fn changes(
     differ: &[(u16, Slot, Option<SocketAddr>)],
+    agreed: Option<&Routes>,
     wanted: &HaproxyConfig,
     on_leave: OnLeave,
 ) -> Vec<Change> {
     let mut gone: FxHashSet<SocketAddr> = differ.iter().map(|(_, slot, _)| slot.was_led_to()).collect();
-    if !gone.is_empty() {
-        for running in wanted.routes.values().flatten().chain(&wanted.still_running) {
-            gone.remove(running);
-        }
+    let led_to = differ.iter().filter_map(|(_, _, route)| route.as_ref());
+    // The ports that do not differ lead elsewhere, as far as they were agreed on: a plan leads to each server once.
+    let others = (agreed.is_none() && !gone.is_empty()).then(|| wanted.routes.values().flatten());
+    for running in led_to.chain(&wanted.still_running).chain(others.into_iter().flatten()) {
+        gone.remove(running);
     }
     let leaving = |slot: Slot| match on_leave {
         OnLeave::Cut => Leaving::Cut,

@@ -31,6 +31,9 @@ use crate::{
 /// What the server answers for every path before it has its first data.
 const NO_DATA_YET: &str = "Invalid version";
 
+/// How soon the server is asked again after a change: those who act upon it come first. Timers have no less.
+const HEAD_START: Duration = Duration::from_millis(1);
+
 /// What the poller is to follow, and how.
 #[derive(Clone, Debug)]
 pub struct PollerSettings {
@@ -67,6 +70,8 @@ struct Followed {
     published: Option<PublishedPorts>,
     bodies: BTreeMap<ServiceRef, Vec<u8>>,
     sent: BTreeMap<ServiceRef, Arc<Snapshot>>,
+    /// What has been replaced. To take it apart takes a while, which those who act upon the change need not wait for.
+    outdated: Vec<(Option<Vec<u8>>, Option<Arc<Snapshot>>)>,
 }
 
 /// Whether to wait for a change. While a fault lasts, its end is of more interest.
@@ -112,6 +117,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
     }
 
     fn ask(&mut self, ctx: &mut Context<Self>) {
+        self.followed.outdated.clear();
         let asked = Instant::now();
         let patience = if self.fault.lasts() { Patience::None } else { Patience::LongPoll };
         let round = ask(
@@ -168,7 +174,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }
         debug!(self.log, "metadata version followed"; "version" => &version);
         self.followed.version = Some(version);
-        Ok(self.pace.after_change(self.started.elapsed()))
+        Ok(self.pace.after_change(self.started.elapsed()).max(HEAD_START))
     }
 
     fn take_over_body(&mut self, service: ServiceRef, body: Vec<u8>) -> Result<(), MetadataFault> {
@@ -181,9 +187,10 @@ impl<S: MetadataSource> MetadataPoller<S> {
         let published = self.followed.published.clone().unwrap_or_default();
         let snapshot = Arc::new(Snapshot { containers, published });
         let is_news = sent != Some(&snapshot);
-        self.followed.bodies.insert(service.clone(), body);
+        let body = self.followed.bodies.insert(service.clone(), body);
         if is_news {
-            self.followed.sent.insert(service.clone(), Arc::clone(&snapshot));
+            let sent = self.followed.sent.insert(service.clone(), Arc::clone(&snapshot));
+            self.followed.outdated.push((body, sent));
             if let Some(outbox) = self.outbox.get(&service) {
                 debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
                 outbox.post(ServiceChanged { service, snapshot });

@@ -188,7 +188,32 @@ fn changes_from(slots: &Slots, wanted: &HaproxyConfig, on_leave: OnLeave) -> Vec
     }
 }
 
+/// Where ports lead by a plan: to each server once.
+fn planned() -> impl Strategy<Value = BTreeMap<u16, Option<SocketAddr>>> {
+    let slots = prop::collection::vec(prop::option::of(0..40_u8), PORTS.len());
+    slots.prop_map(|slots| {
+        let mut led_to = BTreeSet::new();
+        let slots = PORTS.zip(slots).map(|(port, n)| (port, n.filter(|n| led_to.insert(*n))));
+        slots.map(|(port, n)| (port, n.map(|n| SocketAddr::from(([10, 42, 0, n], 80))))).collect()
+    })
+}
+
 proptest! {
+    #[test]
+    fn what_was_agreed_on_saves_looks_and_changes_nothing(
+        before in planned(), after in planned(), runs_still in 0..40_u8, on_leave in on_leave()
+    ) {
+        let live = haproxy_config("f", before.into());
+        let mut wanted = HaproxyConfig { frame: live.frame.clone(), ..haproxy_config("f", after.into()) };
+        wanted.still_running = [SocketAddr::from(([10, 42, 0, runs_still], 80))].into();
+        let slots = slots_of(&live);
+        let step = |agreed| {
+            let frame = Some(&live.frame);
+            next_step(Live::Running { frame, slots: &slots, agreed, disagrees: None }, &wanted, on_leave)
+        };
+        prop_assert_eq!(step(Some(&live.routes)), step(None));
+    }
+
     #[test]
     fn the_changes_make_any_haproxy_what_is_wanted(slots in slots(), routes in routes(), on_leave in on_leave()) {
         let wanted = haproxy_config("f", routes.into());
