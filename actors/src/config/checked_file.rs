@@ -103,7 +103,7 @@ impl CheckedFile {
     async fn stage_check_commit(self, text: ConfigText) -> Result<(), WriteError> {
         let io_error = |source| WriteError::Io { path: self.path.clone(), source };
         let path = self.path.clone();
-        let staged = off_thread(move || atomic_file::stage(&path, |file| write!(file, "{text}"), OUTLASTS));
+        let staged = off_thread(move || atomic_file::stage(&path, |file| text.write_to(file), OUTLASTS));
         let staged = staged.await.map_err(io_error)?;
         let haproxy = || self.haproxy.clone();
         let output = tokio::time::timeout(CHECK_LIMIT, self.check(staged.path()))
@@ -125,7 +125,7 @@ impl CheckedFile {
 
     async fn stage_commit(self, text: ConfigText) -> Result<(), WriteError> {
         let path = self.path.clone();
-        off_thread(move || atomic_file::stage(&path, |file| write!(file, "{text}"), OUTLASTS)?.commit())
+        off_thread(move || atomic_file::stage(&path, |file| text.write_to(file), OUTLASTS)?.commit())
             .await
             .map_err(|source| WriteError::Io { path: self.path, source })
     }

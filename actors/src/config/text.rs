@@ -1,6 +1,10 @@
 //! A configuration's text.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    io::{self, ErrorKind, IoSlice, Write},
+    sync::Arc,
+};
 
 use crate::paged_map::PagedMap;
 
@@ -21,15 +25,36 @@ impl From<String> for ConfigText {
     }
 }
 
+impl ConfigText {
+    /// One after the other, with the last newline on which HAProxy insists.
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        let parts = || [&self.head].into_iter().chain(self.sections.values()).chain([&self.foot]);
+        let last = parts().filter(|part| !part.is_empty()).last();
+        let newline = last.filter(|last| !last.ends_with('\n')).map(|_| "\n");
+        parts().map(AsRef::as_ref).chain(newline)
+    }
+
+    /// Writes it without making one piece of it first, which takes as long again.
+    pub(super) fn write_to(&self, file: &mut dyn Write) -> io::Result<()> {
+        let mut parts: Vec<_> = self.parts().map(|part| IoSlice::new(part.as_bytes())).collect();
+        let mut left = parts.as_mut_slice();
+        // Nothing is written of what is empty, and that is not an error.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match file.write_vectored(left) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut left, written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for ConfigText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut ends = true;
-        for part in [&self.head].into_iter().chain(self.sections.values()).chain([&self.foot]) {
-            f.write_str(part)?;
-            ends = if part.is_empty() { ends } else { part.ends_with('\n') };
-        }
-        // HAProxy insists on a last newline.
-        f.write_str(if ends { "" } else { "\n" })
+        self.parts().try_for_each(|part| f.write_str(part))
     }
 }
 
@@ -46,5 +71,34 @@ mod tests {
         assert_eq!(text("\nd").to_string(), "a\nb\nc\nd\n");
         assert_eq!(text("\nd\n").to_string(), "a\nb\nc\nd\n");
         assert_eq!(ConfigText::from(String::from("a")).to_string(), "a\n");
+    }
+
+    /// Takes so many bytes at a time.
+    struct Slow(Vec<u8>, usize);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.1);
+            self.0.extend(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_it_says() {
+        let sections: PagedMap<Arc<str>> = [(7, "bcd\n".into()), (8, "".into()), (9, "efghi".into())].into();
+        let text = ConfigText { head: "a\n".into(), sections, foot: "".into() };
+        for at_a_time in [1, 3, 100] {
+            let mut slow = Slow(Vec::new(), at_a_time);
+            text.write_to(&mut slow).unwrap();
+            assert_eq!(String::from_utf8(slow.0).unwrap(), text.to_string());
+        }
+        ConfigText::default().write_to(&mut Slow(Vec::new(), 0)).unwrap();
+        let full = text.write_to(&mut Slow(Vec::new(), 0)).unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::WriteZero);
     }
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     link::{End, Ended, Prepared},
     messages::Leave,
-    testing::{Lines, Received, assert_about, ms, pass, service, settle},
+    testing::{Lines, Received, assert_about, ms, pass, service},
 };
 
 const FAULT: &str = "metadata fault, the last good mapping stays";
