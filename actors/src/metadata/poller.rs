@@ -71,8 +71,11 @@ struct Followed {
     bodies: BTreeMap<ServiceRef, Vec<u8>>,
     sent: BTreeMap<ServiceRef, Arc<Snapshot>>,
     /// What has been replaced. To take it apart takes a while, which those who act upon the change need not wait for.
-    outdated: Vec<(Option<Vec<u8>>, Option<Arc<Snapshot>>)>,
+    outdated: Vec<Outdated>,
 }
+
+/// A body and a snapshot.
+type Outdated = (Option<Vec<u8>>, Option<Arc<Snapshot>>);
 
 /// Whether to wait for a change. While a fault lasts, its end is of more interest.
 #[derive(Clone, Copy, PartialEq)]
