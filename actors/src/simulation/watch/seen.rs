@@ -107,9 +107,12 @@ impl Scene {
 
     /// Told by the host, not by stalls.
     pub(in super::super) fn start_failed(&self, generation: u64) {
-        let restarts = &mut self.watch.borrow_mut().life.restarts;
-        restarts.fails(self.now());
-        self.trace.say(format!("host: {generation} does not start, failure {}", restarts.failures));
+        let life = &mut self.watch.borrow_mut().life;
+        // What an earlier stalls has started may end before this one knows of it.
+        if life.launched.contains(&generation) {
+            life.restarts.fails(self.now());
+        }
+        self.trace.say(format!("host: {generation} does not start, failure {}", life.restarts.failures));
     }
 
     /// Told by the host, not by stalls.
