@@ -5,9 +5,9 @@ use std::{borrow::Borrow, collections::BTreeMap, ops::Index, sync::Arc};
 use itertools::{EitherOrBoth, Itertools};
 use serde::{Deserialize, Serialize};
 
-/// So many neighbours are copied when one of them changes in a clone.
+/// A page has so many neighbouring keys, which are copied when one of them changes in a clone.
 const PAGE: u16 = 16;
-/// So many pages are counted anew then.
+/// A volume has so many neighbouring pages, of which all but that one stay shared then.
 const PAGES: u16 = 16;
 
 /// An ordered map by port or slot. To clone it and change a few entries costs hardly more than those, and so do
@@ -130,8 +130,10 @@ fn not_shared<'a, P: 'a>(
     older: impl IntoIterator<Item = (&'a u16, &'a Arc<P>)>,
     newer: impl IntoIterator<Item = (&'a u16, &'a Arc<P>)>,
 ) -> impl Iterator<Item = (Option<&'a Arc<P>>, Option<&'a Arc<P>>)> {
-    let is_shared = |old: &Option<&Arc<P>>, new: &Option<&Arc<P>>| matches!((old, new), (Some(old), Some(new)) if Arc::ptr_eq(old, new));
-    in_step(older, newer).map(|(_, old, new)| (old, new)).filter(move |(old, new)| !is_shared(old, new))
+    in_step(older, newer).map(|(_, old, new)| (old, new)).filter(|parts| match parts {
+        (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
+        _ => true,
+    })
 }
 
 /// Both, entry by entry, where each is ordered by key.
@@ -190,7 +192,8 @@ impl<T> Index<&u16> for PagedMap<T> {
     type Output = T;
 
     fn index(&self, key: &u16) -> &T {
-        &self.volumes[&(Self::page_of(*key) / PAGES)][&Self::page_of(*key)][key]
+        let number = Self::page_of(*key);
+        &self.volumes[&(number / PAGES)][&number][key]
     }
 }
 

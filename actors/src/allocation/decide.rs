@@ -20,11 +20,11 @@ pub(super) struct Case<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) flaps: &'a Flaps,
     pub(super) reached: &'a Reached,
-    /// What was decided last.
+    /// Those that were decided last.
     pub(super) assignments: &'a Assignments,
-    /// The same.
+    /// Those that were found with them.
     pub(super) still_running: &'a BTreeSet<IpAddr>,
-    /// Whether that serves. What is merely remembered has not been seen for who knows how long, and is not held.
+    /// Whether these assignments serve. What is merely remembered has not been seen for who knows how long, and is not held.
     pub(super) is_live: bool,
     pub(super) now: Duration,
 }

@@ -44,17 +44,17 @@ pub(super) fn hold<'a>(
         mapped: previous.slots.len(),
         astray: 0,
     });
-    let are_most = |gone: &Vec<_>| {
-        let in_all = gone.len() + astray;
+    let are_most = |gone: usize| {
+        let in_all = gone + astray;
         in_all >= mapped || (mapped >= LEAST && 2 * in_all > mapped)
     };
-    if !are_most(&gone) || until <= now {
+    if !are_most(gone.len()) || until <= now {
         return next;
     }
-    // Who has moved to another slot is not gone.
+    // Who has moved to another slot is not gone. It takes a look at all slots to find that out.
     let placed: BTreeSet<_> = next.slots.values().map(|occupant| &occupant.uuid).collect();
     gone.retain(|(_, occupant)| !placed.contains(&occupant.uuid));
-    if gone.is_empty() || !are_most(&gone) {
+    if gone.is_empty() || !are_most(gone.len()) {
         return next;
     }
     let reachable = reachable();

@@ -245,7 +245,7 @@ impl Pool {
         let from = self.size.unwrap_or(case.pool_size);
         let Decision { pool_size, assignments, still_running } = decision;
         (self.size, self.assignments, self.still_running) = (Some(pool_size), assignments, still_running);
-        // The guard and those who stay as they were have other reasons.
+        // What is held, by the guard or since it flaps, does not follow from bonds between containers.
         let by_metadata_alone = self.assignments.hold.is_none() && !self.flaps.holds_any();
         self.undecided = by_metadata_alone.then(Vec::new);
         (from < pool_size).then_some(Growth { from, to: pool_size })

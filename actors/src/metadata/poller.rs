@@ -74,7 +74,7 @@ struct Followed {
     outdated: Vec<Outdated>,
 }
 
-/// A body and a snapshot.
+/// The body and the snapshot that a service had before.
 type Outdated = (Option<Vec<u8>>, Option<Arc<Snapshot>>);
 
 /// Whether to wait for a change. While a fault lasts, its end is of more interest.

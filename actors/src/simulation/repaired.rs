@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use super::scene::Scene;
+use super::{process::Phase, scene::Scene};
 
 /// To notice that a process has ended, to look at the other, and to tell it of its ports takes less; the next start
 /// follows no sooner.
@@ -21,10 +21,12 @@ pub(super) fn expect_repaired(scene: &Scene, failed: u64, live: u64) {
 
 fn crooked_port(scene: &Rc<Scene>, failed: u64, live: u64) -> Option<u16> {
     let host = scene.host.borrow();
+    let others_start = host.processes.values().any(|process| process.phase == Phase::Starting);
     // The next one takes over the same sockets, and opens them as it likes.
-    let has_successor = host.processes.keys().any(|generation| *generation > failed);
+    let has_successor = host.processes.iter().any(|(g, next)| *g > failed && next.inherit == Some(live));
     let process = host.processes.get(&live).filter(|p| p.is_serving() && !p.is_faulty && !p.is_retired)?;
-    if has_successor || scene.is_stopping() || !scene.watch.borrow().is_at_rest_since(failed) {
+    if others_start || has_successor || scene.is_stopping() || !scene.watch.borrow().is_at_rest_since(failed)
+    {
         return None;
     }
     let is_crooked = |port: &u16, socket: u64| {
