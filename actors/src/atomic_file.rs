@@ -3,15 +3,21 @@
 use std::{
     fs::{self, DirBuilder, File, Permissions},
     io::{self, BufWriter, IntoInnerError, Write},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{DirBuilderExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use tempfile::{Builder, NamedTempFile};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with};
+use tempfile::{Builder, TempPath};
 
 /// Files may be read by the owner's group (for whoever looks after the host), never by others.
 const MODE: u32 = 0o640;
+
+/// What the names begin with that content has until it is in its place.
+const PREFIX: &str = ".new-";
 
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -28,7 +34,7 @@ pub(crate) enum Outlasts {
 ///
 /// Dropping it removes it.
 pub(crate) struct Staged {
-    file: NamedTempFile,
+    name: TempPath,
     target: PathBuf,
     outlasts: Outlasts,
 }
@@ -41,7 +47,7 @@ pub(crate) fn stage(
 ) -> io::Result<Staged> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder_of(target))?;
     let file = Builder::new()
-        .prefix(".new-")
+        .prefix(PREFIX)
         .permissions(Permissions::from_mode(MODE))
         .tempfile_in(folder_of(target))?;
     let mut content = BufWriter::with_capacity(BUFFER_BYTES, file.as_file());
@@ -50,25 +56,47 @@ pub(crate) fn stage(
     if outlasts == Outlasts::PowerCut {
         file.as_file().sync_all()?;
     }
-    Ok(Staged { file, target: target.to_owned(), outlasts })
+    Ok(Staged { name: file.into_temp_path(), target: target.to_owned(), outlasts })
+}
+
+/// A file beside `target` that has no name, and goes with its last handle. Not every file system can have one: overlayfs
+/// can since Linux 6.3.
+pub(crate) fn unnamed_beside(target: &Path) -> io::Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    Ok(openat(CWD, folder_of(target), flags, Mode::from_raw_mode(MODE))?.into())
+}
+
+/// Takes an unnamed file, written to its end, for the new content of `target`.
+pub(crate) fn stage_unnamed(file: &File, target: &Path, outlasts: Outlasts) -> io::Result<Staged> {
+    if outlasts == Outlasts::PowerCut {
+        file.sync_all()?;
+    }
+    // To name it by its descriptor itself takes a privilege, before Linux 6.10.
+    let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let link = |name: &Path| Ok(linkat(CWD, opened.as_str(), CWD, name, AtFlags::SYMLINK_FOLLOW)?);
+    let name = Builder::new().prefix(PREFIX).make_in(folder_of(target), link)?.into_temp_path();
+    Ok(Staged { name, target: target.to_owned(), outlasts })
 }
 
 impl Staged {
     pub(crate) fn path(&self) -> &Path {
-        self.file.path()
+        &self.name
     }
 
     /// Puts the content in its place. Until the folder is synced too, a power cut may undo that.
-    pub(crate) fn commit(self) -> io::Result<()> {
-        let Self { file, target, outlasts } = self;
+    ///
+    /// Gives back the old content, if that can be had: the system takes its room back when it is closed.
+    pub(crate) fn commit(self) -> io::Result<Option<File>> {
+        let Self { name, target, outlasts } = self;
         match outlasts {
             // The old content is under the new one's name then, and goes with it. ext4 hands new content to the disk
             // before it replaces the old by a mere rename, which takes longer than to write it; here nobody needs that.
-            Outlasts::Crash if exchange(file.path(), &target).is_ok() => Ok(()),
-            Outlasts::Crash => persist(file, &target),
+            Outlasts::Crash if exchange(&name, &target).is_ok() => Ok(File::open(&name).ok()),
+            Outlasts::Crash => persist(name, &target).map(|()| None),
             Outlasts::PowerCut => {
-                persist(file, &target)?;
-                File::open(folder_of(&target))?.sync_all()
+                persist(name, &target)?;
+                File::open(folder_of(&target))?.sync_all()?;
+                Ok(None)
             }
         }
     }
@@ -83,8 +111,8 @@ fn exchange(new: &Path, target: &Path) -> io::Result<()> {
     Ok(renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE)?)
 }
 
-fn persist(new: NamedTempFile, target: &Path) -> io::Result<()> {
-    new.persist(target).map(drop).map_err(|error| error.error)
+fn persist(new: TempPath, target: &Path) -> io::Result<()> {
+    new.persist(target).map_err(|error| error.error)
 }
 
 /// Does file work on another thread: syncing may take long on a slow disk, and all actors share theirs.

@@ -37,7 +37,7 @@ pub(crate) use self::{
     bystanders::Bystanders,
     churn::Churn,
     haproxy::{Script, real_haproxy, routes},
-    process::descriptors,
+    process::{descriptors, open_files},
     seeded::Seeded,
 };
 

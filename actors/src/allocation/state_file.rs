@@ -198,7 +198,9 @@ impl StateStore for StateFile {
             let path = this.path.clone();
             let saved = off_thread(move || {
                 let content = written(state)?;
-                atomic_file::stage(&path, |file| file.write_all(&content), Outlasts::PowerCut)?.commit()
+                atomic_file::stage(&path, |file| file.write_all(&content), Outlasts::PowerCut)?
+                    .commit()
+                    .map(drop)
             });
             saved.await.map_err(|error| this.io_error(error))
         }

@@ -15,9 +15,12 @@ use std::{
 use thiserror::Error;
 use tokio::{io::AsyncReadExt, process::Command};
 
-use super::ConfigText;
+use super::{
+    ConfigText,
+    spare::{NextSpare, Spare},
+};
 use crate::{
-    atomic_file::{self, Outlasts, off_thread},
+    atomic_file::{self, Outlasts, Staged, off_thread},
     children::Children,
     haproxy::CLI_SOCKET_VARIABLE,
 };
@@ -92,19 +95,19 @@ pub struct CheckedFile {
     path: PathBuf,
     haproxy: PathBuf,
     children: Children,
+    next: NextSpare,
 }
 
 impl CheckedFile {
     /// The file `haproxy.cfg` in the folder `run_dir`.
     pub fn in_folder(run_dir: &Path, haproxy: PathBuf, children: Children) -> Self {
-        Self { path: run_dir.join("haproxy.cfg"), haproxy, children }
+        Self { path: run_dir.join("haproxy.cfg"), haproxy, children, next: NextSpare::default() }
     }
 
     async fn stage_check_commit(self, text: ConfigText) -> Result<(), WriteError> {
         let io_error = |source| WriteError::Io { path: self.path.clone(), source };
-        let path = self.path.clone();
-        let staged = off_thread(move || atomic_file::stage(&path, |file| text.write_to(file), OUTLASTS));
-        let staged = staged.await.map_err(io_error)?;
+        let (new, path, spare) = (text.clone(), self.path.clone(), self.next.take());
+        let staged = off_thread(move || stage(&new, &path, spare)).await.map_err(io_error)?;
         let haproxy = || self.haproxy.clone();
         let output = tokio::time::timeout(CHECK_LIMIT, self.check(staged.path()))
             .await
@@ -120,14 +123,18 @@ impl CheckedFile {
             fs::rename(staged.path(), &kept_as).map_err(io_error)?;
             return Err(WriteError::Rejected { words: words(&output), kept_as });
         }
-        off_thread(move || staged.commit()).await.map_err(io_error)
+        let old = off_thread(move || staged.commit()).await.map_err(io_error)?;
+        self.next.make(self.path, text, old);
+        Ok(())
     }
 
     async fn stage_commit(self, text: ConfigText) -> Result<(), WriteError> {
-        let path = self.path.clone();
-        off_thread(move || atomic_file::stage(&path, |file| text.write_to(file), OUTLASTS)?.commit())
+        let (new, path, spare) = (text.clone(), self.path.clone(), self.next.take());
+        let old = off_thread(move || stage(&new, &path, spare)?.commit())
             .await
-            .map_err(|source| WriteError::Io { path: self.path, source })
+            .map_err(|source| WriteError::Io { path: self.path.clone(), source })?;
+        self.next.make(self.path, text, old);
+        Ok(())
     }
 
     /// The socket is only named: a check binds nothing.
@@ -157,6 +164,12 @@ impl ConfigStore for CheckedFile {
     fn replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
         self.clone().stage_commit(text)
     }
+}
+
+/// The spare may be of no use: the folder was removed, or the disk is full, which may have room again without it.
+fn stage(text: &ConfigText, path: &Path, spare: Option<Spare>) -> io::Result<Staged> {
+    let by_spare = spare.and_then(|spare| spare.stage(text, path, OUTLASTS).ok());
+    by_spare.map_or_else(|| atomic_file::stage(path, |file| text.write_to(file), OUTLASTS), Ok)
 }
 
 /// What HAProxy said, on one line.

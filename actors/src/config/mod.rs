@@ -4,6 +4,7 @@ mod checked_file;
 mod haproxy_config;
 mod maxconn;
 mod render;
+mod spare;
 mod template;
 mod text;
 mod vetted;

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, ErrorKind, IoSlice, Write},
+    iter, ptr,
     sync::Arc,
 };
 
@@ -50,6 +51,27 @@ impl ConfigText {
         }
         Ok(())
     }
+
+    /// Its length in bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.parts().map(|part| part.len() as u64).sum()
+    }
+
+    /// Its parts that `other` does not have at the same place, each with that place in bytes. From the first part of
+    /// another length on that is all of them.
+    pub(super) fn unlike<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (u64, &'a str)> {
+        let mut end = 0;
+        let mut is_shifted = false;
+        let theirs = other.parts().map(Some).chain(iter::repeat(None));
+        self.parts().zip(theirs).filter_map(move |(part, their)| {
+            let place = end;
+            end += part.len() as u64;
+            // What both share is the same without a look at it.
+            let is_theirs = !is_shifted && their.is_some_and(|their| ptr::eq(part, their) || part == their);
+            is_shifted |= their.is_none_or(|their| their.len() != part.len());
+            (!is_theirs).then_some((place, part))
+        })
+    }
 }
 
 impl fmt::Display for ConfigText {
@@ -60,6 +82,8 @@ impl fmt::Display for ConfigText {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::btree_map, prelude::*};
+
     use super::*;
 
     #[test]
@@ -71,6 +95,46 @@ mod tests {
         assert_eq!(text("\nd").to_string(), "a\nb\nc\nd\n");
         assert_eq!(text("\nd\n").to_string(), "a\nb\nc\nd\n");
         assert_eq!(ConfigText::from(String::from("a")).to_string(), "a\n");
+    }
+
+    fn any_text() -> impl Strategy<Value = ConfigText> {
+        let part = || "(|a|b|aa|ab\n)".prop_map(Arc::from);
+        let sections = btree_map(0..6_u16, part(), 0..6);
+        (part(), sections, part()).prop_map(|(head, sections, foot)| ConfigText {
+            head,
+            sections: sections.into_iter().collect(),
+            foot,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_unlike_makes_the_one_text_of_the_other(old in any_text(), new in any_text()) {
+            let mut file = old.to_string().into_bytes();
+            let mut end = 0;
+            for (place, part) in new.unlike(&old) {
+                let place = place as usize;
+                prop_assert!(place >= end, "nothing is written twice");
+                end = place + part.len();
+                file.resize(file.len().max(end), b'?');
+                file[place..end].copy_from_slice(part.as_bytes());
+            }
+            file.resize(new.len() as usize, b'?');
+            prop_assert_eq!(String::from_utf8(file).unwrap(), new.to_string());
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_same_length_is_all_that_is_unlike() {
+        let text = |fifth: &str| {
+            let sections = (0..9).map(|key| (key, if key == 5 { fifth } else { "x\n" }.into())).collect();
+            ConfigText { head: "head\n".into(), sections, foot: "".into() }
+        };
+        let unlike = |new, old| text(new).unlike(&text(old)).map(|(place, _)| place).collect::<Vec<_>>();
+        assert_eq!(unlike("x\n", "x\n"), [] as [u64; 0]);
+        assert_eq!(unlike("y\n", "x\n"), [15]);
+        // All that follows has moved, to the empty foot.
+        assert_eq!(unlike("yy\n", "x\n"), [15, 18, 20, 22, 24]);
     }
 
     /// Takes so many bytes at a time.

@@ -160,7 +160,7 @@ impl LocalHaproxy {
         private.mode(0o700).recursive(true).create(&self.run_dir)?;
         private.recursive(false).create(self.folder(launch.generation))?;
         let write = |path: PathBuf, content: &dyn Display| {
-            stage(&path, |file| write!(file, "{content}"), Outlasts::Crash)?.commit()
+            stage(&path, |file| write!(file, "{content}"), Outlasts::Crash)?.commit().map(drop)
         };
         write(self.config_file(launch.generation), &launch.config.text)?;
         let record = Record { revision: launch.config.revision, frame: launch.config.frame.clone() };

@@ -70,6 +70,19 @@ async fn what_is_known_to_be_faultless_is_not_checked() {
 }
 
 #[tokio::test]
+async fn a_folder_that_was_removed_is_made_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("removed");
+    let file = CheckedFile::in_folder(&folder, "/bin/false".into(), Children::default());
+    for text in ["first\n", "second\n"] {
+        file.replace(String::from(text).into()).await.unwrap();
+        assert_eq!(fs::read_to_string(folder.join("haproxy.cfg")).unwrap(), text);
+        file.next.settled().await;
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn without_a_haproxy_to_ask_nothing_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("no-haproxy");
