@@ -7,7 +7,6 @@ use std::{
     cell::RefCell,
     fs::File,
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     rc::Rc,
     time::Duration,
@@ -39,10 +38,13 @@ impl Spare {
     }
 
     /// Has it say `text`, and gives it a name beside `target`.
-    pub(super) fn stage(self, text: &ConfigText, target: &Path, outlasts: Outlasts) -> io::Result<Staged> {
-        for (place, part) in text.unlike(&self.text) {
-            self.file.write_all_at(part.as_bytes(), place)?;
-        }
+    pub(super) fn stage(
+        mut self,
+        text: &ConfigText,
+        target: &Path,
+        outlasts: Outlasts,
+    ) -> io::Result<Staged> {
+        text.write_over(&self.text, &mut self.file)?;
         self.file.set_len(text.len())?;
         stage_unnamed(&self.file, target, outlasts)
     }

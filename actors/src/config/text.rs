@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, ErrorKind, IoSlice, Write},
+    io::{self, ErrorKind, IoSlice, Seek, SeekFrom, Write},
     iter, ptr,
     sync::Arc,
 };
@@ -37,19 +37,21 @@ impl ConfigText {
 
     /// Writes it without making one piece of it first, which takes as long again.
     pub(super) fn write_to(&self, file: &mut dyn Write) -> io::Result<()> {
-        let mut parts: Vec<_> = self.parts().map(|part| IoSlice::new(part.as_bytes())).collect();
-        let mut left = parts.as_mut_slice();
-        // Nothing is written of what is empty, and that is not an error.
-        IoSlice::advance_slices(&mut left, 0);
-        while !left.is_empty() {
-            match file.write_vectored(left) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut left, written),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        write_parts(self.parts(), file)
+    }
+
+    /// Has `file`, which says what `other` does, say this, but for what may follow its end.
+    pub(super) fn write_over(&self, other: &Self, file: &mut (impl Write + Seek)) -> io::Result<()> {
+        let (mut run, mut end) = (Vec::new(), None);
+        for (place, part) in self.unlike(other) {
+            if end != Some(place) {
+                write_parts(run.drain(..), file)?;
+                file.seek(SeekFrom::Start(place))?;
             }
+            run.push(part);
+            end = Some(place + part.len() as u64);
         }
-        Ok(())
+        write_parts(run, file)
     }
 
     /// Its length in bytes.
@@ -59,7 +61,7 @@ impl ConfigText {
 
     /// Its parts that `other` does not have at the same place, each with that place in bytes. From the first part of
     /// another length on that is all of them.
-    pub(super) fn unlike<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (u64, &'a str)> {
+    fn unlike<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (u64, &'a str)> {
         let mut end = 0;
         let mut is_shifted = false;
         let theirs = other.parts().map(Some).chain(iter::repeat(None));
@@ -74,6 +76,22 @@ impl ConfigText {
     }
 }
 
+fn write_parts<'a>(parts: impl IntoIterator<Item = &'a str>, file: &mut dyn Write) -> io::Result<()> {
+    let mut parts: Vec<_> = parts.into_iter().map(|part| IoSlice::new(part.as_bytes())).collect();
+    let mut left = parts.as_mut_slice();
+    // Nothing is written of what is empty, and that is not an error.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 impl fmt::Display for ConfigText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts().try_for_each(|part| f.write_str(part))
@@ -82,6 +100,8 @@ impl fmt::Display for ConfigText {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use proptest::{collection::btree_map, prelude::*};
 
     use super::*;
@@ -109,17 +129,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_unlike_makes_the_one_text_of_the_other(old in any_text(), new in any_text()) {
-            let mut file = old.to_string().into_bytes();
-            let mut end = 0;
-            for (place, part) in new.unlike(&old) {
-                let place = place as usize;
-                prop_assert!(place >= end, "nothing is written twice");
-                end = place + part.len();
-                file.resize(file.len().max(end), b'?');
-                file[place..end].copy_from_slice(part.as_bytes());
-            }
-            file.resize(new.len() as usize, b'?');
+        fn what_is_written_over_another_text_makes_this_one_of_it(old in any_text(), new in any_text()) {
+            let mut file = Cursor::new(old.to_string().into_bytes());
+            file.set_position(file.get_ref().len() as u64);
+            new.write_over(&old, &mut file).unwrap();
+            let mut file = file.into_inner();
+            prop_assert!(file.len() as u64 <= new.len().max(old.len()));
+            file.truncate(new.len() as usize);
             prop_assert_eq!(String::from_utf8(file).unwrap(), new.to_string());
         }
     }
