@@ -66,16 +66,13 @@ pub(crate) fn unnamed_beside(target: &Path) -> io::Result<File> {
     Ok(openat(CWD, folder_of(target), flags, Mode::from_raw_mode(MODE))?.into())
 }
 
-/// Takes an unnamed file, written to its end, for the new content of `target`.
-pub(crate) fn stage_unnamed(file: &File, target: &Path, outlasts: Outlasts) -> io::Result<Staged> {
-    if outlasts == Outlasts::PowerCut {
-        file.sync_all()?;
-    }
+/// Takes an unnamed file, written to its end, for the new content of `target`, to outlast a crash.
+pub(crate) fn stage_unnamed(file: &File, target: &Path) -> io::Result<Staged> {
     // To name it by its descriptor itself takes a privilege, before Linux 6.10.
     let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
     let link = |name: &Path| Ok(linkat(CWD, opened.as_str(), CWD, name, AtFlags::SYMLINK_FOLLOW)?);
     let name = Builder::new().prefix(PREFIX).make_in(folder_of(target), link)?.into_temp_path();
-    Ok(Staged { name, target: target.to_owned(), outlasts })
+    Ok(Staged { name, target: target.to_owned(), outlasts: Outlasts::Crash })
 }
 
 impl Staged {

@@ -15,10 +15,7 @@ use std::{
 use thiserror::Error;
 use tokio::{io::AsyncReadExt, process::Command};
 
-use super::{
-    ConfigText,
-    spare::{NextSpare, Spare},
-};
+use super::{ConfigText, spare::NextSpare};
 use crate::{
     atomic_file::{self, Outlasts, Staged, off_thread},
     children::Children,
@@ -106,8 +103,7 @@ impl CheckedFile {
 
     async fn stage_check_commit(self, text: ConfigText) -> Result<(), WriteError> {
         let io_error = |source| WriteError::Io { path: self.path.clone(), source };
-        let (new, path, spare) = (text.clone(), self.path.clone(), self.next.take());
-        let staged = off_thread(move || stage(&new, &path, spare)).await.map_err(io_error)?;
+        let staged = off_thread(self.staging(&text)).await.map_err(io_error)?;
         let haproxy = || self.haproxy.clone();
         let output = tokio::time::timeout(CHECK_LIMIT, self.check(staged.path()))
             .await
@@ -129,12 +125,22 @@ impl CheckedFile {
     }
 
     async fn stage_commit(self, text: ConfigText) -> Result<(), WriteError> {
-        let (new, path, spare) = (text.clone(), self.path.clone(), self.next.take());
-        let old = off_thread(move || stage(&new, &path, spare)?.commit())
+        let stage = self.staging(&text);
+        let old = off_thread(move || stage()?.commit())
             .await
             .map_err(|source| WriteError::Io { path: self.path.clone(), source })?;
         self.next.make(self.path, text, old);
         Ok(())
+    }
+
+    /// What stages `text`, for another thread.
+    fn staging(&self, text: &ConfigText) -> impl FnOnce() -> io::Result<Staged> + use<> {
+        let (text, path, spare) = (text.clone(), self.path.clone(), self.next.take());
+        move || {
+            // It may be of no use: the folder was removed, or the disk is full, which may have room again without it.
+            let by_spare = spare.and_then(|spare| spare.stage(&text, &path).ok());
+            by_spare.map_or_else(|| atomic_file::stage(&path, |file| text.write_to(file), OUTLASTS), Ok)
+        }
     }
 
     /// The socket is only named: a check binds nothing.
@@ -164,12 +170,6 @@ impl ConfigStore for CheckedFile {
     fn replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
         self.clone().stage_commit(text)
     }
-}
-
-/// The spare may be of no use: the folder was removed, or the disk is full, which may have room again without it.
-fn stage(text: &ConfigText, path: &Path, spare: Option<Spare>) -> io::Result<Staged> {
-    let by_spare = spare.and_then(|spare| spare.stage(text, path, OUTLASTS).ok());
-    by_spare.map_or_else(|| atomic_file::stage(path, |file| text.write_to(file), OUTLASTS), Ok)
 }
 
 /// What HAProxy said, on one line.

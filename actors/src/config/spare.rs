@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::ConfigText;
-use crate::atomic_file::{Outlasts, Staged, off_thread, stage_unnamed, unnamed_beside};
+use crate::atomic_file::{Staged, off_thread, stage_unnamed, unnamed_beside};
 
 /// By then HAProxy has been told of the change before, and nobody waits for anything.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -38,15 +38,10 @@ impl Spare {
     }
 
     /// Has it say `text`, and gives it a name beside `target`.
-    pub(super) fn stage(
-        mut self,
-        text: &ConfigText,
-        target: &Path,
-        outlasts: Outlasts,
-    ) -> io::Result<Staged> {
+    pub(super) fn stage(mut self, text: &ConfigText, target: &Path) -> io::Result<Staged> {
         text.write_over(&self.text, &mut self.file)?;
         self.file.set_len(text.len())?;
-        stage_unnamed(&self.file, target, outlasts)
+        stage_unnamed(&self.file, target)
     }
 }
 

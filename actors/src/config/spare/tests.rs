@@ -3,7 +3,7 @@ use std::{fs, io::Read, os::unix::fs::MetadataExt};
 use tokio::task::yield_now;
 
 use super::*;
-use crate::atomic_file::stage;
+use crate::atomic_file::{Outlasts, stage};
 
 const NEEDED: &str =
     "the file system below TMPDIR can have files without a name; overlayfs can since Linux 6.3";
@@ -53,7 +53,7 @@ async fn each_text_takes_the_place_of_the_one_before_and_no_reader_notices() {
         readers.push((File::open(&target).unwrap(), last.to_string()));
         let spare = made(&next).await.expect(NEEDED);
         let number = spare.file.metadata().unwrap().ino();
-        let staged = spare.stage(&text, &target, Outlasts::Crash).unwrap();
+        let staged = spare.stage(&text, &target).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), last.to_string());
         let old = staged.commit().unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), text.to_string());
@@ -88,8 +88,7 @@ async fn others_can_read_a_named_spare_no_more_than_any_other_file() {
     let (_dir, target, next) = file_and_spare(&ConfigText::default()).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().mode();
     let as_any = mode(&target);
-    let staged =
-        made(&next).await.expect(NEEDED).stage(&ConfigText::default(), &target, Outlasts::Crash).unwrap();
+    let staged = made(&next).await.expect(NEEDED).stage(&ConfigText::default(), &target).unwrap();
     assert_eq!(mode(staged.path()), as_any);
 }
 
@@ -98,6 +97,6 @@ async fn a_spare_whose_folder_is_gone_is_of_no_use_and_leaves_nothing() {
     let (dir, target, next) = file_and_spare(&ConfigText::default()).await;
     let spare = made(&next).await.expect(NEEDED);
     fs::remove_dir_all(dir.path()).unwrap();
-    assert!(spare.stage(&ConfigText::default(), &target, Outlasts::Crash).is_err());
+    assert!(spare.stage(&ConfigText::default(), &target).is_err());
     assert!(!dir.path().exists());
 }
