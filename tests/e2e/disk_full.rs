@@ -58,13 +58,6 @@ impl Disk {
         self.0.join("filler")
     }
 
-    /// Waits until stalls has a file here that has no name yet: the next one.
-    async fn spare(&self, stage: &Stage) {
-        let is_unnamed =
-            |file: PathBuf| file.file_name().is_some_and(|name| name.as_bytes().starts_with(b"#"));
-        until("a spare file", || open_files(stage.stalls().pid()).any(is_unnamed)).await;
-    }
-
     /// What an attempt to write may have left.
     fn assert_tidy(&self) {
         let names: Vec<_> = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -72,6 +65,12 @@ impl Disk {
             names.iter().find(|name| Path::new(name).to_str().is_none_or(|name| name.starts_with(".new-")));
         assert_eq!(left, None);
     }
+}
+
+/// Waits until stalls has a file that has no name yet: its next configuration.
+async fn await_spare(stage: &Stage) {
+    let is_unnamed = |file: PathBuf| file.file_name().is_some_and(|name| name.as_bytes().starts_with(b"#"));
+    until("a spare file", || open_files(stage.stalls().pid()).any(is_unnamed)).await;
 }
 
 fn is_full(line: &serde_json::Value) -> bool {
@@ -104,7 +103,7 @@ async fn a_configuration_that_needs_no_more_room_is_written_all_the_same() {
     let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     for scale in [4, 5] {
-        disk.spare(&stage).await;
+        await_spare(&stage).await;
         disk.fill();
         bystanders.change(&mut stage, |world| world.web().scale_to(scale)).await;
         bystanders.follow(&stage).await;

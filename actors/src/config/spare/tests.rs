@@ -1,4 +1,4 @@
-use std::{fs, io::Read, os::unix::fs::MetadataExt};
+use std::{fs, os::unix::fs::MetadataExt};
 
 use tokio::task::yield_now;
 
@@ -55,17 +55,17 @@ async fn each_text_takes_the_place_of_the_one_before_and_no_reader_notices() {
         let number = spare.file.metadata().unwrap().ino();
         let staged = spare.stage(&text, &target).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), last.to_string());
-        let old = staged.commit().unwrap();
+        let mut old = staged.commit().unwrap();
+        let old_text = old.as_mut().map(|old| io::read_to_string(old).unwrap());
+        assert_eq!(old_text, Some(last.to_string()), "its room is given back when it is closed");
         assert_eq!(fs::read_to_string(&target).unwrap(), text.to_string());
         assert_eq!(fs::metadata(&target).unwrap().ino(), number);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "it alone has a name");
         next.make(target.clone(), text.clone(), old);
         last = text;
     }
-    for (mut reader, text) in readers {
-        let mut read = String::new();
-        reader.read_to_string(&mut read).unwrap();
-        assert_eq!(read, text);
+    for (reader, text) in readers {
+        assert_eq!(io::read_to_string(reader).unwrap(), text);
     }
 }
 
