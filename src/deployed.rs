@@ -3,10 +3,9 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use clap::CommandFactory;
 use serde_json::{Value, json};
 
-use crate::cli::Cli;
+use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -50,30 +49,28 @@ fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
 
-/// What `stalls --help` says of each setting. A default that it describes in words instead of quoting it is
-/// stalls' own to find.
+/// How the catalog has to ask for each setting.
 fn settings() -> BTreeMap<String, Asked> {
-    let command = Cli::command();
-    let setting = |arg: &clap::Arg| {
-        let help = arg.get_help().unwrap().to_string();
-        let default = help.split_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']'));
-        let asked = Asked {
-            kind: kind(&arg.get_value_names().unwrap()[0]).to_owned(),
-            required: help.contains("(required)"),
-            default: default.filter(|text| !text.contains(' ')).map(str::to_owned),
-        };
-        (arg.get_env().and_then(|name| name.to_str()).unwrap().to_owned(), asked)
-    };
-    command.get_arguments().map(setting).collect()
+    SETTINGS.iter().map(|setting| (setting.name.to_owned(), asked(setting))).collect()
 }
 
-/// The type of a question whose answer `--help` calls this.
-fn kind(value: &str) -> &'static str {
-    match value {
-        "PORT" | "COUNT" | "MS" => "int",
-        "BOOL" => "boolean",
-        "FORMAT" | "LEVEL" => "enum",
-        _ => "string",
+fn asked(setting: &Setting) -> Asked {
+    let default = match setting.fallback {
+        Fallback::Value(text) => Some(text),
+        Fallback::Found(_) if setting.name == DEFAULT_IN_A_CONTAINER.0 => Some(DEFAULT_IN_A_CONTAINER.1),
+        Fallback::Required | Fallback::Found(_) => None,
+    };
+    let kind = match setting.kind {
+        Kind::Number(..) => "int",
+        Kind::Bool => "boolean",
+        // A list of options has none for a setting that is not set.
+        Kind::Choice(..) if default.is_some() => "enum",
+        Kind::Choice(..) | Kind::Text(_) => "string",
+    };
+    Asked {
+        kind: kind.to_owned(),
+        required: matches!(setting.fallback, Fallback::Required),
+        default: default.map(str::to_owned),
     }
 }
 
@@ -89,9 +86,6 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 fn the_catalog_asks_for_each_setting_once_with_its_type_and_default_and_nothing_else() {
     let mut wanted = settings();
     wanted.get_mut(REQUIRED_IN_THE_CATALOG).unwrap().required = true;
-    let (name, default) = DEFAULT_IN_A_CONTAINER;
-    assert_eq!(wanted[name].default, None, "{name} has a default of its own by now");
-    wanted.get_mut(name).unwrap().default = Some(default.to_owned());
     let image =
         Asked { kind: "string".to_owned(), required: true, default: Some(format!("stalls:{VERSION}")) };
     wanted.insert(IMAGE.to_owned(), image);
@@ -131,18 +125,12 @@ fn each_question_is_one_that_rancher_can_show() {
 }
 
 #[test]
-fn each_option_is_one_that_stalls_takes() {
-    let command = Cli::command();
-    let help = |variable: &str| {
-        let arg = command.get_arguments().find(|arg| arg.get_env().is_some_and(|name| name == variable));
-        arg.and_then(|arg| arg.get_help()).unwrap().to_string()
-    };
+fn the_options_are_the_words_that_stalls_takes() {
     for question in questions() {
-        for option in question["options"].as_array().into_iter().flatten() {
-            let help = help(text(&question, "variable"));
-            let mut words = help.split(|letter: char| !letter.is_alphabetic());
-            assert!(words.any(|word| word == option), "{option}: {help}");
-        }
+        let Some(options) = question["options"].as_array() else { continue };
+        let setting = SETTINGS.iter().find(|setting| setting.name == text(&question, "variable")).unwrap();
+        let Kind::Choice(_, words) = setting.kind else { panic!("{} is no choice", setting.name) };
+        assert_eq!(*options, words);
     }
 }
 

@@ -2,15 +2,15 @@
 //! and one start tells every mistake.
 
 mod directories;
-mod given;
 mod growth;
 mod haproxy;
 mod machine;
 mod metadata_url;
-pub(crate) mod names;
+mod parser;
 mod pools;
-mod reading;
+mod raw_setting;
 mod shown;
+pub(crate) mod table;
 
 use std::{
     collections::BTreeSet,
@@ -25,38 +25,18 @@ use stalls_actors::{
     config::{ListenSettings, Template},
     haproxy::OnLeave,
     mapping::{Mapping, ServiceRef},
-    metadata::LONGEST_LONG_POLL,
 };
 
 pub(crate) use self::machine::{Machine, ThisMachine};
 use self::{
-    given::Given,
-    reading::{Noted, Reading},
+    parser::{Reported, SettingsParser},
+    raw_setting::RawSetting,
 };
 use crate::{
     cli::Cli,
     logging::{self, Format, level},
     mistake::Mistakes,
 };
-
-/// The original's default.
-const DEFAULT_POLL_SLEEP: Duration = Duration::from_millis(5_000);
-/// Long enough to cost nothing, short enough that a person who looks for the fault finds it mended.
-const DEFAULT_RECONCILE: Duration = Duration::from_millis(30_000);
-/// Docker and Rancher kill a container 10 s after the signal: 2 s are left to end in order.
-const DEFAULT_DRAIN: Duration = Duration::from_millis(8_000);
-/// Longer than it takes Rancher to replace a container whose image is on the host.
-const DEFAULT_TOMBSTONE: Duration = Duration::from_millis(60_000);
-/// Longer than the empty moment of rancher/rancher#8684, shorter than a person's patience.
-const DEFAULT_GUARD: Duration = Duration::from_millis(15_000);
-const DEFAULT_LOG_LEVEL: slog::Level = slog::Level::Info;
-const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8405);
-
-/// The metadata service ends a long poll then, whatever it is asked for.
-const MAX_POLL_SLEEP_MS: u64 = LONGEST_LONG_POLL.as_millis() as u64;
-const SECOND_MS: u64 = 1_000;
-const HOUR_MS: u64 = 3_600_000;
-const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// What the settings are for: that decides what the machine has to offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,101 +123,67 @@ impl Settings {
     /// # Errors
     /// All the mistakes at once.
     pub(crate) fn from_cli(cli: &Cli, purpose: Purpose, machine: &impl Machine) -> Result<Self, Mistakes> {
-        let mut read = Reading::default();
-        let mappings: Vec<_> = mapping(&mut read, cli).into_iter().collect();
-        for mistake in pools::mistakes(&mappings) {
-            let _: Result<(), Noted> = read.note(Err(mistake));
-        }
-        let bind_address = read.optional(names::BIND_ADDRESS, &cli.bind_address, Given::ip_address);
-        let metadata_url = read.with_default(
-            names::METADATA_URL,
-            &cli.metadata_url,
-            metadata_url::DEFAULT.to_owned(),
-            metadata_url::parse,
-        );
-        let allow_loopback =
-            read.with_default(names::ALLOW_LOOPBACK, &cli.allow_loopback, false, Given::yes_or_no);
-        let haproxy_bin = haproxy::executable(&mut read, cli, purpose, machine);
-        let template = haproxy::template(&mut read, cli, machine);
-        let poll_sleep = read.with_default(
-            names::POLL_SLEEP_TIME_MS,
-            &cli.poll_sleep_time_ms,
-            DEFAULT_POLL_SLEEP,
-            |given| given.milliseconds(1..=MAX_POLL_SLEEP_MS),
-        );
-        let reconcile =
-            read.with_default(names::RECONCILE_MS, &cli.reconcile_ms, DEFAULT_RECONCILE, |given| {
-                given.milliseconds(SECOND_MS..=HOUR_MS)
-            });
-        let on_leave =
-            read.with_default(names::ON_LEAVE, &cli.on_leave, OnLeave::default(), |given| match given.text {
-                "cut" => Ok(OnLeave::Cut),
-                "drain" => Ok(OnLeave::Drain),
-                _ => Err(given
-                    .wrong("must be cut or drain; unset, it depends on whether the container still runs")),
-            });
-        let drain = read.with_default(names::DRAIN_MS, &cli.drain_ms, DEFAULT_DRAIN, |given| {
-            given.milliseconds(0..=DAY_MS)
-        });
-        let tombstone =
-            read.with_default(names::TOMBSTONE_MS, &cli.tombstone_ms, DEFAULT_TOMBSTONE, |given| {
-                given.milliseconds(0..=DAY_MS)
-            });
-        let guard = read.with_default(names::GUARD_MS, &cli.guard_ms, DEFAULT_GUARD, |given| {
-            given.milliseconds(0..=HOUR_MS)
-        });
-        let state_dir = directories::state(&mut read, cli, purpose, machine);
-        let run_dir = directories::run(&mut read, cli, purpose, machine);
-        if let Some(mistake) = directories::mistake(&state_dir, &run_dir) {
-            let _: Result<(), Noted> = read.note(Err(mistake));
-        }
-        let admin_listen = admin_listen(&mut read, cli, bind_address, &mappings);
-        let log = log_options(&mut read, cli, machine);
-        let bind_address = bind_address.unwrap_or_default();
-        read.finish(template.map(|template| Self {
-            mappings,
-            metadata_url,
-            poll_sleep,
-            bind_address,
-            allow_loopback,
+        let mut parser = SettingsParser::new(cli);
+        let read = Self::read(&mut parser, purpose, machine);
+        parser.finish(read)
+    }
+
+    /// Reads every setting before the first mistake ends it, so that all are reported.
+    fn read(
+        parser: &mut SettingsParser<'_>,
+        purpose: Purpose,
+        machine: &impl Machine,
+    ) -> Result<Self, Reported> {
+        let mappings = mappings(parser);
+        let bind_address = parser.optional(&table::BIND_ADDRESS, RawSetting::ip_address);
+        let metadata_url = parser.value(&table::METADATA_URL, metadata_url::parse);
+        let allow_loopback = parser.value(&table::ALLOW_LOOPBACK, RawSetting::boolean);
+        let haproxy_bin = haproxy::executable(parser, purpose, machine);
+        let template = haproxy::template(parser, machine);
+        let poll_sleep = parser.value(&table::POLL_SLEEP_TIME_MS, RawSetting::milliseconds);
+        let reconcile = parser.value(&table::RECONCILE_MS, RawSetting::milliseconds);
+        let on_leave = parser.optional(&table::ON_LEAVE, |given| given.choice(on_leave));
+        let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
+        let tombstone = parser.value(&table::TOMBSTONE_MS, RawSetting::milliseconds);
+        let guard = parser.value(&table::GUARD_MS, RawSetting::milliseconds);
+        let directories = directories::state_and_run(parser, purpose, machine);
+        let admin_listen = admin_listen(parser, &bind_address, &mappings);
+        let log = log_options(parser, machine);
+        let (state_dir, run_dir) = directories?;
+        Ok(Self {
+            mappings: mappings?,
+            metadata_url: metadata_url?,
+            poll_sleep: poll_sleep?,
+            bind_address: bind_address?,
+            allow_loopback: allow_loopback?,
             state_dir,
             run_dir,
-            haproxy_bin,
-            template,
-            reconcile,
-            on_leave,
-            drain,
-            tombstone,
-            guard,
-            admin_listen,
-            log,
-        }))
+            haproxy_bin: haproxy_bin?,
+            template: template?,
+            reconcile: reconcile?,
+            on_leave: on_leave?.unwrap_or_default(),
+            drain: drain?,
+            tombstone: tombstone?,
+            guard: guard?,
+            admin_listen: admin_listen?,
+            log: log?,
+        })
     }
 }
 
+fn mappings(parser: &mut SettingsParser<'_>) -> Result<Vec<Mapping>, Reported> {
+    let mappings = vec![mapping(parser)?];
+    pools::mistakes(&mappings).into_iter().for_each(|mistake| parser.add(mistake));
+    Ok(mappings)
+}
+
 /// The classic triple, with what refines it.
-fn mapping(read: &mut Reading, cli: &Cli) -> Result<Mapping, Noted> {
-    let service = read.required(
-        names::SERVICE_NAME,
-        &cli.service_name,
-        "give the name of the service to map",
-        |given| given.name("use STACK_NAME for the stack"),
-    );
-    let backend_port = read.required(
-        names::BACKEND_PORT,
-        &cli.backend_port,
-        "give the port that the containers listen on, from 1 to 65535",
-        Given::port,
-    );
-    let base_port = read.required(
-        names::BASE_PORT,
-        &cli.base_port,
-        "give the port of the first container, from 1 to 65535",
-        Given::port,
-    );
-    let port_count = read.optional(names::PORT_COUNT, &cli.port_count, Given::port_count);
-    let stack = read
-        .optional(names::STACK_NAME, &cli.stack_name, |given| given.name("use SERVICE_NAME for the service"));
+fn mapping(parser: &mut SettingsParser<'_>) -> Result<Mapping, Reported> {
+    let service = parser.value(&table::SERVICE_NAME, |given| given.name("use STACK_NAME for the stack"));
+    let backend_port = parser.value(&table::BACKEND_PORT, RawSetting::port);
+    let base_port = parser.value(&table::BASE_PORT, RawSetting::port);
+    let port_count = parser.optional(&table::PORT_COUNT, RawSetting::port_count);
+    let stack = parser.optional(&table::STACK_NAME, |given| given.name("use SERVICE_NAME for the service"));
     Ok(Mapping {
         service: ServiceRef { stack: stack?, service: service? },
         backend_port: backend_port?,
@@ -246,19 +192,23 @@ fn mapping(read: &mut Reading, cli: &Cli) -> Result<Mapping, Noted> {
     })
 }
 
+fn on_leave(name: &str) -> Option<OnLeave> {
+    [OnLeave::Cut, OnLeave::Drain].into_iter().find(|action| action.name() == name)
+}
+
 /// Where a stalls with these settings is asked about itself, from its own machine.
 ///
 /// # Errors
 /// When the setting is wrong, or says that there is no such address.
 pub(crate) fn admin_address(cli: &Cli) -> Result<SocketAddr, Mistakes> {
-    let mut read = Reading::default();
-    let address = read.optional(names::ADMIN_LISTEN, &cli.admin_listen, |given| {
+    let mut parser = SettingsParser::new(cli);
+    let address = parser.value(&table::ADMIN_LISTEN, |given| {
         let address = given.socket_address_or_off()?;
         address.ok_or_else(|| {
             given.wrong("must be the address that stalls listens on, or there is nobody to ask")
         })
     });
-    read.finish(address.map(|address| from_here(address.unwrap_or(DEFAULT_ADMIN_LISTEN))))
+    parser.finish(address.map(from_here))
 }
 
 /// Who listens on every address does so on loopback.
@@ -273,28 +223,27 @@ fn from_here(address: SocketAddr) -> SocketAddr {
 
 /// An address in the pool is told only when the addresses and the pools are right in themselves.
 fn admin_listen(
-    read: &mut Reading,
-    cli: &Cli,
-    bind_address: Result<Option<IpAddr>, Noted>,
-    mappings: &[Mapping],
-) -> Option<SocketAddr> {
-    let given = read.optional(names::ADMIN_LISTEN, &cli.admin_listen, Given::socket_address_or_off);
-    let admin = given.ok()?.unwrap_or(Some(DEFAULT_ADMIN_LISTEN))?;
-    let mistake = pools::admin_mistake(admin, bind_address.ok()?, mappings);
-    read.note(mistake.map_or(Ok(Some(admin)), Err)).ok()?
+    parser: &mut SettingsParser<'_>,
+    bind_address: &Result<Option<IpAddr>, Reported>,
+    mappings: &Result<Vec<Mapping>, Reported>,
+) -> Result<Option<SocketAddr>, Reported> {
+    let listen = parser.value(&table::ADMIN_LISTEN, RawSetting::socket_address_or_off)?;
+    if let (Some(admin), Ok(bind_address), Ok(mappings)) = (listen, bind_address, mappings) {
+        pools::admin_mistake(admin, *bind_address, mappings)
+            .into_iter()
+            .for_each(|mistake| parser.add(mistake));
+    }
+    Ok(listen)
 }
 
-fn log_options(read: &mut Reading, cli: &Cli, machine: &impl Machine) -> logging::Options {
+fn log_options(
+    parser: &mut SettingsParser<'_>,
+    machine: &impl Machine,
+) -> Result<logging::Options, Reported> {
+    let format = parser.optional(&table::LOG_FORMAT, |given| given.choice(Format::named));
+    let level = parser.value(&table::LOG_LEVEL, |given| given.choice(level::named));
     let usual = if machine.stdout_is_terminal() { Format::Term } else { Format::Json };
-    logging::Options {
-        format: read.with_default(names::LOG_FORMAT, &cli.log_format, usual, |given| {
-            Format::named(given.text).ok_or_else(|| given.wrong("must be json or term"))
-        }),
-        level: read.with_default(names::LOG_LEVEL, &cli.log_level, DEFAULT_LOG_LEVEL, |given| {
-            level::named(given.text)
-                .ok_or_else(|| given.wrong("must be critical, error, warning, info, debug or trace"))
-        }),
-    }
+    Ok(logging::Options { format: format?.unwrap_or(usual), level: level? })
 }
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! The two directories that stalls writes to.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
+use std::path::{Path, PathBuf};
+
+use super::{
+    Machine, Purpose,
+    parser::{Reported, SettingsParser},
+    raw_setting::RawSetting,
+    table::{RUN_DIR, STATE_DIR},
 };
-
-use super::{Machine, Purpose, given::Given, names, reading::Reading};
-use crate::{cli::Cli, mistake::Mistake};
-
-const DEFAULT_STATE_DIR: &str = "/var/lib/stalls";
-const DEFAULT_RUN_DIR: &str = "/run/stalls";
+use crate::mistake::Mistake;
 
 /// A Unix socket's path fits 108 bytes with its end (`sun_path`); 37 are for the sockets' own names.
 const MAX_RUN_DIR_BYTES: usize = 70;
@@ -18,48 +17,35 @@ const MAX_RUN_DIR_BYTES: usize = 70;
 /// (seen on 2.6: `missing port specification`, and a socket somewhere else).
 const NOT_IN_RUN_DIR: [char; 2] = [',', '$'];
 
-/// What must survive a restart.
-pub(super) fn state(read: &mut Reading, cli: &Cli, purpose: Purpose, machine: &impl Machine) -> PathBuf {
-    let raw = or_default(&cli.state_dir, DEFAULT_STATE_DIR);
-    read.optional(names::STATE_DIR, &raw, |given| usable(given, purpose, machine))
-        .unwrap_or_default()
-        .unwrap_or_default()
-}
-
-/// What belongs to the processes that run.
-pub(super) fn run(read: &mut Reading, cli: &Cli, purpose: Purpose, machine: &impl Machine) -> PathBuf {
-    let raw = or_default(&cli.run_dir, DEFAULT_RUN_DIR);
-    let parse = |given: &Given<'_>| {
-        if given.text.len() > MAX_RUN_DIR_BYTES {
-            return Err(given.wrong(format_args!(
-                "must be at most {MAX_RUN_DIR_BYTES} bytes long, since the path of a socket in it ends at 107"
-            )));
-        }
-        if given.text.contains(NOT_IN_RUN_DIR) {
-            return Err(
-                given.wrong("must not contain a comma or a dollar sign: HAProxy reads them its own way")
-            );
-        }
+/// `STATE_DIR` and `RUN_DIR`, which must not be the same: each has a lock of its own.
+pub(super) fn state_and_run(
+    parser: &mut SettingsParser<'_>,
+    purpose: Purpose,
+    machine: &impl Machine,
+) -> Result<(PathBuf, PathBuf), Reported> {
+    let state_dir = parser.value(&STATE_DIR, |given| usable(given, purpose, machine));
+    let run_dir = parser.value(&RUN_DIR, |given| {
+        fits_sockets(given)?;
         usable(given, purpose, machine)
-    };
-    read.optional(names::RUN_DIR, &raw, parse).unwrap_or_default().unwrap_or_default()
+    });
+    let (state_dir, run_dir) = (state_dir?, run_dir?);
+    parser.report(differ(&state_dir, &run_dir))?;
+    Ok((state_dir, run_dir))
 }
 
-/// What is wrong with the two together: each has a lock of its own.
-pub(super) fn mistake(state_dir: &Path, run_dir: &Path) -> Option<Mistake> {
-    let same = !run_dir.as_os_str().is_empty() && state_dir == run_dir;
-    same.then(|| {
-        let remedy = format_args!("must be another directory than {}", names::STATE_DIR).to_string();
-        Mistake::wrong(names::RUN_DIR, &run_dir.display().to_string(), remedy)
-    })
+fn fits_sockets(given: &RawSetting<'_>) -> Result<(), Mistake> {
+    if given.text.len() > MAX_RUN_DIR_BYTES {
+        return Err(given.wrong(format_args!(
+            "must be at most {MAX_RUN_DIR_BYTES} bytes long, since the path of a socket in it ends at 107"
+        )));
+    }
+    if given.text.contains(NOT_IN_RUN_DIR) {
+        return Err(given.wrong("must not contain a comma or a dollar sign: HAProxy reads them its own way"));
+    }
+    Ok(())
 }
 
-/// A default is checked like any value: it may be just what cannot be written.
-fn or_default(raw: &Option<OsString>, default: &str) -> Option<OsString> {
-    raw.clone().filter(|raw| !raw.is_empty()).or_else(|| Some(default.into()))
-}
-
-fn usable(given: &Given<'_>, purpose: Purpose, machine: &impl Machine) -> Result<PathBuf, Mistake> {
+fn usable(given: &RawSetting<'_>, purpose: Purpose, machine: &impl Machine) -> Result<PathBuf, Mistake> {
     let path = given.absolute_path()?;
     if purpose == Purpose::Run {
         machine
@@ -67,4 +53,12 @@ fn usable(given: &Given<'_>, purpose: Purpose, machine: &impl Machine) -> Result
             .map_err(|error| given.wrong(format_args!("must be a directory that can be written: {error}")))?;
     }
     Ok(path)
+}
+
+fn differ(state_dir: &Path, run_dir: &Path) -> Result<(), Mistake> {
+    if state_dir != run_dir {
+        return Ok(());
+    }
+    let remedy = format_args!("must be another directory than {}", STATE_DIR.name).to_string();
+    Err(Mistake::wrong(RUN_DIR.name, &run_dir.display().to_string(), remedy))
 }

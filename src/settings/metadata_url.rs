@@ -2,18 +2,15 @@
 
 use std::net::Ipv6Addr;
 
-use super::given::Given;
+use super::raw_setting::RawSetting;
 use crate::mistake::Mistake;
-
-/// The version of the original program; later ones carry the same fields.
-pub(super) const DEFAULT: &str = "http://rancher-metadata/2015-12-19";
 
 /// The one version whose `containers` are strings.
 const NAMES_ONLY: &str = "2015-07-25";
 
 /// Reads an address such as `http://host:port/version`, without a slash at its end.
-pub(super) fn parse(given: &Given<'_>) -> Result<String, Mistake> {
-    let example = format_args!("such as {DEFAULT}");
+pub(super) fn parse(given: &RawSetting<'_>) -> Result<String, Mistake> {
+    let example = "such as http://rancher-metadata/2015-12-19";
     let scheme = given.text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://"));
     if scheme.is_none() {
         return Err(given.wrong(format_args!("must be an http:// address {example}")));
@@ -68,16 +65,16 @@ fn is_segment(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::table::METADATA_URL, *};
 
     fn parsed(text: &str) -> Result<String, String> {
-        parse(&Given { name: "METADATA_URL", text }).map_err(|mistake| mistake.to_string())
+        parse(&RawSetting { setting: &METADATA_URL, text }).map_err(|mistake| mistake.to_string())
     }
 
     #[test]
     fn keeps_the_version_and_drops_the_last_slash() {
         for text in [
-            DEFAULT,
+            "http://rancher-metadata/2015-12-19",
             "http://169.254.169.250/latest",
             "http://[::1]:8080/2016-07-29",
             "http://[fe80::1]/latest",

@@ -8,7 +8,7 @@ use std::{
 
 use stalls_actors::mapping::{DEFAULT_PORT_COUNT, Mapping};
 
-use super::names;
+use super::table;
 use crate::mistake::Mistake;
 
 /// What is wrong with the pools among themselves.
@@ -32,7 +32,7 @@ pub(super) fn admin_mistake(
     }
     let pool = mappings.iter().map(pool).find(|pool| pool.contains(&admin.port()))?;
     Some(Mistake::wrong(
-        names::ADMIN_LISTEN,
+        table::ADMIN_LISTEN.name,
         &admin.to_string(),
         format_args!("is a port of the pool {}; choose one outside of it, or off", show(&pool)),
     ))
@@ -49,11 +49,11 @@ fn runs_past_the_last_port(mapping: &Mapping) -> Option<Mistake> {
     let room = mapping.room();
     (count > room).then(|| {
         Mistake::wrong(
-            names::PORT_COUNT,
+            table::PORT_COUNT.name,
             &count.to_string(),
             format_args!(
                 "must be {room} at most: from {} {} on, ports end at 65535",
-                names::BASE_PORT,
+                table::BASE_PORT.name,
                 mapping.base_port
             ),
         )
@@ -65,7 +65,7 @@ fn overlap(earlier: &Mapping, later: &Mapping) -> Option<Mistake> {
     let apart = a.end() < b.start() || b.end() < a.start();
     (!apart).then(|| {
         Mistake::wrong(
-            names::BASE_PORT,
+            table::BASE_PORT.name,
             &later.base_port.to_string(),
             format_args!(
                 "the pool {} of {} overlaps with the pool {} of {}; move one of them, or shrink it with {}",
@@ -73,7 +73,7 @@ fn overlap(earlier: &Mapping, later: &Mapping) -> Option<Mistake> {
                 later.service,
                 show(&a),
                 earlier.service,
-                names::PORT_COUNT
+                table::PORT_COUNT.name
             ),
         )
     })

@@ -4,56 +4,61 @@ use std::{
     fmt::Display,
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
-    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use super::table::{Kind, Setting};
 use crate::mistake::Mistake;
 
-/// A setting's name and text: not empty, without blanks around it.
+/// A setting and its text: not empty, without blanks around it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Given<'a> {
-    pub(super) name: &'static str,
+pub(super) struct RawSetting<'a> {
+    pub(super) setting: &'static Setting,
     pub(super) text: &'a str,
 }
 
-impl<'a> Given<'a> {
-    /// This will not do; `remedy` says what would.
+impl RawSetting<'_> {
+    /// The text is wrong; `remedy` says what would be right.
     pub(super) fn wrong(&self, remedy: impl Display) -> Mistake {
-        Mistake::wrong(self.name, self.text, remedy)
+        Mistake::wrong(self.setting.name, self.text, remedy)
     }
 
     /// Decimal digits alone: a sign or a point in a count is a slip worth telling.
-    fn whole_number(&self, range: &RangeInclusive<u64>) -> Option<u64> {
+    fn whole_number(&self) -> Option<u64> {
         let digits = self.text.bytes().all(|byte| byte.is_ascii_digit());
-        self.text.parse().ok().filter(|number| digits && range.contains(number))
+        let allowed = |number: &u64| match &self.setting.kind {
+            Kind::Number(_, range) => range.contains(number),
+            _ => true,
+        };
+        self.text.parse().ok().filter(|number| digits && allowed(number))
     }
 
     /// A port, 1 to 65535.
     pub(super) fn port(&self) -> Result<NonZeroU16, Mistake> {
-        self.nonzero_u16().ok_or_else(|| self.wrong("must be a port from 1 to 65535"))
+        self.nonzero_u16("a port")
     }
 
     /// A number of ports, 1 to 65535.
     pub(super) fn port_count(&self) -> Result<NonZeroU16, Mistake> {
-        self.nonzero_u16().ok_or_else(|| self.wrong("must be a number of ports from 1 to 65535"))
+        self.nonzero_u16("a number of ports")
     }
 
-    fn nonzero_u16(&self) -> Option<NonZeroU16> {
-        let number = self.whole_number(&(1..=u64::from(u16::MAX)))?;
-        NonZeroU16::new(u16::try_from(number).ok()?)
+    fn nonzero_u16(&self, what: &str) -> Result<NonZeroU16, Mistake> {
+        let number = self.whole_number().and_then(|number| NonZeroU16::new(u16::try_from(number).ok()?));
+        number.ok_or_else(|| self.wrong(format_args!("must be {what} from {}", self.setting.kind)))
     }
 
-    /// A whole number of milliseconds within `range`.
-    pub(super) fn milliseconds(&self, range: RangeInclusive<u64>) -> Result<Duration, Mistake> {
-        self.whole_number(&range).map(Duration::from_millis).ok_or_else(|| {
-            self.wrong(format_args!(
-                "must be a whole number of milliseconds from {} to {}",
-                range.start(),
-                range.end()
-            ))
+    /// A whole number of milliseconds within the setting's range.
+    pub(super) fn milliseconds(&self) -> Result<Duration, Mistake> {
+        self.whole_number().map(Duration::from_millis).ok_or_else(|| {
+            self.wrong(format_args!("must be a whole number of milliseconds from {}", self.setting.kind))
         })
+    }
+
+    /// One of the setting's words, which `named` knows.
+    pub(super) fn choice<T>(&self, named: impl FnOnce(&str) -> Option<T>) -> Result<T, Mistake> {
+        named(self.text).ok_or_else(|| self.wrong(format_args!("must be {}", self.setting.kind)))
     }
 
     /// The name of a service or a stack, as one segment of a metadata path.
@@ -92,7 +97,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    pub(super) fn yes_or_no(&self) -> Result<bool, Mistake> {
+    pub(super) fn boolean(&self) -> Result<bool, Mistake> {
         match self.text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "1" => Ok(true),
             "false" | "no" | "0" => Ok(false),
@@ -115,20 +120,32 @@ impl<'a> Given<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::table::Fallback, *};
 
-    fn given(text: &str) -> Given<'_> {
-        Given { name: "X", text }
+    static MS: Setting = Setting { kind: Kind::Number("MS", 0..=9), ..setting() };
+    static PORT: Setting = Setting { kind: Kind::Number("PORT", 1..=65_535), ..setting() };
+    static TEXT: Setting = setting();
+
+    const fn setting() -> Setting {
+        Setting { name: "X", heading: "", kind: Kind::Text(""), fallback: Fallback::Required, help: "" }
+    }
+
+    fn given(text: &str) -> RawSetting<'_> {
+        RawSetting { setting: &TEXT, text }
+    }
+
+    fn number<'a>(setting: &'static Setting, text: &'a str) -> RawSetting<'a> {
+        RawSetting { setting, text }
     }
 
     #[test]
     fn ports_end_at_65535() {
         for (text, port) in [("1", Some(1)), ("65535", Some(65535)), ("0080", Some(80))] {
-            assert_eq!(given(text).port().ok().map(NonZeroU16::get), port, "{text}");
+            assert_eq!(number(&PORT, text).port().ok().map(NonZeroU16::get), port, "{text}");
         }
         for text in ["0", "65536", "70000", "-1", "+1", "1.0", "0x50", "99999999999999999999999", "٣"] {
             assert_eq!(
-                given(text).port().unwrap_err().to_string(),
+                number(&PORT, text).port().unwrap_err().to_string(),
                 format!("X={text:?}: must be a port from 1 to 65535")
             );
         }
@@ -136,13 +153,13 @@ mod tests {
 
     #[test]
     fn milliseconds_keep_to_their_range() {
-        assert_eq!(given("0").milliseconds(0..=9).unwrap(), Duration::ZERO);
-        assert_eq!(given("9").milliseconds(0..=9).unwrap(), Duration::from_millis(9));
+        assert_eq!(number(&MS, "0").milliseconds().unwrap(), Duration::ZERO);
+        assert_eq!(number(&MS, "9").milliseconds().unwrap(), Duration::from_millis(9));
         assert_eq!(
-            given("10").milliseconds(0..=9).unwrap_err().to_string(),
+            number(&MS, "10").milliseconds().unwrap_err().to_string(),
             r#"X="10": must be a whole number of milliseconds from 0 to 9"#
         );
-        assert!(given("5s").milliseconds(0..=9).is_err());
+        assert!(number(&MS, "5s").milliseconds().is_err());
     }
 
     #[test]
@@ -177,12 +194,12 @@ mod tests {
     #[test]
     fn yes_and_no_in_three_spellings() {
         for text in ["true", "TRUE", "yes", "1"] {
-            assert!(given(text).yes_or_no().unwrap());
+            assert!(given(text).boolean().unwrap());
         }
         for text in ["false", "No", "0"] {
-            assert!(!given(text).yes_or_no().unwrap());
+            assert!(!given(text).boolean().unwrap());
         }
-        assert!(given("on").yes_or_no().is_err());
+        assert!(given("on").boolean().is_err());
     }
 
     #[test]

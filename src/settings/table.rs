@@ -1,0 +1,279 @@
+//! Every setting is one row here. The command line, its help, the ranges that are checked and the table in
+//! README.md follow from the rows; `tests/deploy_files.rs` compares them with `deploy/`.
+
+use std::{fmt, ops::RangeInclusive};
+
+use stalls_actors::metadata::LONGEST_LONG_POLL;
+
+use self::{Fallback::*, Kind::*};
+
+const WHAT_TO_MAP: &str = "What to map";
+const METADATA: &str = "Metadata";
+const HAPROXY: &str = "HAProxy";
+const TIMES: &str = "Times (milliseconds)";
+const OPERATION: &str = "Operation";
+
+/// The metadata service ends a long poll then, whatever it is asked for.
+const MAX_POLL_SLEEP_MS: u64 = LONGEST_LONG_POLL.as_millis() as u64;
+const SECOND_MS: u64 = 1_000;
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// One setting: an environment variable, and the flag that is named like it.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The environment variable.
+    pub(crate) name: &'static str,
+    /// The heading in `--help`.
+    pub(crate) heading: &'static str,
+    /// What may be set.
+    pub(crate) kind: Kind,
+    /// What holds if it is not set.
+    pub(crate) fallback: Fallback,
+    /// What it is for: a sentence without an end, in Markdown.
+    pub(crate) help: &'static str,
+}
+
+/// What a setting takes. The text is the placeholder in `--help`.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// A text that the reader of the setting checks.
+    Text(&'static str),
+    /// A whole number within a range.
+    Number(&'static str, RangeInclusive<u64>),
+    /// One of these words.
+    Choice(&'static str, &'static [&'static str]),
+    /// True or false. The flag alone means true.
+    Bool,
+}
+
+/// What holds if a setting is not set.
+#[derive(Debug)]
+pub(crate) enum Fallback {
+    /// Nothing: stalls does not start without it.
+    Required,
+    /// This value, checked like any other.
+    Value(&'static str),
+    /// Something that stalls finds out, in words.
+    Found(&'static str),
+}
+
+impl Setting {
+    /// The name of the flag, without the dashes in front.
+    pub(crate) fn flag(&self) -> String {
+        self.name.to_ascii_lowercase().replace('_', "-")
+    }
+}
+
+impl Kind {
+    /// What stands for a value in `--help`.
+    pub(crate) fn placeholder(&self) -> &'static str {
+        match self {
+            Text(placeholder) | Number(placeholder, _) | Choice(placeholder, _) => placeholder,
+            Bool => "BOOL",
+        }
+    }
+}
+
+/// What is allowed, or nothing if that cannot be said shortly.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Text(_) => Ok(()),
+            Number(_, range) => write!(f, "{} to {}", range.start(), range.end()),
+            Choice(_, [words @ .., last]) => write!(f, "{} or {last}", words.join(", ")),
+            Choice(_, []) => Ok(()),
+            Bool => f.write_str("true or false"),
+        }
+    }
+}
+
+/// What it is for, and what is allowed.
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.help)?;
+        match self.kind {
+            Text(_) => Ok(()),
+            _ => write!(f, ": {}", self.kind),
+        }
+    }
+}
+
+/// Makes a constant of each row, and the list of all.
+macro_rules! settings {
+    ($($name:ident { $($row:tt)* })*) => {
+        $(pub(crate) static $name: Setting = Setting { name: stringify!($name), $($row)* };)*
+
+        /// Every setting, in the order of `--help` and README.md.
+        pub(crate) static SETTINGS: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! {
+    SERVICE_NAME {
+        heading: WHAT_TO_MAP,
+        kind: Text("NAME"),
+        fallback: Required,
+        help: "The service whose containers get a port each",
+    }
+    BACKEND_PORT {
+        heading: WHAT_TO_MAP,
+        kind: Number("PORT", 1..=65_535),
+        fallback: Required,
+        help: "The port that each container listens on",
+    }
+    BASE_PORT {
+        heading: WHAT_TO_MAP,
+        kind: Number("PORT", 1..=65_535),
+        fallback: Required,
+        help: "The first port of the pool",
+    }
+    PORT_COUNT {
+        heading: WHAT_TO_MAP,
+        kind: Number("COUNT", 1..=65_535),
+        fallback: Found(
+            "the run of ports from `BASE_PORT` that stalls' own service publishes, else 64; more when the \
+             containers need more"
+        ),
+        help: "The number of ports in the pool, which then never grows",
+    }
+    BIND_ADDRESS {
+        heading: WHAT_TO_MAP,
+        kind: Text("IP"),
+        fallback: Found("every IPv4 address"),
+        help: "The IP address that the pool listens on; `::` for both families",
+    }
+    STACK_NAME {
+        heading: METADATA,
+        kind: Text("NAME"),
+        fallback: Found("the stack that stalls runs in"),
+        help: "The stack of the service; needed with host networking, where the metadata service cannot tell which \
+               stack stalls belongs to",
+    }
+    METADATA_URL {
+        heading: METADATA,
+        kind: Text("URL"),
+        fallback: Value("http://rancher-metadata/2015-12-19"), // The version that the original program used.
+        help: "The metadata service, with its version",
+    }
+    ALLOW_LOOPBACK {
+        heading: METADATA,
+        kind: Bool,
+        fallback: Value("false"),
+        help: "Whether containers on loopback addresses are mapped too, for tests and the demo",
+    }
+    HAPROXY_BIN {
+        heading: HAPROXY,
+        kind: Text("FILE"),
+        fallback: Found("the first of `/usr/local/sbin/haproxy`, `/usr/sbin/haproxy` and `PATH`"),
+        help: "The executable of HAProxy, an absolute path",
+    }
+    HAPROXY_TEMPLATE {
+        heading: HAPROXY,
+        kind: Text("FILE"),
+        fallback: Found("the built-in one"),
+        help: "A handlebars template for HAProxy's configuration",
+    }
+    ON_LEAVE {
+        heading: HAPROXY,
+        kind: Choice("ACTION", &["cut", "drain"]),
+        fallback: Found("`cut` if the container is gone, `drain` if it still runs (it is being stopped, or has been replaced)"),
+        help: "What happens to the open connections to a container that loses its port",
+    }
+    POLL_SLEEP_TIME_MS {
+        heading: TIMES,
+        kind: Number("MS", 1..=MAX_POLL_SLEEP_MS),
+        fallback: Value("5000"), // The original program's.
+        help: "The length of a long poll, and the longest pause between retries",
+    }
+    RECONCILE_MS {
+        heading: TIMES,
+        kind: Number("MS", SECOND_MS..=HOUR_MS),
+        fallback: Value("30000"), // It costs nothing, and is shorter than a person's search for the fault.
+        help: "How often the live HAProxy is compared with the plan, and repaired if it differs",
+    }
+    DRAIN_MS {
+        heading: TIMES,
+        kind: Number("MS", 0..=DAY_MS),
+        fallback: Value("8000"), // 2 s are left to end in order.
+        help: "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after 10000 ms",
+    }
+    TOMBSTONE_MS {
+        heading: TIMES,
+        kind: Number("MS", 0..=DAY_MS),
+        fallback: Value("60000"), // Rancher replaces a container faster if its image is on the host.
+        help: "How long a freed port is reserved against other containers without an index",
+    }
+    GUARD_MS {
+        heading: TIMES,
+        kind: Number("MS", 0..=HOUR_MS),
+        fallback: Value("15000"), // Longer than the empty moment of rancher/rancher#8684.
+        help: "How long removals are delayed (0: not at all) when the metadata suddenly drops all containers, or more \
+               than half of four or more",
+    }
+    STATE_DIR {
+        heading: OPERATION,
+        kind: Text("DIR"),
+        fallback: Value("/var/lib/stalls"),
+        help: "The directory for what must survive a restart, an absolute path on a volume; it is created if missing",
+    }
+    RUN_DIR {
+        heading: OPERATION,
+        kind: Text("DIR"),
+        fallback: Value("/run/stalls"),
+        help: "The directory for sockets and HAProxy's configuration, an absolute path of at most 70 bytes; it is created \
+               if missing, and each stalls process needs its own",
+    }
+    ADMIN_LISTEN {
+        heading: OPERATION,
+        kind: Text("IP:PORT"),
+        fallback: Value("0.0.0.0:8405"),
+        help: "The IP address and port that answer `/healthz` and `/readyz` over HTTP, outside of the pool; or `off`",
+    }
+    LOG_FORMAT {
+        heading: OPERATION,
+        kind: Choice("FORMAT", &["json", "term"]),
+        fallback: Found("`term` on a terminal, else `json`"),
+        help: "How the log is written to stdout, as one JSON object a line or for people",
+    }
+    LOG_LEVEL {
+        heading: OPERATION,
+        kind: Choice("LEVEL", &["critical", "error", "warning", "info", "debug", "trace"]),
+        fallback: Value("info"),
+        help: "The least severe level that is logged",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn readme_table() -> String {
+        let rows = SETTINGS.iter().map(|setting| {
+            let fallback = match setting.fallback {
+                Required => "required".to_owned(),
+                Value(value) => format!("`{value}`"),
+                Found(words) => words.to_owned(),
+            };
+            format!("| `{}` | {setting} | {fallback} |\n", setting.name)
+        });
+        let head = ["| variable | meaning | default |\n", "|---|---|---|\n"].map(str::to_owned);
+        head.into_iter().chain(rows).collect()
+    }
+
+    #[test]
+    fn the_readme_has_a_row_for_every_setting() {
+        let readme = include_str!("../../README.md");
+        let table = readme.find("| variable | meaning | default |").map_or("", |start| &readme[start..]);
+        let table: String = table.split_inclusive('\n').take_while(|line| line.starts_with('|')).collect();
+        let wanted = readme_table();
+        assert!(table == wanted, "put this in the place of the settings' table in README.md:\n\n{wanted}");
+    }
+
+    #[test]
+    fn what_is_allowed_is_said_in_words() {
+        assert_eq!(Number("MS", 0..=9).to_string(), "0 to 9");
+        assert_eq!(Choice("X", &["a", "b", "c"]).to_string(), "a, b or c");
+        assert_eq!(DRAIN_MS.flag(), "drain-ms");
+    }
+}
