@@ -69,15 +69,15 @@ pub(crate) struct Settings {
     /// How HAProxy's configuration is written.
     pub(crate) template: Template,
     /// How often the live HAProxy is compared with the plan; a second to an hour.
-    pub(crate) reconcile: Duration,
+    pub(crate) reconcile_interval: Duration,
     /// What becomes of the connections to a container that leaves its port.
     pub(crate) on_leave: OnLeave,
     /// How long connections may go on after the first signal; up to a day.
     pub(crate) drain: Duration,
     /// How long a freed slot is kept from other containers without an index; up to a day.
-    pub(crate) tombstone: Duration,
+    pub(crate) port_reuse_delay: Duration,
     /// How long an answer that would free most slots is held back; up to an hour.
-    pub(crate) guard: Duration,
+    pub(crate) mass_removal_hold: Duration,
     /// Where stalls answers questions about itself; `None` is nowhere.
     pub(crate) admin_listen: Option<SocketAddr>,
     /// What is logged, and how.
@@ -101,8 +101,8 @@ impl Settings {
         AllocatorSettings {
             pools: growth::pools(mappings, *bind_address, *admin_listen, descriptor_limit()),
             allow_loopback: self.allow_loopback,
-            tombstone: self.tombstone,
-            guard: self.guard,
+            tombstone: self.port_reuse_delay,
+            guard: self.mass_removal_hold,
         }
     }
 
@@ -141,11 +141,11 @@ impl Settings {
         let haproxy_bin = haproxy::executable(parser, purpose, machine);
         let template = haproxy::template(parser, machine);
         let poll_sleep = parser.value(&table::POLL_SLEEP_TIME_MS, RawSetting::milliseconds);
-        let reconcile = parser.value(&table::RECONCILE_MS, RawSetting::milliseconds);
+        let reconcile_interval = parser.value(&table::RECONCILE_INTERVAL_MS, RawSetting::milliseconds);
         let on_leave = parser.optional(&table::ON_LEAVE, |given| given.choice(on_leave));
         let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
-        let tombstone = parser.value(&table::TOMBSTONE_MS, RawSetting::milliseconds);
-        let guard = parser.value(&table::GUARD_MS, RawSetting::milliseconds);
+        let port_reuse_delay = parser.value(&table::PORT_REUSE_DELAY_MS, RawSetting::milliseconds);
+        let mass_removal_hold = parser.value(&table::MASS_REMOVAL_HOLD_MS, RawSetting::milliseconds);
         let directories = directories::state_and_run(parser, purpose, machine);
         let admin_listen = admin_listen(parser, &bind_address, &mappings);
         let log = log_options(parser, machine);
@@ -160,11 +160,11 @@ impl Settings {
             run_dir,
             haproxy_bin: haproxy_bin?,
             template: template?,
-            reconcile: reconcile?,
+            reconcile_interval: reconcile_interval?,
             on_leave: on_leave?.unwrap_or_default(),
             drain: drain?,
-            tombstone: tombstone?,
-            guard: guard?,
+            port_reuse_delay: port_reuse_delay?,
+            mass_removal_hold: mass_removal_hold?,
             admin_listen: admin_listen?,
             log: log?,
         })

@@ -142,7 +142,7 @@ impl System {
         system.crew.add(supervisor.run(HaproxySupervisor::new(
             SupervisorSettings {
                 drain: settings.drain,
-                reconcile: settings.reconcile,
+                reconcile: settings.reconcile_interval,
                 on_leave: settings.on_leave,
                 seed: fastrand::u64(..),
             },

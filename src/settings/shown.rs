@@ -21,11 +21,11 @@ impl KV for Settings {
             "state_dir" => self.state_dir.display(),
             "run_dir" => self.run_dir.display(),
             "poll_sleep_ms" => millis(self.poll_sleep),
-            "reconcile_ms" => millis(self.reconcile),
+            "reconcile_interval_ms" => millis(self.reconcile_interval),
             "on_leave" => self.on_leave.name(),
             "drain_ms" => millis(self.drain),
-            "tombstone_ms" => millis(self.tombstone),
-            "guard_ms" => millis(self.guard),
+            "port_reuse_delay_ms" => millis(self.port_reuse_delay),
+            "mass_removal_hold_ms" => millis(self.mass_removal_hold),
             "admin_listen" => self.admin_listen.map(|address| address.to_string()),
         )
         .serialize(record, serializer)

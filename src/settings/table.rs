@@ -186,7 +186,7 @@ settings! {
         fallback: Value("5000"), // The original program's.
         help: "The length of a long poll, and the longest pause between retries",
     }
-    RECONCILE_MS {
+    RECONCILE_INTERVAL_MS {
         heading: TIMES,
         kind: Number("MS", SECOND_MS..=HOUR_MS),
         fallback: Value("30000"), // It costs nothing, and is shorter than a person's search for the fault.
@@ -198,13 +198,13 @@ settings! {
         fallback: Value("8000"), // 2 s are left to end in order.
         help: "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after 10000 ms",
     }
-    TOMBSTONE_MS {
+    PORT_REUSE_DELAY_MS {
         heading: TIMES,
         kind: Number("MS", 0..=DAY_MS),
         fallback: Value("60000"), // Rancher replaces a container faster if its image is on the host.
         help: "How long a freed port is reserved against other containers without an index",
     }
-    GUARD_MS {
+    MASS_REMOVAL_HOLD_MS {
         heading: TIMES,
         kind: Number("MS", 0..=HOUR_MS),
         fallback: Value("15000"), // Longer than the empty moment of rancher/rancher#8684.

@@ -96,11 +96,11 @@ fn the_classic_triple_is_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.state_dir, Path::new("/var/lib/stalls"));
     assert_eq!(settings.run_dir, Path::new("/run/stalls"));
     assert_eq!(settings.haproxy_bin, Path::new("/usr/sbin/haproxy"));
-    assert_eq!(settings.reconcile, Duration::from_secs(30));
+    assert_eq!(settings.reconcile_interval, Duration::from_secs(30));
     assert_eq!(settings.on_leave, OnLeave::ByState);
     assert_eq!(settings.drain, Duration::from_secs(8));
-    assert_eq!(settings.tombstone, Duration::from_secs(60));
-    assert_eq!(settings.guard, Duration::from_secs(15));
+    assert_eq!(settings.port_reuse_delay, Duration::from_secs(60));
+    assert_eq!(settings.mass_removal_hold, Duration::from_secs(15));
     assert_eq!(settings.admin_listen, Some("0.0.0.0:8405".parse().unwrap()));
     assert_eq!(settings.log, logging::Options { format: Format::Json, level: slog::Level::Info });
 }
@@ -114,11 +114,11 @@ fn all_that_is_set_arrives() {
         ("METADATA_URL", "http://169.254.169.250/latest/"),
         ("ALLOW_LOOPBACK", "yes"),
         ("POLL_SLEEP_TIME_MS", "1"),
-        ("RECONCILE_MS", "3600000"),
+        ("RECONCILE_INTERVAL_MS", "3600000"),
         ("ON_LEAVE", "drain"),
         ("DRAIN_MS", "0"),
-        ("TOMBSTONE_MS", "86400000"),
-        ("GUARD_MS", "3600000"),
+        ("PORT_REUSE_DELAY_MS", "86400000"),
+        ("MASS_REMOVAL_HOLD_MS", "3600000"),
         ("ADMIN_LISTEN", "off"),
         ("STATE_DIR", "/state"),
         ("RUN_DIR", "/run dir"),
@@ -132,11 +132,11 @@ fn all_that_is_set_arrives() {
     assert_eq!(settings.metadata_url, "http://169.254.169.250/latest");
     assert!(settings.allow_loopback);
     assert_eq!(settings.poll_sleep, Duration::from_millis(1));
-    assert_eq!(settings.reconcile, Duration::from_secs(3_600));
+    assert_eq!(settings.reconcile_interval, Duration::from_secs(3_600));
     assert_eq!(settings.on_leave, OnLeave::Drain);
     assert_eq!(settings.drain, Duration::ZERO);
-    assert_eq!(settings.tombstone, Duration::from_secs(86_400));
-    assert_eq!(settings.guard, Duration::from_secs(3_600));
+    assert_eq!(settings.port_reuse_delay, Duration::from_secs(86_400));
+    assert_eq!(settings.mass_removal_hold, Duration::from_secs(3_600));
     assert_eq!(settings.admin_listen, None);
     assert_eq!(settings.state_dir, Path::new("/state"));
     assert_eq!(settings.run_dir, Path::new("/run dir"));
@@ -154,7 +154,7 @@ fn what_becomes_of_the_connections_to_whoever_leaves_is_cut_or_drain() {
 #[test]
 fn reconciling_keeps_a_pause_between_a_second_and_an_hour() {
     for (text, is_right) in [("999", false), ("1000", true), ("3600000", true), ("3600001", false)] {
-        assert_eq!(run(&[("RECONCILE_MS", text)]).is_ok(), is_right, "{text}");
+        assert_eq!(run(&[("RECONCILE_INTERVAL_MS", text)]).is_ok(), is_right, "{text}");
     }
 }
 

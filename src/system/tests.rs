@@ -40,7 +40,7 @@ impl Drain for Critical {
     }
 }
 
-/// A tombstone time beyond all clocks, which no checked setting can be: adding it to the time panics.
+/// A delay beyond all clocks, which no checked setting can be: adding it to the time panics.
 fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settings {
     let port = |port| NonZeroU16::new(port).unwrap();
     Settings {
@@ -58,11 +58,11 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
         run_dir: folder.join("run"),
         haproxy_bin: "/nonexistent".into(),
         template: Template::built_in().unwrap(),
-        reconcile: Duration::from_secs(30),
+        reconcile_interval: Duration::from_secs(30),
         on_leave: OnLeave::ByState,
         drain: Duration::ZERO,
-        tombstone: Duration::MAX,
-        guard: Duration::ZERO,
+        port_reuse_delay: Duration::MAX,
+        mass_removal_hold: Duration::ZERO,
         admin_listen: None,
         log: Options { format: Format::Json, level: Level::Info },
     }

@@ -160,7 +160,7 @@ async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_t
 
 #[tokio::test]
 async fn ports_that_are_held_are_told() {
-    let mut stage = prepared().await.env("GUARD_MS", 3_600_000).started().await;
+    let mut stage = prepared().await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     assert_eq!(get(&stage, "/healthz").await.json()["held"], Value::Null);
     stage.change_lingering(|world| world.web().scale_to(0)).await;
     stage.line("most containers are gone all at once").await;

@@ -41,7 +41,7 @@ async fn survives(stage: &mut Stage) {
 }
 
 async fn watched() -> Stage {
-    Stage::prepared(3).await.env("RECONCILE_MS", 1000).started().await
+    Stage::prepared(3).await.env("RECONCILE_INTERVAL_MS", 1000).started().await
 }
 
 #[tokio::test]

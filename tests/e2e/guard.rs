@@ -13,7 +13,7 @@ fn empty() -> Fault {
 
 #[tokio::test]
 async fn an_empty_answer_that_does_not_last_disturbs_nobody() {
-    let stage = Stage::prepared(5).await.env("GUARD_MS", 3_600_000).started().await;
+    let stage = Stage::prepared(5).await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE + 2).await);
     let applied = stage.steps().len();
     stage.server.fault_only(Scope::Documents, empty()).await;
@@ -35,7 +35,7 @@ async fn an_empty_answer_that_does_not_last_disturbs_nobody() {
 
 #[tokio::test]
 async fn a_scale_to_0_happens_after_the_hold() {
-    let mut stage = Stage::prepared(3).await.env("GUARD_MS", 500).started().await;
+    let mut stage = Stage::prepared(3).await.env("MASS_REMOVAL_HOLD_MS", 500).started().await;
     stage.change(|world| world.web().scale_to(0)).await;
     stage.line(HELD).await;
     stage.line("ports are held no longer, their containers stay away").await;
@@ -46,7 +46,7 @@ async fn a_scale_to_0_happens_after_the_hold() {
 
 #[tokio::test]
 async fn a_new_container_is_reached_while_the_old_ones_are_held() {
-    let mut stage = Stage::prepared(4).await.env("GUARD_MS", 3_600_000).started().await;
+    let mut stage = Stage::prepared(4).await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     stage.change(|world| world.web().scale_to(0)).await;
     stage.line(HELD).await;
     stage.change(|world| world.web().scale_to(1)).await;

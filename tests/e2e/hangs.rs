@@ -59,7 +59,7 @@ async fn a_haproxy_that_is_stopped_and_goes_on_is_not_replaced() {
 
 #[tokio::test]
 async fn a_haproxy_that_goes_on_only_when_it_is_given_up_leads_nobody_astray() {
-    let stage = Stage::prepared(3).await.env("RECONCILE_MS", 1000);
+    let stage = Stage::prepared(3).await.env("RECONCILE_INTERVAL_MS", 1000);
     let mut stage = stage.started().await;
     let stopped = stage.haproxy().await;
     let mut bystanders = Bystanders::begin(&stage).await;
@@ -78,7 +78,7 @@ async fn a_haproxy_that_goes_on_only_when_it_is_given_up_leads_nobody_astray() {
 
 #[tokio::test]
 async fn a_haproxy_whose_command_lines_are_all_taken_is_replaced_and_keeps_its_connections() {
-    let stage = Stage::prepared(3).await.env("RECONCILE_MS", 1000);
+    let stage = Stage::prepared(3).await.env("RECONCILE_INTERVAL_MS", 1000);
     let mut stage = stage.started().await;
     let mute = stage.haproxy().await;
     let mut bystanders = Bystanders::begin(&stage).await;

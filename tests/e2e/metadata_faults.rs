@@ -249,7 +249,7 @@ async fn a_server_that_starts_again_with_older_data_is_followed() {
 
 #[tokio::test]
 async fn no_timer_takes_a_port_away_while_a_fault_lasts() {
-    let stage = prepared().await.env("RECONCILE_MS", 1000).env("TOMBSTONE_MS", 100);
+    let stage = prepared().await.env("RECONCILE_INTERVAL_MS", 1000).env("PORT_REUSE_DELAY_MS", 100);
     let mut stage = stage.started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
     let asked = stage.server.requests().version;

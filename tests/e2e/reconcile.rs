@@ -8,7 +8,7 @@ use crate::harness::{BASE, POOL, SOON, Stage, until};
 
 /// stalls looks after HAProxy each second.
 async fn watched(scale: usize) -> Stage {
-    Stage::prepared(scale).await.env("RECONCILE_MS", 1000).started().await
+    Stage::prepared(scale).await.env("RECONCILE_INTERVAL_MS", 1000).started().await
 }
 
 /// Where the container with this index is.

@@ -40,7 +40,7 @@ async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() 
 
 #[tokio::test]
 async fn without_any_change_a_run_directory_that_vanishes_is_noticed_by_a_look() {
-    let stage = Stage::prepared(3).await.env("RECONCILE_MS", 1000);
+    let stage = Stage::prepared(3).await.env("RECONCILE_INTERVAL_MS", 1000);
     let mut stage = stage.started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
     bystanders.let_refuse(&stage, stage.ports());

@@ -95,16 +95,16 @@ async fn empty_optional_variables_are_as_good_as_none() {
     for variable in [
         "BIND_ADDRESS",
         "DRAIN_MS",
-        "GUARD_MS",
+        "MASS_REMOVAL_HOLD_MS",
         "HAPROXY_TEMPLATE",
         "LOG_FORMAT",
         "LOG_LEVEL",
         "ON_LEAVE",
         "POLL_SLEEP_TIME_MS",
         "PORT_COUNT",
-        "RECONCILE_MS",
+        "RECONCILE_INTERVAL_MS",
         "STACK_NAME",
-        "TOMBSTONE_MS",
+        "PORT_REUSE_DELAY_MS",
     ] {
         stage = stage.env(variable, "");
     }

@@ -52,7 +52,7 @@ fn year(line: &serde_json::Value) -> i64 {
 #[tokio::test]
 async fn jumps_of_the_wall_clock_concern_nobody() {
     let clock = WallClock::new();
-    let stage = Stage::prepared(4).await.env("RECONCILE_MS", 1000).env("TOMBSTONE_MS", 1000);
+    let stage = Stage::prepared(4).await.env("RECONCILE_INTERVAL_MS", 1000).env("PORT_REUSE_DELAY_MS", 1000);
     let mut stage = clock.of(stage).started().await;
     let now = year(&stage.line("plan applied").await);
     let mut bystanders = Bystanders::begin(&stage).await;

@@ -40,10 +40,10 @@ fn right_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
         any::<bool>().prop_map(|allow| ("ALLOW_LOOPBACK", allow.to_string())),
         "/[a-z é\"]{0,20}s".prop_map(|path| ("STATE_DIR", path)),
         "/[a-z é\"]{0,20}r".prop_map(|path| ("RUN_DIR", path)),
-        ms.prop_map(|ms| ("RECONCILE_MS", ms)),
+        ms.prop_map(|ms| ("RECONCILE_INTERVAL_MS", ms)),
         ms.prop_map(|ms| ("DRAIN_MS", ms)),
-        ms.prop_map(|ms| ("TOMBSTONE_MS", ms)),
-        ms.prop_map(|ms| ("GUARD_MS", ms)),
+        ms.prop_map(|ms| ("PORT_REUSE_DELAY_MS", ms)),
+        ms.prop_map(|ms| ("MASS_REMOVAL_HOLD_MS", ms)),
     ];
     proptest::collection::vec(one, 0..12)
         .prop_map(|some| some.into_iter().map(|(n, v)| (n, v.into())).collect())

@@ -35,7 +35,7 @@ impl Launch {
             ("BACKEND_PORT", "8080".to_owned()),
             ("BASE_PORT", "5000".to_owned()),
             ("BIND_ADDRESS", listen_ip.to_string()),
-            ("GUARD_MS", "0".to_owned()),
+            ("MASS_REMOVAL_HOLD_MS", "0".to_owned()),
             ("LOG_FORMAT", "json".to_owned()),
             ("LOG_LEVEL", "debug".to_owned()),
             ("METADATA_URL", metadata_url.to_owned()),
