@@ -21,22 +21,22 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// One setting: an environment variable, and the flag that is named like it.
 #[derive(Debug)]
-pub(crate) struct Setting {
+pub struct Setting {
     /// The environment variable.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The heading in `--help`.
-    pub(crate) heading: &'static str,
+    pub heading: &'static str,
     /// What may be set.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// What holds if it is not set.
-    pub(crate) fallback: Fallback,
+    pub fallback: Fallback,
     /// What it is for: a sentence without an end, in Markdown.
-    pub(crate) help: &'static str,
+    pub help: &'static str,
 }
 
 /// What a setting takes. The text is the placeholder in `--help`.
 #[derive(Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A text that the reader of the setting checks.
     Text(&'static str),
     /// A whole number within a range.
@@ -49,7 +49,7 @@ pub(crate) enum Kind {
 
 /// What holds if a setting is not set.
 #[derive(Debug)]
-pub(crate) enum Fallback {
+pub enum Fallback {
     /// Nothing: stalls does not start without it.
     Required,
     /// This value, checked like any other.
@@ -105,7 +105,7 @@ macro_rules! settings {
         $(pub(crate) static $name: Setting = Setting { name: stringify!($name), $($row)* };)*
 
         /// Every setting, in the order of `--help` and README.md.
-        pub(crate) static SETTINGS: &[&Setting] = &[$(&$name),*];
+        pub static SETTINGS: &[&Setting] = &[$(&$name),*];
     };
 }
 

@@ -189,12 +189,8 @@ async fn help_names_every_setting_and_the_version_is_told() {
     let help = run(&alone().arg("--help")).await;
     assert_eq!((help.code, help.stderr.len()), (Some(0), 0));
     let text = help.stdout.join("\n");
-    let readme = include_str!("../../README.md");
-    let settings: Vec<_> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(settings.len(), 21, "a row for each in the README");
-    for setting in settings {
-        assert!(text.contains(&format!("[env: {setting}]")), "{setting}: {text}");
+    for setting in stalls::SETTINGS {
+        assert!(text.contains(&format!("[env: {}]", setting.name)), "{}: {text}", setting.name);
     }
     let version = run(&alone().arg("--version")).await;
     assert_eq!(version.code, Some(0));

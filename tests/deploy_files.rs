@@ -1,11 +1,11 @@
-//! What `deploy/` hands to users, held against the settings and the version: whoever changes one of them
-//! learns here what else has to change.
+//! The files below `deploy/` agree with the settings and the version.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on ends at once and says why")]
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde_json::{Value, json};
-
-use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
+use stalls::{Fallback, Kind, SETTINGS, Setting};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
