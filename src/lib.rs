@@ -10,6 +10,8 @@ mod health;
 mod locks;
 mod logging;
 mod mistake;
+mod pool_conflicts;
+mod pool_limits;
 mod printable;
 mod private;
 mod render;

@@ -2,12 +2,11 @@
 //! and one start tells every mistake.
 
 mod directories;
-mod growth;
 mod haproxy;
 mod machine;
 mod metadata_url;
 mod parser;
-mod pools;
+mod pool_errors;
 mod raw_setting;
 mod shown;
 pub(crate) mod table;
@@ -36,6 +35,7 @@ use crate::{
     cli::Cli,
     logging::{self, Format, level},
     mistake::Mistakes,
+    pool_conflicts, pool_limits,
 };
 
 /// What the settings are for: that decides what the machine has to offer.
@@ -99,7 +99,7 @@ impl Settings {
     pub(crate) fn allocation(&self) -> AllocatorSettings {
         let Self { mappings, bind_address, admin_listen, .. } = self;
         AllocatorSettings {
-            pools: growth::pools(mappings, *bind_address, *admin_listen, descriptor_limit()),
+            pools: pool_limits::pools(mappings, *bind_address, *admin_listen, descriptor_limit()),
             allow_loopback: self.allow_loopback,
             tombstone: self.port_reuse_delay,
             guard: self.mass_removal_hold,
@@ -173,7 +173,9 @@ impl Settings {
 
 fn mappings(parser: &mut SettingsParser<'_>) -> Result<Vec<Mapping>, Reported> {
     let mappings = vec![mapping(parser)?];
-    pools::mistakes(&mappings).into_iter().for_each(|mistake| parser.add(mistake));
+    for conflict in pool_conflicts::conflicts(&mappings) {
+        parser.add(pool_errors::conflict(conflict));
+    }
     Ok(mappings)
 }
 
@@ -229,9 +231,8 @@ fn admin_listen(
 ) -> Result<Option<SocketAddr>, Reported> {
     let listen = parser.value(&table::ADMIN_LISTEN, RawSetting::socket_address_or_off)?;
     if let (Some(admin), Ok(bind_address), Ok(mappings)) = (listen, bind_address, mappings) {
-        pools::admin_mistake(admin, *bind_address, mappings)
-            .into_iter()
-            .for_each(|mistake| parser.add(mistake));
+        let conflict = pool_conflicts::pool_with_admin_port(admin, *bind_address, mappings);
+        parser.report(conflict.map_or(Ok(()), |pool| Err(pool_errors::admin(admin, pool))))?;
     }
     Ok(listen)
 }

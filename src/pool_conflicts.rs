@@ -1,0 +1,149 @@
+//! Which pools cannot be served beside each other, or beside the admin address.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
+    ops::RangeInclusive,
+};
+
+use stalls_actors::mapping::{DEFAULT_PORT_COUNT, Mapping};
+
+/// Why a pool cannot be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PoolConflict<'a> {
+    /// It has a size that leads beyond port 65535.
+    TooLarge {
+        /// The pool.
+        mapping: &'a Mapping,
+        /// Its size.
+        count: NonZeroU16,
+    },
+    /// It has ports of another pool.
+    Overlap {
+        /// The pool that was there first.
+        earlier: &'a Mapping,
+        /// The one that overlaps with it.
+        later: &'a Mapping,
+    },
+}
+
+/// What is wrong with the pools among themselves.
+pub(crate) fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
+    let too_large = mappings.iter().filter_map(too_large);
+    let pairs = mappings
+        .iter()
+        .enumerate()
+        .flat_map(|(i, later)| mappings[..i].iter().map(move |earlier| (earlier, later)))
+        .filter(|(earlier, later)| overlap(&ports(earlier), &ports(later)))
+        .map(|(earlier, later)| PoolConflict::Overlap { earlier, later });
+    too_large.chain(pairs).collect()
+}
+
+/// The first of the pools, which listen on `bind_address`, that has the port of `admin` where both would listen.
+pub(crate) fn pool_with_admin_port(
+    admin: SocketAddr,
+    bind_address: Option<IpAddr>,
+    mappings: &[Mapping],
+) -> Option<&Mapping> {
+    let same_port = |mapping: &&Mapping| ports(mapping).contains(&admin.port());
+    mappings.iter().find(same_port).filter(|_| listen_together(admin.ip(), bind_address))
+}
+
+/// The ports that a pool has from the start. A pool without a size is taken to have the usual one, cut off at 65535:
+/// what it comes to follows from the metadata.
+pub(crate) fn ports(mapping: &Mapping) -> RangeInclusive<u16> {
+    mapping.pool(mapping.port_count.map_or(DEFAULT_PORT_COUNT, NonZeroU16::get))
+}
+
+fn too_large(mapping: &Mapping) -> Option<PoolConflict<'_>> {
+    let count = mapping.port_count.filter(|count| count.get() > mapping.room())?;
+    Some(PoolConflict::TooLarge { mapping, count })
+}
+
+fn overlap(a: &RangeInclusive<u16>, b: &RangeInclusive<u16>) -> bool {
+    a.start() <= b.end() && b.start() <= a.end()
+}
+
+/// Whether a port of the pools, which listen on `bind_address`, could not be listened on at `address` too.
+pub(crate) fn listen_together(address: IpAddr, bind_address: Option<IpAddr>) -> bool {
+    meet(address, bind_address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
+}
+
+/// Whether listening on one port of both addresses is a conflict. `::` takes both families.
+fn meet(a: IpAddr, b: IpAddr) -> bool {
+    let (a, b) = (a.to_canonical(), b.to_canonical());
+    let takes = |wide: IpAddr, narrow: IpAddr| match wide {
+        IpAddr::V4(wide) => wide.is_unspecified() && narrow.is_ipv4(),
+        IpAddr::V6(wide) => wide.is_unspecified(),
+    };
+    a == b || takes(a, b) || takes(b, a)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use stalls_actors::mapping::ServiceRef;
+
+    use super::*;
+
+    pub(crate) fn mapping(base_port: u16, port_count: Option<u16>) -> Mapping {
+        Mapping {
+            service: ServiceRef { stack: None, service: format!("s{base_port}") },
+            backend_port: NonZeroU16::MIN,
+            base_port: NonZeroU16::new(base_port).unwrap(),
+            port_count: port_count.and_then(NonZeroU16::new),
+        }
+    }
+
+    #[test]
+    fn a_pool_ends_at_65535() {
+        assert!(conflicts(&[mapping(65500, Some(36))]).is_empty());
+        let too_large = mapping(65500, Some(37));
+        let count = NonZeroU16::new(37).unwrap();
+        assert_eq!(
+            conflicts(std::slice::from_ref(&too_large)),
+            [PoolConflict::TooLarge { mapping: &too_large, count }]
+        );
+        assert!(conflicts(&[mapping(1, Some(65535))]).is_empty());
+        assert!(conflicts(&[mapping(65500, None)]).is_empty(), "a pool without a size is cut off");
+    }
+
+    #[test]
+    fn pools_stand_apart() {
+        let apart = [mapping(5000, Some(10)), mapping(5010, Some(10)), mapping(4990, Some(10))];
+        assert!(conflicts(&apart).is_empty());
+        let [earlier, later] = &[mapping(5000, Some(11)), mapping(5010, Some(1))];
+        assert_eq!(conflicts(&[earlier.clone(), later.clone()]), [PoolConflict::Overlap { earlier, later }]);
+        assert_eq!(conflicts(&[mapping(5000, None), mapping(5063, None), mapping(5127, None)]).len(), 1);
+        assert_eq!(conflicts(&[mapping(10, Some(9)), mapping(1, Some(100)), mapping(50, Some(1))]).len(), 2);
+    }
+
+    #[test]
+    fn the_admin_port_is_not_a_pools_port_where_both_would_listen() {
+        let pool = [mapping(8400, Some(10))];
+        let conflict = |admin: &str, bind: Option<&str>| {
+            let bind = bind.map(|bind| bind.parse().unwrap());
+            pool_with_admin_port(admin.parse().unwrap(), bind, &pool).is_some()
+        };
+        for (admin, bind) in [
+            ("0.0.0.0:8405", None),
+            ("127.0.0.1:8405", None),
+            ("[::]:8405", None),
+            ("0.0.0.0:8405", Some("::")),
+            ("[::1]:8405", Some("::")),
+            ("0.0.0.0:8405", Some("10.0.0.1")),
+            ("10.0.0.1:8405", Some("10.0.0.1")),
+            ("10.0.0.1:8405", Some("::ffff:10.0.0.1")),
+        ] {
+            assert!(conflict(admin, bind), "{admin} {bind:?}");
+        }
+        for (admin, bind) in [
+            ("0.0.0.0:8399", None),
+            ("0.0.0.0:8410", None),
+            ("[::1]:8405", None),
+            ("127.0.0.1:8405", Some("10.0.0.1")),
+            ("0.0.0.0:8405", Some("fe80::1")),
+        ] {
+            assert!(!conflict(admin, bind), "{admin} {bind:?}");
+        }
+    }
+}
