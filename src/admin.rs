@@ -1,11 +1,11 @@
-//! The admin address: what stalls tells of itself over HTTP, to whoever can reach it. It can only be read.
+//! The admin server: the state of stalls over HTTP, read-only, without authentication.
 //!
-//! `/healthz` is for whoever restarts what is broken: is every part of stalls at work, and HAProxy too? That the
-//! metadata is away is no reason to restart anything, since the last good mapping serves on. `/readyz` is for whoever
-//! waits until stalls serves.
+//! `/healthz` is for a restart policy: does every actor respond, and does HAProxy run? A metadata fault is no reason to
+//! restart, since the last good mapping serves on. `/readyz` is for a load balancer or a script that waits until stalls
+//! serves.
 
-mod answer;
-mod inquiry;
+mod health_probe;
+mod health_response;
 mod server;
 
 use std::net::SocketAddr;
@@ -13,19 +13,19 @@ use std::net::SocketAddr;
 use slog::Logger;
 use tokio::sync::oneshot;
 
-pub(crate) use self::inquiry::Inquiry;
+pub(crate) use self::health_probe::HealthProbe;
 
-/// The admin side at work; it ends when it is dropped.
+/// The running admin server; it stops when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Admin {
-    _ends_it: oneshot::Sender<()>,
+    _stop: oneshot::Sender<()>,
 }
 
 impl Admin {
-    /// Answers at `address` with what an `inquiry` yields, from now on or as soon as the address can be had.
-    pub(crate) fn start(address: SocketAddr, inquiry: Inquiry, log: Logger) -> Self {
-        let (ends_it, end) = oneshot::channel();
-        actix_rt::spawn(server::run(address, inquiry, end, log));
-        Self { _ends_it: ends_it }
+    /// Serves the results of `probe` at `address`, as soon as that can be bound.
+    pub(crate) fn start(address: SocketAddr, probe: HealthProbe, log: Logger) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        actix_rt::spawn(server::run(address, probe, stopped, log));
+        Self { _stop: stop }
     }
 }

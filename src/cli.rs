@@ -1,5 +1,5 @@
-//! The command line, built from the table of the settings. It only collects text: what a value means and whether it
-//! will do is decided in `settings`, so that one start tells every mistake and not just the first.
+//! The command line, built from the table of settings. It only collects text: `settings` parses the values, so that one
+//! start reports every error and not just the first.
 
 use std::ffi::{OsStr, OsString};
 
@@ -13,24 +13,24 @@ const ABOUT: &str =
 const LONG_ABOUT: &str = "\
 Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy.
 
-Each setting is an environment variable or a flag; the flag wins, and an empty value counts as unset. Without a command \
-stalls runs until SIGTERM or SIGINT.";
+Each setting is an environment variable or a flag; the flag wins, and an empty value counts as unset. Without a \
+command stalls runs until SIGTERM or SIGINT.";
 
 const AFTER_HELP: &str = "\
 Exit codes:
-    0  asked to end, and ended
-    1  health: stalls is not well, or does not answer
-   64  a setting is wrong: one line for each mistake on stderr; or another stalls uses its
-       directories, as the log says
+    0  stopped by a signal
+    1  health: stalls is unhealthy, or does not answer
+   64  a setting is wrong: one line for each error on stderr; or another stalls instance uses its
+       directories: see the log
    69  render: the metadata service gave no usable answer
    70  a fault inside stalls, logged as critical
-  130  a second SIGINT ended it before its connections had drained
-  143  a second SIGTERM did
+  130  stopped by a second SIGINT during the drain
+  143  stopped by a second SIGTERM during the drain
 
 Example: the containers of `game`, which listen on 7777, on the ports 5000 to 5031 of every host:
   SERVICE_NAME=game BACKEND_PORT=7777 BASE_PORT=5000 PORT_COUNT=32 stalls";
 
-/// What stalls is asked to do, and the settings as they were given.
+/// The command, and the unparsed settings.
 #[derive(Debug)]
 pub(crate) struct Cli {
     /// What to do instead of running.
@@ -38,12 +38,12 @@ pub(crate) struct Cli {
     matches: ArgMatches,
 }
 
-/// What stalls can do besides running.
+/// A command besides running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Print HAProxy's configuration.
     Render,
-    /// Ask the instance that runs here whether it is well.
+    /// Ask the instance on this host whether it is healthy.
     Health,
 }
 
@@ -59,16 +59,16 @@ impl Command {
 
     const fn about(self) -> &'static str {
         match self {
-            Self::Render => "Print HAProxy's configuration for the metadata of the moment, and exit",
+            Self::Render => "Print HAProxy's configuration for the current metadata, and exit",
             Self::Health => {
-                "Ask the stalls instance that runs here, at ADMIN_LISTEN, whether it is well, and exit with 0 or 1"
+                "Ask the stalls instance on this host, at ADMIN_LISTEN, whether it is healthy, and exit with 0 or 1"
             }
         }
     }
 }
 
 impl Cli {
-    /// Reads the process's arguments and environment.
+    /// Parses the arguments and the environment of the process.
     ///
     /// # Errors
     /// An unknown flag or command; also `--help` and `--version`, whose text the error carries.
@@ -125,7 +125,7 @@ fn argument(setting: &Setting) -> Arg {
 
 #[cfg(test)]
 impl Cli {
-    /// Reads `arguments` alone: what the environment of the tests says has no influence.
+    /// Parses `arguments` alone: the environment of the tests has no influence.
     pub(crate) fn from_arguments<T: Into<OsString> + Clone>(
         arguments: impl IntoIterator<Item = T>,
     ) -> Result<Self, clap::Error> {
@@ -140,7 +140,7 @@ mod tests {
     use crate::settings::table::{ALLOW_LOOPBACK, SERVICE_NAME};
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_is_valid() {
         parser().debug_assert();
     }
 

@@ -1,4 +1,4 @@
-//! How the process ends, as the container's restart policy and scripts see it.
+//! The exit codes, which restart policies and scripts act on.
 
 use std::process::ExitCode;
 
@@ -6,15 +6,15 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Asked to end, drained and ended; or printed what was asked for.
+    /// Stopped by a signal after the drain; or printed what was asked for.
     Ok = 0,
-    /// `stalls health`: the one that runs is not well, or does not answer.
+    /// `stalls health`: the instance is unhealthy, or does not answer.
     Unhealthy = 1,
-    /// A setting or a flag is wrong, and every further start would fail alike.
-    Usage = 64,
+    /// A setting or a flag is wrong, or a directory cannot be locked: the next start would fail, too.
+    Config = 64,
     /// `stalls render` got no usable answer from the metadata service.
     Unavailable = 69,
-    /// A fault inside stalls, logged as critical: an actor ended or panicked.
+    /// A fault inside stalls, logged as critical: an actor stopped or panicked.
     Internal = 70,
     /// A second signal, SIGINT, cut the drain short (128 + 2).
     Interrupted = 130,

@@ -5,15 +5,15 @@
 
 mod admin;
 mod cli;
+mod config_error;
+mod dir_permissions;
 mod exit;
 mod health;
 mod locks;
 mod logging;
-mod mistake;
 mod pool_conflicts;
 mod pool_limits;
 mod printable;
-mod private;
 mod render;
 mod settings;
 mod signals;
@@ -32,11 +32,11 @@ pub use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
 use crate::{
     cli::{Cli, Command},
     exit::Exit,
-    settings::{Purpose, Settings, ThisMachine},
+    settings::{Purpose, Settings, ThisHost},
 };
 
-/// How long the last records may take to be written; then the end comes without them.
-const LAST_RECORDS_WITHIN: Duration = Duration::from_secs(1);
+/// How long the process waits for the last log records to be written before it ends without them.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Does what the command line says, and returns the exit code.
 pub fn main() -> ExitCode {
@@ -46,31 +46,31 @@ pub fn main() -> ExitCode {
 fn exit() -> Exit {
     let cli = match Cli::from_process() {
         Ok(cli) => cli,
-        Err(answer) => {
-            // Help and the version are answers too, and go to stdout.
-            let _ = answer.print();
-            return if answer.use_stderr() { Exit::Usage } else { Exit::Ok };
+        Err(error) => {
+            // Help and the version come as errors, too.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Config } else { Exit::Ok };
         }
     };
-    let settings = |purpose| Settings::from_cli(&cli, purpose, &ThisMachine);
+    let settings = |purpose| Settings::from_cli(&cli, purpose, &ThisHost);
     let ended = match cli.command {
         None => settings(Purpose::Run).map(run),
         Some(Command::Render) => settings(Purpose::Render).map(render::run),
         Some(Command::Health) => settings::admin_address(&cli).map(health::run),
     };
-    ended.unwrap_or_else(|mistakes| {
-        let _ = write!(io::stderr(), "{mistakes}");
-        Exit::Usage
+    ended.unwrap_or_else(|errors| {
+        let _ = write!(io::stderr(), "{errors}");
+        Exit::Config
     })
 }
 
-/// Runs until a signal or a fault, and leaves the log complete.
+/// Runs until a signal or a fault, then flushes the log.
 fn run(settings: Settings) -> Exit {
     let (log, pending) = logging::start(settings.log);
     logging::log_panics(&log);
     info!(log, "stalls starts"; "version" => env!("CARGO_PKG_VERSION"), &settings);
     let exit = catch_unwind(AssertUnwindSafe(|| system::run(settings, &log))).unwrap_or(Exit::Internal);
     info!(log, "stalls ends"; "exit_code" => exit.code());
-    pending.flush(LAST_RECORDS_WITHIN);
+    pending.flush(FLUSH_TIMEOUT);
     exit
 }

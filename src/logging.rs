@@ -1,8 +1,8 @@
 //! The log: structured records on stdout, written by a thread of its own.
 //!
-//! A record's way: the level's filter, the time it is stamped with, a channel, and on the other side of
-//! it one of two drains: JSON, one object a line, or text for a terminal. The channel never blocks who
-//! logs: when it is full, records are dropped and their number is logged as soon as there is room.
+//! A record passes a filter for its level, gets its time, and goes through a channel to one of two drains: JSON, one
+//! object a line, or text for a terminal. The channel never blocks its sender: when it is full, records are dropped,
+//! and their number is logged as soon as there is room.
 
 mod fields;
 mod json;
@@ -20,29 +20,29 @@ use slog_async::{Async, OverflowStrategy};
 use self::{json::JsonLines, stamp::Stamped, term::TermLines};
 pub(crate) use self::{panics::log_panics, pending::Pending};
 
-/// Records that may wait for a slow stdout: some seconds of a busy HAProxy, in about 4 MiB.
-const WAITING_RECORDS: usize = 8192;
+/// How many records may wait for a slow stdout: some seconds of a busy HAProxy, in about 4 MiB.
+const CHANNEL_SIZE: usize = 8192;
 
-/// Which records are logged, and how.
+/// Which records are logged, and in which format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// How a record is written.
+    /// The format of a record.
     pub(crate) format: Format,
     /// The least severe level that is logged.
     pub(crate) level: Level,
 }
 
-/// How a record is written.
+/// The format of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// One JSON object a line: `ts`, `level`, `msg`, `actor`, then the data.
     Json,
-    /// A line for people, in colours on a terminal.
+    /// A readable line, in colours on a terminal.
     Term,
 }
 
 impl Format {
-    /// The format that a person means by `name`.
+    /// The format with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "json" => Some(Self::Json),
@@ -52,8 +52,8 @@ impl Format {
     }
 }
 
-/// Starts logging to stdout. The root logger is the actor `main`; an actor takes a child of it with
-/// `log.new(o!("actor" => "MetadataPoller"))`, and the innermost `actor` is the one that is written.
+/// Starts logging to stdout. The root logger has the actor `main`; each actor takes a child with
+/// `log.new(o!("actor" => "MetadataPoller"))`, and the innermost `actor` is written.
 pub(crate) fn start(options: Options) -> (Logger, Pending) {
     match options.format {
         Format::Json => behind_channel(json_lines(io::stdout()), options.level),
@@ -61,7 +61,7 @@ pub(crate) fn start(options: Options) -> (Logger, Pending) {
     }
 }
 
-/// What cannot be written is lost, in silence: a closed stdout must not end the work, nor the thread.
+/// Ignores write errors: a closed stdout must not stop stalls, nor the thread that writes.
 fn json_lines(out: impl Write + Send + 'static) -> impl Drain<Ok = (), Err = Never> + Send + 'static {
     JsonLines::new(out).ignore_res()
 }
@@ -71,7 +71,7 @@ fn behind_channel(
     level: Level,
 ) -> (Logger, Pending) {
     let (channel, guard) = Async::new(drain)
-        .chan_size(WAITING_RECORDS)
+        .chan_size(CHANNEL_SIZE)
         .overflow_strategy(OverflowStrategy::DropAndReport)
         .thread_name("log".to_owned())
         .build_with_guard();

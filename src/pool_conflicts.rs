@@ -11,23 +11,23 @@ use stalls_actors::mapping::{DEFAULT_PORT_COUNT, Mapping};
 /// Why a pool cannot be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PoolConflict<'a> {
-    /// It has a size that leads beyond port 65535.
+    /// Its size extends it beyond port 65535.
     TooLarge {
         /// The pool.
         mapping: &'a Mapping,
         /// Its size.
         count: NonZeroU16,
     },
-    /// It has ports of another pool.
+    /// It shares ports with another pool.
     Overlap {
-        /// The pool that was there first.
+        /// The pool that comes first in the list.
         earlier: &'a Mapping,
-        /// The one that overlaps with it.
+        /// The pool that overlaps with it.
         later: &'a Mapping,
     },
 }
 
-/// What is wrong with the pools among themselves.
+/// All conflicts between the pools, and all pools that are too large.
 pub(crate) fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
     let too_large = mappings.iter().filter_map(too_large);
     let pairs = mappings
@@ -39,18 +39,18 @@ pub(crate) fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
     too_large.chain(pairs).collect()
 }
 
-/// The first of the pools, which listen on `bind_address`, that has the port of `admin` where both would listen.
+/// The first pool that could not be bound to `bind_address` beside a listener on `admin`.
 pub(crate) fn pool_with_admin_port(
     admin: SocketAddr,
     bind_address: Option<IpAddr>,
     mappings: &[Mapping],
 ) -> Option<&Mapping> {
     let same_port = |mapping: &&Mapping| ports(mapping).contains(&admin.port());
-    mappings.iter().find(same_port).filter(|_| listen_together(admin.ip(), bind_address))
+    mappings.iter().find(same_port).filter(|_| binds_collide(admin.ip(), bind_address))
 }
 
-/// The ports that a pool has from the start. A pool without a size is taken to have the usual one, cut off at 65535:
-/// what it comes to follows from the metadata.
+/// The ports that a pool reserves. A pool without a size, which is known only from the metadata, reserves the default
+/// size, cut off at port 65535.
 pub(crate) fn ports(mapping: &Mapping) -> RangeInclusive<u16> {
     mapping.pool(mapping.port_count.map_or(DEFAULT_PORT_COUNT, NonZeroU16::get))
 }
@@ -64,19 +64,19 @@ fn overlap(a: &RangeInclusive<u16>, b: &RangeInclusive<u16>) -> bool {
     a.start() <= b.end() && b.start() <= a.end()
 }
 
-/// Whether a port of the pools, which listen on `bind_address`, could not be listened on at `address` too.
-pub(crate) fn listen_together(address: IpAddr, bind_address: Option<IpAddr>) -> bool {
-    meet(address, bind_address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
+/// Whether one port cannot be bound to both `address` and `bind_address`, the address of the pools.
+pub(crate) fn binds_collide(address: IpAddr, bind_address: Option<IpAddr>) -> bool {
+    collide(address, bind_address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
 }
 
-/// Whether listening on one port of both addresses is a conflict. `::` takes both families.
-fn meet(a: IpAddr, b: IpAddr) -> bool {
+/// Whether one port cannot be bound to both addresses. `::` covers both families.
+fn collide(a: IpAddr, b: IpAddr) -> bool {
     let (a, b) = (a.to_canonical(), b.to_canonical());
-    let takes = |wide: IpAddr, narrow: IpAddr| match wide {
+    let covers = |wide: IpAddr, narrow: IpAddr| match wide {
         IpAddr::V4(wide) => wide.is_unspecified() && narrow.is_ipv4(),
         IpAddr::V6(wide) => wide.is_unspecified(),
     };
-    a == b || takes(a, b) || takes(b, a)
+    a == b || covers(a, b) || covers(b, a)
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn pools_stand_apart() {
+    fn pools_must_not_overlap() {
         let apart = [mapping(5000, Some(10)), mapping(5010, Some(10)), mapping(4990, Some(10))];
         assert!(conflicts(&apart).is_empty());
         let [earlier, later] = &[mapping(5000, Some(11)), mapping(5010, Some(1))];
@@ -118,7 +118,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_admin_port_is_not_a_pools_port_where_both_would_listen() {
+    fn the_admin_port_must_not_be_in_a_pool_on_the_same_address() {
         let pool = [mapping(8400, Some(10))];
         let conflict = |admin: &str, bind: Option<&str>| {
             let bind = bind.map(|bind| bind.parse().unwrap());

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use stalls_actors::{allocation::PoolSettings, mapping::Mapping};
 
-use crate::pool_conflicts::listen_together;
+use crate::pool_conflicts::binds_collide;
 
 /// A container with a bogus index must not have every host bind tens of thousands of ports, at 15 to 20 kB each. A pool
 /// with a size may have more.
@@ -37,7 +37,7 @@ fn max_ports(
 ) -> u16 {
     let base = mapping.base_port.get();
     let pools = mappings.iter().map(|other| other.base_port.get());
-    let admin = admin_listen.filter(|admin| listen_together(admin.ip(), bind_address));
+    let admin = admin_listen.filter(|admin| binds_collide(admin.ip(), bind_address));
     let next_used = pools.chain(admin.map(|admin| admin.port())).filter(|port| *port > base).min();
     let free = next_used.map_or(mapping.room(), |port| port - base);
     let growing = mappings.iter().filter(|other| other.port_count.is_none()).count().max(1) as u64;
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_next_used_there_is_a_limit_all_the_same() {
+    fn there_is_a_limit_even_without_neighbours() {
         assert_eq!(limit(5000, None, None, u64::MAX), MAX_GROWN_PORTS);
     }
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_ends_below_the_admin_port_where_both_would_listen() {
+    fn growth_ends_below_the_admin_port_on_the_same_address() {
         assert_eq!(limit(5000, Some("0.0.0.0:8405"), None, u64::MAX), 3405);
         assert_eq!(limit(5000, Some("127.0.0.1:8405"), Some("::"), u64::MAX), 3405);
         for (admin, bind) in [("0.0.0.0:4999", None), ("127.0.0.1:8405", Some("10.0.0.1"))] {

@@ -1,8 +1,8 @@
-//! What others have said, on a person's terminal.
+//! Text from outside, made safe for a terminal.
 
 use std::fmt::{self, Write};
 
-/// A text whose control characters are spelled out, so that none can move the cursor or forge a line.
+/// Displays a text with its control characters escaped, so that none can move the cursor or forge a line.
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Printable<'_> {
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_spelled_out_and_no_others() {
+    fn control_characters_are_escaped_and_no_others() {
         let text = Printable("é \"a\\b\"\r\n\u{1b}[2J\u{9b}").to_string();
         assert_eq!(text, r#"é "a\b"\r\n\u{1b}[2J\u{9b}"#);
     }

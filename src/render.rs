@@ -1,4 +1,4 @@
-//! `stalls render`: the configuration for the metadata of the moment, and nothing else.
+//! `stalls render`: prints HAProxy's configuration for the current metadata.
 
 use std::{
     collections::BTreeSet,
@@ -15,11 +15,11 @@ use stalls_actors::{
 
 use crate::{exit::Exit, printable::Printable, settings::Settings};
 
-/// Prints what a running stalls with these settings would write. Changes nothing.
+/// Prints the configuration that a stalls process with these settings would use. Changes nothing.
 pub(crate) fn run(settings: Settings) -> Exit {
     let runner = actix_rt::System::new();
     let rendered = runner.block_on(rendered(settings));
-    // Its end would wait for a name that is being looked up.
+    // Dropping it would wait for a DNS lookup.
     std::mem::forget(runner);
     let printed = rendered.and_then(|text| {
         write!(io::stdout().lock(), "{text}").map_err(|error| (Exit::Internal, error.into()))
@@ -27,7 +27,7 @@ pub(crate) fn run(settings: Settings) -> Exit {
     match printed {
         Ok(()) => Exit::Ok,
         Err((exit, error)) => {
-            say(&format!("{error:#}"));
+            report(&format!("{error:#}"));
             exit
         }
     }
@@ -39,20 +39,18 @@ async fn rendered(settings: Settings) -> Result<ConfigText, (Exit, anyhow::Error
         .await
         .with_context(|| format!("no usable answer from {}", settings.metadata_url))
         .map_err(|error| (Exit::Unavailable, error))?;
-    // A container without an index keeps the slot that a running stalls remembers.
+    // A container without an index keeps its saved slot.
     let state = StateFile::in_folder(&settings.state_dir).peek().unwrap_or_else(|reason| {
-        say(&format!(
-            "what a running stalls remembers cannot be read, so this is for a first start: {reason}"
-        ));
+        report(&format!("cannot read the saved assignments, rendering without them: {reason}"));
         None
     });
     let plan = Arc::new(plan_once(&settings.allocation(), &state.unwrap_or_default(), &snapshots));
     let listen = settings.listen();
     let mut renderer = Renderer::new(settings.template, listen);
     let config = renderer.render(&plan, &BTreeSet::new());
-    config.map(|config| config.text).map_err(|error| (Exit::Usage, error.into()))
+    config.map(|config| config.text).map_err(|error| (Exit::Config, error.into()))
 }
 
-fn say(what: &str) {
+fn report(what: &str) {
     let _ = writeln!(io::stderr(), "stalls render: {}", Printable(what));
 }

@@ -1,14 +1,13 @@
-//! The settings, checked: what the actors need, in their own types. A wrong value never gets past here,
-//! and one start tells every mistake.
+//! The settings, parsed and checked. No wrong value gets past here, and one start reports every error.
 
 mod directories;
 mod haproxy;
-mod machine;
+mod host;
+mod log_fields;
 mod metadata_url;
 mod parser;
 mod pool_errors;
 mod raw_setting;
-mod shown;
 pub(crate) mod table;
 
 use std::{
@@ -26,72 +25,72 @@ use stalls_actors::{
     mapping::{Mapping, ServiceRef},
 };
 
-pub(crate) use self::machine::{Machine, ThisMachine};
+pub(crate) use self::host::{Host, ThisHost};
 use self::{
     parser::{Reported, SettingsParser},
     raw_setting::RawSetting,
 };
 use crate::{
     cli::Cli,
+    config_error::ConfigErrors,
     logging::{self, Format, level},
-    mistake::Mistakes,
     pool_conflicts, pool_limits,
 };
 
-/// What the settings are for: that decides what the machine has to offer.
+/// What the settings are for, which decides what is checked on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To run: the directories are made and must be writable, HAProxy must be there.
+    /// To run: the directories are created and must be writable, and HAProxy must be installed.
     Run,
-    /// To print the configuration: nothing on the machine is touched but the template.
+    /// To print the configuration: nothing is touched on the host but the template.
     Render,
 }
 
-/// Everything that a person can set.
+/// The value of every setting.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// What to map; the classic variables are a list of one.
+    /// What to map. The variables describe a list of one.
     pub(crate) mappings: Vec<Mapping>,
     /// `http://host[:port]/version`, without a slash at its end.
     pub(crate) metadata_url: String,
-    /// The long poll's length and the ceiling of the pause between retries; 1 ms to 120 s.
+    /// The length of a long poll, and the longest pause between retries; 1 ms to 120 s.
     pub(crate) poll_sleep: Duration,
-    /// Where the pool listens; `None` is every IPv4 address.
+    /// The address that the pool listens on; `None` is every IPv4 address.
     pub(crate) bind_address: Option<IpAddr>,
     /// Whether containers on loopback addresses are mapped.
     pub(crate) allow_loopback: bool,
-    /// What must survive a restart; absolute.
+    /// The directory for what must survive a restart; absolute.
     pub(crate) state_dir: PathBuf,
-    /// Sockets and HAProxy's configuration; absolute, at most 70 bytes, without `,` and `$`.
+    /// The directory for sockets and HAProxy's configuration; absolute, at most 70 bytes, without `,` and `$`.
     pub(crate) run_dir: PathBuf,
-    /// HAProxy's executable; absolute. To render it is not looked at.
+    /// HAProxy's executable; absolute. For [`Purpose::Render`] it is not checked.
     pub(crate) haproxy_bin: PathBuf,
-    /// How HAProxy's configuration is written.
+    /// The template of HAProxy's configuration.
     pub(crate) template: Template,
     /// How often the live HAProxy is compared with the plan; a second to an hour.
     pub(crate) reconcile_interval: Duration,
-    /// What becomes of the connections to a container that leaves its port.
+    /// What happens to the connections to a container that loses its port.
     pub(crate) on_leave: OnLeave,
-    /// How long connections may go on after the first signal; up to a day.
+    /// How long open connections may go on after the first signal; up to a day.
     pub(crate) drain: Duration,
-    /// How long a freed slot is kept from other containers without an index; up to a day.
+    /// How long a freed port is reserved against other containers without an index; up to a day.
     pub(crate) port_reuse_delay: Duration,
-    /// How long an answer that would free most slots is held back; up to an hour.
+    /// How long a mass removal is delayed; up to an hour.
     pub(crate) mass_removal_hold: Duration,
-    /// Where stalls answers questions about itself; `None` is nowhere.
+    /// The address of the admin server; `None` is none.
     pub(crate) admin_listen: Option<SocketAddr>,
     /// What is logged, and how.
     pub(crate) log: logging::Options,
 }
 
-/// What the stages need, the same for a stalls that runs and for one that renders.
+/// What the stages need, the same to run and to render.
 impl Settings {
     /// The services to follow.
     pub(crate) fn services(&self) -> BTreeSet<ServiceRef> {
         self.mappings.iter().map(|mapping| mapping.service.clone()).collect()
     }
 
-    /// Whether a pool's size is to be read from what stalls' own service publishes.
+    /// Whether the size of a pool depends on the ports that stalls' own service publishes.
     pub(crate) fn needs_published_ports(&self) -> bool {
         self.mappings.iter().any(|mapping| mapping.port_count.is_none())
     }
@@ -117,38 +116,33 @@ fn descriptor_limit() -> u64 {
 }
 
 impl Settings {
-    /// Checks what the command line and the environment say, and what `machine` must offer for
-    /// `purpose`.
+    /// Parses the command line and the environment, and checks what `purpose` needs on `host`.
     ///
     /// # Errors
-    /// All the mistakes at once.
-    pub(crate) fn from_cli(cli: &Cli, purpose: Purpose, machine: &impl Machine) -> Result<Self, Mistakes> {
+    /// Every wrong or missing setting.
+    pub(crate) fn from_cli(cli: &Cli, purpose: Purpose, host: &impl Host) -> Result<Self, ConfigErrors> {
         let mut parser = SettingsParser::new(cli);
-        let read = Self::read(&mut parser, purpose, machine);
+        let read = Self::read(&mut parser, purpose, host);
         parser.finish(read)
     }
 
-    /// Reads every setting before the first mistake ends it, so that all are reported.
-    fn read(
-        parser: &mut SettingsParser<'_>,
-        purpose: Purpose,
-        machine: &impl Machine,
-    ) -> Result<Self, Reported> {
+    /// Parses every setting before it returns an error, so that all errors are recorded.
+    fn read(parser: &mut SettingsParser<'_>, purpose: Purpose, host: &impl Host) -> Result<Self, Reported> {
         let mappings = mappings(parser);
         let bind_address = parser.optional(&table::BIND_ADDRESS, RawSetting::ip_address);
         let metadata_url = parser.value(&table::METADATA_URL, metadata_url::parse);
         let allow_loopback = parser.value(&table::ALLOW_LOOPBACK, RawSetting::boolean);
-        let haproxy_bin = haproxy::executable(parser, purpose, machine);
-        let template = haproxy::template(parser, machine);
+        let haproxy_bin = haproxy::executable(parser, purpose, host);
+        let template = haproxy::template(parser, host);
         let poll_sleep = parser.value(&table::POLL_SLEEP_TIME_MS, RawSetting::milliseconds);
         let reconcile_interval = parser.value(&table::RECONCILE_INTERVAL_MS, RawSetting::milliseconds);
         let on_leave = parser.optional(&table::ON_LEAVE, |given| given.choice(on_leave));
         let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
         let port_reuse_delay = parser.value(&table::PORT_REUSE_DELAY_MS, RawSetting::milliseconds);
         let mass_removal_hold = parser.value(&table::MASS_REMOVAL_HOLD_MS, RawSetting::milliseconds);
-        let directories = directories::state_and_run(parser, purpose, machine);
+        let directories = directories::state_and_run(parser, purpose, host);
         let admin_listen = admin_listen(parser, &bind_address, &mappings);
-        let log = log_options(parser, machine);
+        let log = log_options(parser, host);
         let (state_dir, run_dir) = directories?;
         Ok(Self {
             mappings: mappings?,
@@ -179,7 +173,7 @@ fn mappings(parser: &mut SettingsParser<'_>) -> Result<Vec<Mapping>, Reported> {
     Ok(mappings)
 }
 
-/// The classic triple, with what refines it.
+/// `SERVICE_NAME`, `BACKEND_PORT` and `BASE_PORT`, with the optional `PORT_COUNT` and `STACK_NAME`.
 fn mapping(parser: &mut SettingsParser<'_>) -> Result<Mapping, Reported> {
     let service = parser.value(&table::SERVICE_NAME, |given| given.name("use STACK_NAME for the stack"));
     let backend_port = parser.value(&table::BACKEND_PORT, RawSetting::port);
@@ -198,22 +192,21 @@ fn on_leave(name: &str) -> Option<OnLeave> {
     [OnLeave::Cut, OnLeave::Drain].into_iter().find(|action| action.name() == name)
 }
 
-/// Where a stalls with these settings is asked about itself, from its own machine.
+/// The address at which this host reaches the admin server of the instance that has these settings.
 ///
 /// # Errors
-/// When the setting is wrong, or says that there is no such address.
-pub(crate) fn admin_address(cli: &Cli) -> Result<SocketAddr, Mistakes> {
+/// The setting is wrong, or `off`.
+pub(crate) fn admin_address(cli: &Cli) -> Result<SocketAddr, ConfigErrors> {
     let mut parser = SettingsParser::new(cli);
     let address = parser.value(&table::ADMIN_LISTEN, |given| {
         let address = given.socket_address_or_off()?;
-        address.ok_or_else(|| {
-            given.wrong("must be the address that stalls listens on, or there is nobody to ask")
-        })
+        address
+            .ok_or_else(|| given.wrong("must be an address: when it is off, there is no admin server to ask"))
     });
     parser.finish(address.map(from_here))
 }
 
-/// Who listens on every address does so on loopback.
+/// A listener on every address can be reached on loopback.
 fn from_here(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
@@ -223,7 +216,7 @@ fn from_here(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// An address in the pool is told only when the addresses and the pools are right in themselves.
+/// Whether the address is in a pool is checked only if all of them are valid.
 fn admin_listen(
     parser: &mut SettingsParser<'_>,
     bind_address: &Result<Option<IpAddr>, Reported>,
@@ -237,14 +230,11 @@ fn admin_listen(
     Ok(listen)
 }
 
-fn log_options(
-    parser: &mut SettingsParser<'_>,
-    machine: &impl Machine,
-) -> Result<logging::Options, Reported> {
+fn log_options(parser: &mut SettingsParser<'_>, host: &impl Host) -> Result<logging::Options, Reported> {
     let format = parser.optional(&table::LOG_FORMAT, |given| given.choice(Format::named));
     let level = parser.value(&table::LOG_LEVEL, |given| given.choice(level::named));
-    let usual = if machine.stdout_is_terminal() { Format::Term } else { Format::Json };
-    Ok(logging::Options { format: format?.unwrap_or(usual), level: level? })
+    let default = if host.stdout_is_terminal() { Format::Term } else { Format::Json };
+    Ok(logging::Options { format: format?.unwrap_or(default), level: level? })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The signals that end stalls, and the one that tells PID 1 of a child's end.
+//! The signals that stop stalls, and the one that tells PID 1 that a child has ended.
 
 use std::io;
 
@@ -6,9 +6,9 @@ use slog::{Logger, debug, error};
 use stalls_actors::Children;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A signal that asks stalls to end.
+/// A signal that asks stalls to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum ShutdownSignal {
     /// SIGINT, as from Ctrl-C.
     Interrupt,
     /// SIGTERM, as from the container engine.
@@ -17,7 +17,7 @@ pub(crate) enum Ending {
     Hangup,
 }
 
-impl Ending {
+impl ShutdownSignal {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "SIGINT",
@@ -27,18 +27,18 @@ impl Ending {
     }
 }
 
-/// The signals that ask stalls to end, one after the other.
-pub(crate) struct Endings {
+/// The signals that ask stalls to stop, in the order of their arrival.
+pub(crate) struct ShutdownSignals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
-impl Endings {
-    /// Takes the signals over from their default, which would end the process at once.
+impl ShutdownSignals {
+    /// Replaces the default action, which would end the process at once.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// The system refuses to install a handler.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -47,20 +47,20 @@ impl Endings {
         })
     }
 
-    /// The next one. May be dropped and called again.
-    pub(crate) async fn next(&mut self) -> Ending {
+    /// Waits for the next signal. Cancel safe.
+    pub(crate) async fn next(&mut self) -> ShutdownSignal {
         tokio::select! {
-            _ = self.interrupt.recv() => Ending::Interrupt,
-            _ = self.terminate.recv() => Ending::Terminate,
-            _ = self.hangup.recv() => Ending::Hangup,
+            _ = self.interrupt.recv() => ShutdownSignal::Interrupt,
+            _ = self.terminate.recv() => ShutdownSignal::Terminate,
+            _ = self.hangup.recv() => ShutdownSignal::Hangup,
         }
     }
 }
 
-/// Reaps what is orphaned to this process, for as long as it lives.
+/// Reaps the orphans that this process inherits as PID 1, for as long as it runs.
 ///
 /// # Errors
-/// When the system refuses to tell of ended children.
+/// The system refuses to install a handler for SIGCHLD.
 pub(crate) fn reap_orphans(children: Children, log: Logger) -> io::Result<()> {
     let mut child_ended = signal(SignalKind::child())?;
     actix_rt::spawn(async move {
@@ -68,7 +68,7 @@ pub(crate) fn reap_orphans(children: Children, log: Logger) -> io::Result<()> {
             match children.reap_orphans() {
                 Ok(0) => {}
                 Ok(reaped) => debug!(log, "orphans reaped"; "count" => reaped),
-                Err(error) => error!(log, "orphans cannot be reaped"; "error" => %error),
+                Err(error) => error!(log, "cannot reap orphans"; "error" => %error),
             }
         }
     });

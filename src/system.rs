@@ -1,4 +1,4 @@
-//! The actors, wired in the order in which the data passes them, from their start to their end.
+//! Starts the actors, connects them in the order of the data flow, and stops them.
 
 #[cfg(test)]
 mod tests;
@@ -19,83 +19,84 @@ use stalls_actors::{
 use tokio::time::timeout;
 
 use crate::{
-    admin::{Admin, Inquiry},
+    admin::{Admin, HealthProbe},
+    dir_permissions::remove_world_write,
     exit::Exit,
-    locks::{FolderLock, keep},
-    private::close_to_others,
+    locks::{DirLock, keep},
     settings::Settings,
-    signals::{Ending, Endings, reap_orphans},
+    signals::{ShutdownSignal, ShutdownSignals, reap_orphans},
 };
 
-/// PID 1 is handed every orphan of its container.
+/// PID 1 inherits every orphan of its container.
 const INIT: u32 = 1;
-/// What the actors may take to end beyond HAProxy's drain time.
-const END_MARGIN: Duration = Duration::from_secs(5);
+/// How long the actors may take to stop, beyond the drain time of HAProxy.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs until a signal or a fault.
 pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
-    let folders = [&settings.run_dir, &settings.state_dir];
-    for folder in folders {
-        match close_to_others(folder) {
+    let directories = [&settings.run_dir, &settings.state_dir];
+    for directory in directories {
+        match remove_world_write(directory) {
             Ok(false) => {}
             Ok(true) => {
-                info!(log, "directory closed to others, who could write to it"; "path" => %folder.display());
+                info!(log, "removed world-write permission from directory"; "path" => %directory.display());
             }
-            Err(error) => warn!(log, "others can write to a directory, and replace what is in it";
-                "path" => %folder.display(), "error" => %error),
+            Err(error) => warn!(log, "cannot remove world-write permission from directory";
+                "path" => %directory.display(), "error" => %error),
         }
     }
-    let locks = folders.into_iter().map(|folder| FolderLock::take(folder)).collect::<Result<Vec<_>, _>>();
+    let locks =
+        directories.into_iter().map(|directory| DirLock::take(directory)).collect::<Result<Vec<_>, _>>();
     let mut locks = match locks {
         Ok(locks) => locks,
         Err(error) => {
-            crit!(log, "directory cannot be locked"; "error" => %error);
-            return Exit::Usage;
+            crit!(log, "cannot lock directory"; "error" => %error);
+            return Exit::Config;
         }
     };
     let runner = actix_rt::System::new();
     let served = runner.block_on(serve(settings, &mut locks, log));
-    // Its end would wait for work on other threads that may hang: a name that is being looked up, a disk.
+    // Dropping it would wait for threads that may hang in a DNS lookup or on a disk.
     std::mem::forget(runner);
     served.unwrap_or_else(|error| {
-        crit!(log, "signals cannot be handled"; "error" => %error);
+        crit!(log, "cannot handle signals"; "error" => %error);
         Exit::Internal
     })
 }
 
-async fn serve(settings: Settings, locks: &mut [FolderLock], log: &Logger) -> io::Result<Exit> {
-    let mut endings = Endings::listen()?;
+async fn serve(settings: Settings, locks: &mut [DirLock], log: &Logger) -> io::Result<Exit> {
+    let mut signals = ShutdownSignals::listen()?;
     let children = Children::default();
     if process::id() == INIT {
         reap_orphans(children.clone(), log.clone())?;
     }
     let drain = settings.drain;
     let mut system = System::start(settings, children, log);
-    let ending = tokio::select! {
-        ending = endings.next() => ending,
+    let first = tokio::select! {
+        signal = signals.next() => signal,
         (actor, end) = system.crew.first_end() => {
-            say_end(log, actor, &end);
+            log_end(log, actor, &end);
             return Ok(system.fail(Exit::Internal, log).await);
         }
         taken = keep(locks, log) => {
-            crit!(log, "directory was removed and is another one's by now, everything stops"; "error" => %taken);
-            return Ok(system.fail(Exit::Usage, log).await);
+            crit!(log, "directory was taken over by another instance, stopping"; "error" => %taken);
+            return Ok(system.fail(Exit::Config, log).await);
         }
     };
     info!(log, "stalls stops, haproxy drains";
-        "signal" => ending.name(), "drain_ms" => drain.as_millis() as u64);
+        "signal" => first.name(), "drain_ms" => drain.as_millis() as u64);
     system.shut_down(Leave::Drained);
-    let ending = tokio::select! {
-        exit = system.all_ended(drain + END_MARGIN, Exit::Ok, log) => return Ok(exit),
-        ending = endings.next() => ending,
+    let second = tokio::select! {
+        exit = system.all_stopped(drain + STOP_TIMEOUT, Exit::Ok, log) => return Ok(exit),
+        signal = signals.next() => signal,
     };
-    warn!(log, "second signal, connections are cut"; "signal" => ending.name());
+    warn!(log, "second signal, connections are cut"; "signal" => second.name());
     system.shut_down(Leave::Cut);
-    let exit = match ending {
-        Ending::Interrupt => Exit::Interrupted,
-        Ending::Terminate | Ending::Hangup => Exit::Terminated,
+    let exit = match second {
+        ShutdownSignal::Interrupt => Exit::Interrupted,
+        ShutdownSignal::Terminate | ShutdownSignal::Hangup => Exit::Terminated,
     };
-    Ok(system.all_ended(END_MARGIN, exit, log).await)
+    Ok(system.all_stopped(STOP_TIMEOUT, exit, log).await)
 }
 
 /// The running actors.
@@ -170,14 +171,14 @@ impl System {
             &system.allocator.clone().recipient(),
             log_of("MetadataPoller"),
         )));
-        let inquiry = system.inquiry();
-        system.admin = settings.admin_listen.map(|address| Admin::start(address, inquiry, log_of("Admin")));
+        let probe = system.probe();
+        system.admin = settings.admin_listen.map(|address| Admin::start(address, probe, log_of("Admin")));
         system
     }
 
-    /// How the admin side finds out how everybody is.
-    fn inquiry(&self) -> Inquiry {
-        Inquiry {
+    /// What the admin server asks.
+    fn probe(&self) -> HealthProbe {
+        HealthProbe {
             poller: self.poller.clone().recipient(),
             allocator: self.allocator.clone().recipient(),
             writer: self.writer.clone().recipient(),
@@ -185,8 +186,8 @@ impl System {
         }
     }
 
-    /// Asks every actor to end, the first stage first, so that none is sent anything after its end. Who is ending is
-    /// not asked how it is.
+    /// Asks every actor to stop, the first stage first, so that no actor is sent a message after it has stopped. The
+    /// admin server stops at once: a stopping actor would be reported as unhealthy.
     fn shut_down(&mut self, haproxy: Leave) {
         self.admin = None;
         let shutdown = Shutdown { haproxy };
@@ -196,36 +197,36 @@ impl System {
         self.supervisor.do_send(shutdown);
     }
 
-    /// Whatever went wrong here, HAProxy serves on: the next start adopts it.
+    /// Stops after a fault. HAProxy keeps running, and the next start adopts it.
     async fn fail(&mut self, exit: Exit, log: &Logger) -> Exit {
         self.shut_down(Leave::Serving);
-        self.all_ended(END_MARGIN, exit, log).await
+        self.all_stopped(STOP_TIMEOUT, exit, log).await
     }
 
-    /// `exit`, unless an actor panics or does not end `within` this time.
-    async fn all_ended(&mut self, within: Duration, exit: Exit, log: &Logger) -> Exit {
+    /// Waits until all actors have stopped. Returns `exit`, unless an actor panics or is not done `within` this time.
+    async fn all_stopped(&mut self, within: Duration, exit: Exit, log: &Logger) -> Exit {
         let mut outcome = exit;
         let all = async {
             while !self.crew.is_empty() {
                 let (actor, end) = self.crew.first_end().await;
                 if let End::Panicked(_) = end {
-                    say_end(log, actor, &end);
+                    log_end(log, actor, &end);
                     outcome = Exit::Internal;
                 }
             }
         };
         if timeout(within, all).await.is_err() {
-            crit!(log, "actors did not end in time"; "within_ms" => within.as_millis() as u64);
+            crit!(log, "actors did not stop in time"; "within_ms" => within.as_millis() as u64);
             outcome = Exit::Internal;
         }
         outcome
     }
 }
 
-fn say_end(log: &Logger, actor: &'static str, end: &End) {
+fn log_end(log: &Logger, actor: &'static str, end: &End) {
     let how = match end {
-        End::Stopped => "it stopped of itself",
+        End::Stopped => "it stopped unasked",
         End::Panicked(message) => message,
     };
-    crit!(log, "actor ended, everything stops"; "ended" => actor, "how" => how);
+    crit!(log, "actor ended unexpectedly, stopping"; "ended" => actor, "how" => how);
 }

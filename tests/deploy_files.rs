@@ -12,8 +12,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The question that is no setting: which image to run.
 const IMAGE: &str = "STALLS_IMAGE";
 
-/// Required by the catalog alone: its stack is on the host's network, where the metadata service does not
-/// know who asks.
+/// Required by the catalog alone: its stack is on the host's network, where the metadata service cannot
+/// tell which stack stalls belongs to.
 const REQUIRED_IN_THE_CATALOG: &str = "STACK_NAME";
 
 /// What the default of a setting comes to in a container, if it depends on where stalls runs: stdout is no
@@ -63,7 +63,7 @@ fn asked(setting: &Setting) -> Asked {
     let kind = match setting.kind {
         Kind::Number(..) => "int",
         Kind::Bool => "boolean",
-        // A list of options has none for a setting that is not set.
+        // A list has no option for a setting that is not set.
         Kind::Choice(..) if default.is_some() => "enum",
         Kind::Choice(..) | Kind::Text(_) => "string",
     };
@@ -118,7 +118,7 @@ fn each_question_is_one_that_rancher_can_show() {
         assert_eq!(options.is_some(), kind == "enum", "{question}");
         let default = &question["default"];
         assert!(options.is_none_or(|all| default.is_null() || all.contains(default)), "{question}");
-        // Rancher's own templates quote a boolean, so that nobody reads something else out of it.
+        // Rancher's own templates quote a boolean, so that no YAML parser takes it for something else.
         assert!(kind != "boolean" || default.is_string(), "{question}");
         assert!(kind != "int" || default.is_null() || default.is_u64(), "{question}");
     }

@@ -21,62 +21,67 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{answer::Answer, inquiry::Inquiry};
+use super::{health_probe::HealthProbe, health_response::HealthResponse};
 
-/// Who asks is done in milliseconds; more than these wait their turn. Each takes a descriptor for as long as it
-/// does not ask.
-const MOST_CONNECTIONS: usize = 256;
-/// How long a client may take to ask, and to close when it has been answered.
+/// A request takes milliseconds, and connections beyond this number wait for their turn. An idle client occupies a
+/// descriptor until `CLIENT_LIMIT`.
+const MAX_CONNECTIONS: usize = 256;
+/// How long a client may take to send its request, and to close the connection after the response.
 const CLIENT_LIMIT: Duration = Duration::from_secs(2);
-/// How soon an address that cannot be had is tried again.
+/// The pause before an address that cannot be bound is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Serves until the `end`. That somebody else has the address is no reason not to map: it is said, and tried again.
-pub(super) async fn run(address: SocketAddr, inquiry: Inquiry, mut end: oneshot::Receiver<()>, log: Logger) {
-    let mut trouble = Episode::default();
+/// Serves until `stopped`. An address that cannot be bound is logged and tried again: the ports are served without it.
+pub(super) async fn run(
+    address: SocketAddr,
+    probe: HealthProbe,
+    mut stopped: oneshot::Receiver<()>,
+    log: Logger,
+) {
+    let mut outage = Episode::default();
     loop {
-        let error = match listen(address, &inquiry) {
+        let error = match listen(address, &probe) {
             Ok(server) => {
-                let lasted = trouble.succeeded(Instant::now()).map(|ended| ended.lasted.as_millis() as u64);
-                info!(log, "admin address is served"; "address" => %address, "failed_for_ms" => lasted);
+                let lasted = outage.succeeded(Instant::now()).map(|ended| ended.lasted.as_millis() as u64);
+                info!(log, "listening on admin address"; "address" => %address, "failed_for_ms" => lasted);
                 let handle = server.handle();
                 tokio::pin!(server);
                 let ended = tokio::select! {
                     ended = &mut server => ended,
-                    _ = &mut end => {
+                    _ = &mut stopped => {
                         let _ = join(handle.stop(false), server).await;
                         return;
                     }
                 };
-                ended.err().unwrap_or_else(|| io::Error::other("the server has ended"))
+                ended.err().unwrap_or_else(|| io::Error::other("the server stopped"))
             }
             Err(error) => error,
         };
-        if trouble.failed("listen", Instant::now()) {
-            error!(log, "admin address cannot be served, the mapping does not depend on it";
+        if outage.failed("listen", Instant::now()) {
+            error!(log, "cannot listen on admin address, ports are served without it";
                 "address" => %address, "error" => %error, "retry_ms" => RETRY.as_millis() as u64);
         }
         tokio::select! {
             () = sleep(RETRY) => {}
-            _ = &mut end => return,
+            _ = &mut stopped => return,
         }
     }
 }
 
-fn listen(address: SocketAddr, inquiry: &Inquiry) -> io::Result<Server> {
+fn listen(address: SocketAddr, probe: &HealthProbe) -> io::Result<Server> {
     let listener = TcpListener::bind(address)?;
-    let inquiry = Data::new(inquiry.clone());
+    let probe = Data::new(probe.clone());
     let readable = || route().guard(Any(Get()).or(Head()));
     let app = move || {
         App::new()
-            .app_data(Data::clone(&inquiry))
+            .app_data(Data::clone(&probe))
             .service(resource("/healthz").route(readable().to(health)))
             .service(resource("/readyz").route(readable().to(readiness)))
     };
     let server = HttpServer::new(app)
         .workers(1)
         .disable_signals()
-        .max_connections(MOST_CONNECTIONS)
+        .max_connections(MAX_CONNECTIONS)
         .client_request_timeout(CLIENT_LIMIT)
         .client_disconnect_timeout(CLIENT_LIMIT)
         .keep_alive(KeepAlive::Disabled)
@@ -84,15 +89,15 @@ fn listen(address: SocketAddr, inquiry: &Inquiry) -> io::Result<Server> {
     Ok(server.run())
 }
 
-async fn health(inquiry: Data<Inquiry>) -> HttpResponse {
-    respond(&Answer::of_health(&inquiry.make().await))
+async fn health(probe: Data<HealthProbe>) -> HttpResponse {
+    respond(&HealthResponse::of_health(&probe.ask().await))
 }
 
-async fn readiness(inquiry: Data<Inquiry>) -> HttpResponse {
-    respond(&Answer::of_readiness(&inquiry.make().await))
+async fn readiness(probe: Data<HealthProbe>) -> HttpResponse {
+    respond(&HealthResponse::of_readiness(&probe.ask().await))
 }
 
-fn respond(answer: &Answer) -> HttpResponse {
-    let mut response = if answer.is_yes() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.insert_header((header::CACHE_CONTROL, "no-store")).json(answer)
+fn respond(body: &HealthResponse) -> HttpResponse {
+    let mut response = if body.is_ok() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.insert_header((header::CACHE_CONTROL, "no-store")).json(body)
 }

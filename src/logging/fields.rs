@@ -1,10 +1,10 @@
-//! The data of one record: what the call says and what its logger and that one's ancestors carry.
+//! The fields of a record: those of the call, of its logger, and of the logger's ancestors.
 
 use std::fmt;
 
 use slog::{BorrowedKV, KV, Key, OwnedKV, OwnedKVList, Record, RecordStatic, Serializer};
 
-/// A value, as the two formats tell them apart.
+/// A value of one of the types that the two formats distinguish.
 #[derive(Clone, Debug, PartialEq)]
 enum Scalar {
     None,
@@ -15,15 +15,15 @@ enum Scalar {
     Text(String),
 }
 
-/// Each key once, in the order of writing, outermost logger first. Of a key that is there twice the
-/// innermost value counts: the record's, then its logger's, then the parents'.
+/// Each key once, in the order of writing, those of the outermost logger first. If a key occurs twice, the innermost
+/// value counts: the record's, then its logger's, then the ancestors'.
 #[derive(Debug, Default)]
 pub(super) struct Fields(Vec<(Key, Scalar)>);
 
 impl Fields {
-    /// Gathers what belongs to `record`.
+    /// Collects the fields of `record`.
     pub(super) fn of(record: &Record<'_>, logger: &OwnedKVList) -> slog::Result<Self> {
-        // slog hands them out from the inside to the outside, and each group from its last to its first.
+        // slog emits the innermost group first, and each group in reverse.
         let mut fields = Self::default();
         record.kv().serialize(record, &mut fields)?;
         logger.serialize(record, &mut fields)?;
@@ -31,7 +31,7 @@ impl Fields {
         Ok(fields)
     }
 
-    /// The text of one field.
+    /// The value of a text field.
     pub(super) fn text(&self, key: Key) -> Option<&str> {
         self.0.iter().find_map(|(known, value)| match value {
             Scalar::Text(text) if *known == key => Some(text.as_str()),
@@ -39,20 +39,20 @@ impl Fields {
         })
     }
 
-    /// Adds the fields of `others` whose keys are not there yet.
+    /// Adds the fields of `others` whose keys are new.
     pub(super) fn append(&mut self, others: Self) {
         for (key, value) in others.0 {
             self.add(key, value);
         }
     }
 
-    /// All but one field.
+    /// Removes one field.
     pub(super) fn without(mut self, key: Key) -> Self {
         self.0.retain(|(known, _)| *known != key);
         self
     }
 
-    /// Spells out control characters: on a terminal they would move the cursor or begin a line.
+    /// Escapes control characters, which would move the cursor of a terminal or begin a line.
     pub(super) fn without_controls(mut self) -> Self {
         for (_, value) in &mut self.0 {
             if let Scalar::Text(text) = value
@@ -64,7 +64,7 @@ impl Fields {
         self
     }
 
-    /// Hands `record` to `write`, with these fields instead of those it came with.
+    /// Passes `record` to `write`, with these fields instead of its own.
     pub(super) fn instead<T>(
         self,
         record: &Record<'_>,
@@ -94,7 +94,7 @@ impl KV for Fields {
     }
 }
 
-/// What has no method here arrives as text, by slog's own defaults.
+/// slog emits all other types as text.
 impl Serializer for Fields {
     fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments<'_>) -> slog::Result {
         self.add(key, Scalar::Text(value.to_string()));

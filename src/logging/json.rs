@@ -1,4 +1,4 @@
-//! One JSON object a line, for machines.
+//! The JSON format: one object a line.
 
 use std::io::{self, BufWriter, Write};
 
@@ -7,10 +7,10 @@ use slog_json::Json;
 
 use super::{fields::Fields, level, stamp};
 
-/// A line up to this long, in bytes, leaves in one write.
+/// A line of up to this many bytes is written in one system call.
 const LINE_BYTES: usize = 16 * 1024;
 
-/// Writes `ts`, `level`, `msg` and `actor` first, then the data in the order of writing.
+/// Writes `ts`, `level`, `msg` and `actor` first, then the other fields in order.
 pub(super) struct JsonLines<W: Write>(Json<BufWriter<W>>);
 
 impl<W: Write> JsonLines<W> {
@@ -25,7 +25,7 @@ impl<W: Write> Drain for JsonLines<W> {
 
     fn log(&self, record: &Record<'_>, logger: &OwnedKVList) -> io::Result<()> {
         let data = Fields::of(record, logger)?;
-        // The channel's own report of dropped records comes without a time.
+        // The channel's own report of dropped records has no time.
         let ts = data.text(stamp::KEY).map_or_else(stamp::now, str::to_owned);
         let mut fields = Fields::default();
         fields.emit_str(stamp::KEY, &ts)?;

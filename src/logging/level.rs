@@ -2,7 +2,7 @@
 
 use slog::Level;
 
-/// The level that a person means by `name`.
+/// The level with this name.
 pub(crate) fn named(name: &str) -> Option<Level> {
     match name {
         "critical" => Some(Level::Critical),
@@ -15,7 +15,7 @@ pub(crate) fn named(name: &str) -> Option<Level> {
     }
 }
 
-/// How a level stands in JSON.
+/// The name of a level in JSON.
 pub(super) const fn name(level: Level) -> &'static str {
     match level {
         Level::Critical => "critical",

@@ -1,10 +1,10 @@
-//! What is logged and not written yet, when the process is about to end.
+//! Records that are logged but not written yet.
 
 use std::{sync::mpsc, thread, time::Duration};
 
 use slog_async::AsyncGuard;
 
-/// Held by `main`: its `flush` comes last, after the last record.
+/// The records that are not written yet. `main` flushes them after the last record.
 #[must_use = "records are lost unless it is flushed at the end"]
 pub(crate) struct Pending(AsyncGuard);
 
@@ -13,16 +13,15 @@ impl Pending {
         Self(guard)
     }
 
-    /// Waits until every record is written, but no longer than `within`: a stdout that nobody reads
-    /// must not keep the process from ending. Says whether all were written. What is logged later is
-    /// lost.
+    /// Waits until every record is written, at most `within`: a stdout that nobody reads must not keep the process from
+    /// ending. Returns whether all records were written. Later records are lost.
     pub(crate) fn flush(self, within: Duration) -> bool {
         let (written, all_written) = mpsc::channel();
         let wait = move || {
-            drop(self.0); // Ends the channel, and joins the thread that writes.
+            drop(self.0); // Closes the channel and joins the thread that writes.
             let _ = written.send(());
         };
-        // Where no thread can be had, the failed spawn drops the guard, and waits without a bound.
+        // If no thread can be started, the failed spawn drops the guard, which waits without a limit.
         let _ = thread::Builder::new().name("log flush".to_owned()).spawn(wait);
         all_written.recv_timeout(within).is_ok()
     }

@@ -1,24 +1,23 @@
-//! The time of a record: when it was logged, not when a slow stdout let it through.
+//! The time of a record: when it was logged, not when a slow stdout took it.
 
 use slog::{BorrowedKV, Drain, Key, OwnedKVList, Record, RecordStatic, SingleKV};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-/// The key of the time, as a field of the record.
+/// The key of the time field.
 pub(super) const KEY: Key = "ts";
 
-/// RFC 3339 in UTC, always with six digits of the second, since most of what stalls does takes less than a
-/// millisecond; as text it sorts by time.
+/// RFC 3339 in UTC, with microseconds, since most steps of stalls take less than a millisecond. The texts sort by time.
 const RFC_3339_MICROS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-/// This moment, as `2026-11-22T18:03:00.123456Z`.
-#[expect(clippy::disallowed_methods, reason = "a person wants to know; nothing is decided by it")]
+/// The current time, as `2026-11-22T18:03:00.123456Z`.
+#[expect(clippy::disallowed_methods, reason = "people read it; no decision depends on it")]
 pub(super) fn now() -> String {
     // Formatting fails on years past 9999 only.
     OffsetDateTime::now_utc().format(RFC_3339_MICROS).unwrap_or_default()
 }
 
-/// Gives each record the field `ts` before it goes on to the drain within.
+/// Adds the field `ts` to each record, and passes it to the inner drain.
 #[derive(Debug)]
 pub(super) struct Stamped<D>(D);
 

@@ -1,4 +1,4 @@
-//! A line for people.
+//! The format for a terminal: one readable line a record.
 
 use std::io;
 
@@ -7,12 +7,12 @@ use slog_term::{Decorator, FullFormat, TermDecorator};
 
 use super::{fields::Fields, stamp};
 
-/// Time, level, message, data: slog-term's full format. Its `use_original_order` panics when stdout is
-/// closed (2.9.2, `Serializer::drop`); `Fields` are in order anyway.
+/// slog-term's full format: time, level, message, fields. Its `use_original_order` panics when stdout is closed (2.9.2,
+/// `Serializer::drop`), and `Fields` are in order anyway.
 pub(super) struct TermLines<D: Decorator>(FullFormat<D>);
 
 impl TermLines<TermDecorator> {
-    /// With colours when stdout is a terminal. What cannot be written is lost, in silence.
+    /// Uses colours if stdout is a terminal. Ignores write errors.
     pub(super) fn on_stdout() -> impl Drain<Ok = (), Err = Never> + Send + 'static {
         Self::new(TermDecorator::new().stdout().build()).ignore_res()
     }
@@ -29,7 +29,7 @@ impl<D: Decorator> Drain for TermLines<D> {
     type Err = io::Error;
 
     fn log(&self, record: &Record<'_>, logger: &OwnedKVList) -> io::Result<()> {
-        // The format shows a time of its own.
+        // slog-term writes a time of its own.
         let fields = Fields::of(record, logger)?.without(stamp::KEY).without_controls();
         fields.instead(record, |record, fields| self.0.log(record, fields))
     }

@@ -1,4 +1,4 @@
-//! What is really written, byte by byte.
+//! The bytes that are written.
 
 use std::{
     io::{self, Write},
@@ -35,7 +35,7 @@ impl Write for Memory {
     }
 }
 
-/// A stdout whose reader is gone.
+/// A stdout whose reader has closed it.
 struct Closed;
 
 impl Write for Closed {
@@ -171,7 +171,7 @@ fn a_closed_stdout_harms_nobody() {
 fn a_stuck_stdout_delays_neither_the_work_nor_the_end() {
     let (_permits, stuck) = mpsc::channel();
     let (log, pending) = behind_channel(json_lines(Stuck(stuck)), Level::Info);
-    for number in 0..2 * WAITING_RECORDS {
+    for number in 0..2 * CHANNEL_SIZE {
         info!(log, "more than fits"; "number" => number);
     }
     assert!(!pending.flush(Duration::from_millis(50)));
@@ -190,7 +190,7 @@ fn what_was_dropped_is_reported_once_there_is_room() {
         inner.write(bytes)
     });
     let (log, pending) = behind_channel(json_lines(gated), Level::Info);
-    for number in 0..WAITING_RECORDS + 100 {
+    for number in 0..CHANNEL_SIZE + 100 {
         info!(log, "burst"; "number" => number);
     }
     drop(open);

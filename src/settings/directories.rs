@@ -1,16 +1,16 @@
-//! The two directories that stalls writes to.
+//! The two directories that stalls writes to: they must exist and be writable.
 
 use std::path::{Path, PathBuf};
 
 use super::{
-    Machine, Purpose,
+    Host, Purpose,
     parser::{Reported, SettingsParser},
     raw_setting::RawSetting,
     table::{RUN_DIR, STATE_DIR},
 };
-use crate::mistake::Mistake;
+use crate::config_error::ConfigError;
 
-/// A Unix socket's path fits 108 bytes with its end (`sun_path`); 37 are for the sockets' own names.
+/// The path of a Unix socket has at most 107 bytes (`sun_path`), of which the names of the sockets need 37.
 const MAX_RUN_DIR_BYTES: usize = 70;
 
 /// In the path of a `stats socket`, HAProxy takes a comma for the next address, and expands a `$`
@@ -21,44 +21,45 @@ const NOT_IN_RUN_DIR: [char; 2] = [',', '$'];
 pub(super) fn state_and_run(
     parser: &mut SettingsParser<'_>,
     purpose: Purpose,
-    machine: &impl Machine,
+    host: &impl Host,
 ) -> Result<(PathBuf, PathBuf), Reported> {
-    let state_dir = parser.value(&STATE_DIR, |given| usable(given, purpose, machine));
+    let state_dir = parser.value(&STATE_DIR, |given| usable(given, purpose, host));
     let run_dir = parser.value(&RUN_DIR, |given| {
         fits_sockets(given)?;
-        usable(given, purpose, machine)
+        usable(given, purpose, host)
     });
     let (state_dir, run_dir) = (state_dir?, run_dir?);
     parser.report(differ(&state_dir, &run_dir))?;
     Ok((state_dir, run_dir))
 }
 
-fn fits_sockets(given: &RawSetting<'_>) -> Result<(), Mistake> {
+fn fits_sockets(given: &RawSetting<'_>) -> Result<(), ConfigError> {
     if given.text.len() > MAX_RUN_DIR_BYTES {
         return Err(given.wrong(format_args!(
-            "must be at most {MAX_RUN_DIR_BYTES} bytes long, since the path of a socket in it ends at 107"
+            "must be at most {MAX_RUN_DIR_BYTES} bytes long, because the path of a socket in it may have 107"
         )));
     }
     if given.text.contains(NOT_IN_RUN_DIR) {
-        return Err(given.wrong("must not contain a comma or a dollar sign: HAProxy reads them its own way"));
+        return Err(
+            given.wrong("must not contain a comma or a dollar sign, which HAProxy does not take literally")
+        );
     }
     Ok(())
 }
 
-fn usable(given: &RawSetting<'_>, purpose: Purpose, machine: &impl Machine) -> Result<PathBuf, Mistake> {
+fn usable(given: &RawSetting<'_>, purpose: Purpose, host: &impl Host) -> Result<PathBuf, ConfigError> {
     let path = given.absolute_path()?;
     if purpose == Purpose::Run {
-        machine
-            .make_writable(&path)
-            .map_err(|error| given.wrong(format_args!("must be a directory that can be written: {error}")))?;
+        host.make_writable(&path)
+            .map_err(|error| given.wrong(format_args!("must be a writable directory: {error}")))?;
     }
     Ok(path)
 }
 
-fn differ(state_dir: &Path, run_dir: &Path) -> Result<(), Mistake> {
+fn differ(state_dir: &Path, run_dir: &Path) -> Result<(), ConfigError> {
     if state_dir != run_dir {
         return Ok(());
     }
-    let remedy = format_args!("must be another directory than {}", STATE_DIR.name).to_string();
-    Err(Mistake::wrong(RUN_DIR.name, &run_dir.display().to_string(), remedy))
+    let remedy = format_args!("must differ from {}", STATE_DIR.name).to_string();
+    Err(ConfigError::wrong(RUN_DIR.name, &run_dir.display().to_string(), remedy))
 }

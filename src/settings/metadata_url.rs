@@ -1,15 +1,15 @@
-//! The metadata service's address: the server and the version of its documents.
+//! The URL of the metadata service: a server, and a version of its documents.
 
 use std::net::Ipv6Addr;
 
 use super::raw_setting::RawSetting;
-use crate::mistake::Mistake;
+use crate::config_error::ConfigError;
 
-/// The one version whose `containers` are strings.
+/// The only version whose `containers` are strings.
 const NAMES_ONLY: &str = "2015-07-25";
 
-/// Reads an address such as `http://host:port/version`, without a slash at its end.
-pub(super) fn parse(given: &RawSetting<'_>) -> Result<String, Mistake> {
+/// Parses a URL such as `http://host:port/version`, and removes a slash at its end.
+pub(super) fn parse(given: &RawSetting<'_>) -> Result<String, ConfigError> {
     let example = "such as http://rancher-metadata/2015-12-19";
     let scheme = given.text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://"));
     if scheme.is_none() {
@@ -28,7 +28,7 @@ pub(super) fn parse(given: &RawSetting<'_>) -> Result<String, Mistake> {
     }
     if path.rsplit('/').next() == Some(NAMES_ONLY) {
         return Err(given.wrong(format_args!(
-            "must be of version 2015-12-19 or later: in {NAMES_ONLY} a service's containers are mere names"
+            "must be of version 2015-12-19 or later: in {NAMES_ONLY} a service lists its containers by name only"
         )));
     }
     Ok(format!("http://{authority}/{path}"))
@@ -68,7 +68,7 @@ mod tests {
     use super::{super::table::METADATA_URL, *};
 
     fn parsed(text: &str) -> Result<String, String> {
-        parse(&RawSetting { setting: &METADATA_URL, text }).map_err(|mistake| mistake.to_string())
+        parse(&RawSetting { setting: &METADATA_URL, text }).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -87,8 +87,8 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_wrong_with_an_address() {
-        for (text, told) in [
+    fn reports_what_is_wrong_with_a_url() {
+        for (text, expected) in [
             ("https://h/latest", "must be an http:// address"),
             ("rancher-metadata", "must be an http:// address"),
             ("http:/\u{e9}/x", "must be an http:// address"),
@@ -105,10 +105,10 @@ mod tests {
             ("http://h/latest?wait=true", "must be a plain path"),
             ("http://h/a//latest", "must be a plain path"),
             ("http://h/a/../latest", "must be a plain path"),
-            ("http://h/2015-07-25", "mere names"),
+            ("http://h/2015-07-25", "by name only"),
         ] {
-            let mistake = parsed(text).unwrap_err();
-            assert!(mistake.contains(told), "{mistake}");
+            let error = parsed(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

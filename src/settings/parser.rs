@@ -1,4 +1,4 @@
-//! Reads settings one by one and keeps what is wrong with any of them.
+//! Parses settings one by one and collects their errors.
 
 use super::{
     raw_setting::RawSetting,
@@ -6,30 +6,30 @@ use super::{
 };
 use crate::{
     cli::Cli,
-    mistake::{Mistake, Mistakes},
+    config_error::{ConfigError, ConfigErrors},
 };
 
-/// A setting had a mistake, which the `SettingsParser` has reported.
+/// A setting has an error, which the `SettingsParser` has recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reported;
 
-/// The settings as they were given, and the mistakes so far.
+/// The command line and the environment, and the errors so far.
 #[derive(Debug)]
 pub(super) struct SettingsParser<'a> {
     cli: &'a Cli,
-    mistakes: Vec<Mistake>,
+    errors: Vec<ConfigError>,
 }
 
 impl<'a> SettingsParser<'a> {
     pub(super) fn new(cli: &'a Cli) -> Self {
-        Self { cli, mistakes: Vec::new() }
+        Self { cli, errors: Vec::new() }
     }
 
     /// The value of a setting that is required or has a default.
     pub(super) fn value<T>(
         &mut self,
         setting: &'static Setting,
-        read: impl FnOnce(&RawSetting<'a>) -> Result<T, Mistake>,
+        read: impl FnOnce(&RawSetting<'a>) -> Result<T, ConfigError>,
     ) -> Result<T, Reported> {
         let value = self.optional(setting, read)?;
         self.report(value.ok_or_else(|| missing(setting)))
@@ -39,44 +39,44 @@ impl<'a> SettingsParser<'a> {
     pub(super) fn optional<T>(
         &mut self,
         setting: &'static Setting,
-        read: impl FnOnce(&RawSetting<'a>) -> Result<T, Mistake>,
+        read: impl FnOnce(&RawSetting<'a>) -> Result<T, ConfigError>,
     ) -> Result<Option<T>, Reported> {
         let value = text(self.cli, setting)
             .and_then(|text| text.map(|text| read(&RawSetting { setting, text })).transpose());
         self.report(value)
     }
 
-    /// Keeps the mistake that `result` may carry.
-    pub(super) fn report<T>(&mut self, result: Result<T, Mistake>) -> Result<T, Reported> {
-        result.map_err(|mistake| {
-            self.add(mistake);
+    /// Records the error of `result`, if it is one.
+    pub(super) fn report<T>(&mut self, result: Result<T, ConfigError>) -> Result<T, Reported> {
+        result.map_err(|error| {
+            self.add(error);
             Reported
         })
     }
 
-    /// Keeps a mistake that does not keep others from being found.
-    pub(super) fn add(&mut self, mistake: Mistake) {
-        self.mistakes.push(mistake);
+    /// Records an error.
+    pub(super) fn add(&mut self, error: ConfigError) {
+        self.errors.push(error);
     }
 
-    /// `value`, unless there was a mistake anywhere.
-    pub(super) fn finish<T>(self, value: Result<T, Reported>) -> Result<T, Mistakes> {
+    /// Returns `value` if no setting has an error, else all the errors.
+    pub(super) fn finish<T>(self, value: Result<T, Reported>) -> Result<T, ConfigErrors> {
         match value {
-            Ok(value) if self.mistakes.is_empty() => Ok(value),
-            Ok(_) | Err(Reported) => Err(Mistakes(self.mistakes)),
+            Ok(value) if self.errors.is_empty() => Ok(value),
+            Ok(_) | Err(Reported) => Err(ConfigErrors(self.errors)),
         }
     }
 }
 
-/// What was given without the blanks around it, else the default.
-fn text<'a>(cli: &'a Cli, setting: &'static Setting) -> Result<Option<&'a str>, Mistake> {
+/// The given text without surrounding blanks, else the default.
+fn text<'a>(cli: &'a Cli, setting: &'static Setting) -> Result<Option<&'a str>, ConfigError> {
     let Some(raw) = cli.value(setting) else {
         return Ok(match setting.fallback {
             Fallback::Value(text) => Some(text),
             Fallback::Required | Fallback::Found(_) => None,
         });
     };
-    let wrong = |text: &str, remedy| Mistake::wrong(setting.name, text, remedy);
+    let wrong = |text: &str, remedy| ConfigError::wrong(setting.name, text, remedy);
     let text = raw.to_str().ok_or_else(|| wrong(&raw.to_string_lossy(), "must be UTF-8"))?;
     match text.trim() {
         "" => Err(wrong(text, "must not be blank")),
@@ -84,12 +84,12 @@ fn text<'a>(cli: &'a Cli, setting: &'static Setting) -> Result<Option<&'a str>, 
     }
 }
 
-fn missing(setting: &Setting) -> Mistake {
+fn missing(setting: &Setting) -> ConfigError {
     let mut what = setting.to_string();
     if let Some(first) = what.get_mut(..1) {
         first.make_ascii_lowercase();
     }
-    Mistake::missing(setting.name, format_args!("give {what}"))
+    ConfigError::missing(setting.name, format_args!("give {what}"))
 }
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
         let cli = Cli::from_arguments(["--stack-name".into(), value.into()]).unwrap();
         let mut parser = SettingsParser::new(&cli);
         let value = parser.optional(&STACK_NAME, |raw| Ok(raw.text.to_owned()));
-        parser.finish(value).map_err(|mistakes| mistakes.to_string())
+        parser.finish(value).map_err(|errors| errors.to_string())
     }
 
     #[test]
@@ -114,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn blanks_around_a_value_are_not_part_of_it() {
+    fn surrounding_blanks_are_removed() {
         assert_eq!(read(" a b\n"), Ok(Some("a b".into())));
         assert_eq!(read(" "), Err("STACK_NAME=\" \": must not be blank\n".into()));
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_a_mistake() {
+    fn bytes_that_are_not_utf8_are_an_error() {
         assert_eq!(
             read(OsString::from_vec(vec![b'a', 0xff])),
             Err("STACK_NAME=\"a\u{fffd}\": must be UTF-8\n".into())
@@ -128,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_kept_in_order() {
+    fn all_errors_are_recorded_in_order() {
         let cli = Cli::from_arguments(["--base-port=x"]).unwrap();
         let mut parser = SettingsParser::new(&cli);
         assert_eq!(parser.value(&BACKEND_PORT, RawSetting::port), Err(Reported));
         assert_eq!(parser.value(&BASE_PORT, RawSetting::port), Err(Reported));
         assert_eq!(parser.value(&DRAIN_MS, RawSetting::milliseconds).unwrap().as_secs(), 8, "the default");
-        let told = parser.finish(Ok(())).unwrap_err().to_string();
-        let lines: Vec<_> = told.lines().map(|line| line.split([' ', '=']).next().unwrap()).collect();
+        let errors = parser.finish(Ok(())).unwrap_err().to_string();
+        let lines: Vec<_> = errors.lines().map(|line| line.split([' ', '=']).next().unwrap()).collect();
         assert_eq!(lines, ["BACKEND_PORT", "BASE_PORT"]);
     }
 }

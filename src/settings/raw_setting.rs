@@ -1,4 +1,4 @@
-//! One setting as it was given, and the readings that several settings share.
+//! A setting before it is parsed, and the parsers that several settings share.
 
 use std::{
     fmt::Display,
@@ -9,9 +9,9 @@ use std::{
 };
 
 use super::table::{Kind, Setting};
-use crate::mistake::Mistake;
+use crate::config_error::ConfigError;
 
-/// A setting and its text: not empty, without blanks around it.
+/// A setting and its text, which is not empty and has no surrounding blanks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawSetting<'a> {
     pub(super) setting: &'static Setting,
@@ -20,11 +20,11 @@ pub(super) struct RawSetting<'a> {
 
 impl RawSetting<'_> {
     /// The text is wrong; `remedy` says what would be right.
-    pub(super) fn wrong(&self, remedy: impl Display) -> Mistake {
-        Mistake::wrong(self.setting.name, self.text, remedy)
+    pub(super) fn wrong(&self, remedy: impl Display) -> ConfigError {
+        ConfigError::wrong(self.setting.name, self.text, remedy)
     }
 
-    /// Decimal digits alone: a sign or a point in a count is a slip worth telling.
+    /// Decimal digits alone: a sign or a point is rather a typing error than meant.
     fn whole_number(&self) -> Option<u64> {
         let digits = self.text.bytes().all(|byte| byte.is_ascii_digit());
         let allowed = |number: &u64| match &self.setting.kind {
@@ -35,58 +35,58 @@ impl RawSetting<'_> {
     }
 
     /// A port, 1 to 65535.
-    pub(super) fn port(&self) -> Result<NonZeroU16, Mistake> {
+    pub(super) fn port(&self) -> Result<NonZeroU16, ConfigError> {
         self.nonzero_u16("a port")
     }
 
     /// A number of ports, 1 to 65535.
-    pub(super) fn port_count(&self) -> Result<NonZeroU16, Mistake> {
+    pub(super) fn port_count(&self) -> Result<NonZeroU16, ConfigError> {
         self.nonzero_u16("a number of ports")
     }
 
-    fn nonzero_u16(&self, what: &str) -> Result<NonZeroU16, Mistake> {
+    fn nonzero_u16(&self, what: &str) -> Result<NonZeroU16, ConfigError> {
         let number = self.whole_number().and_then(|number| NonZeroU16::new(u16::try_from(number).ok()?));
         number.ok_or_else(|| self.wrong(format_args!("must be {what} from {}", self.setting.kind)))
     }
 
     /// A whole number of milliseconds within the setting's range.
-    pub(super) fn milliseconds(&self) -> Result<Duration, Mistake> {
+    pub(super) fn milliseconds(&self) -> Result<Duration, ConfigError> {
         self.whole_number().map(Duration::from_millis).ok_or_else(|| {
             self.wrong(format_args!("must be a whole number of milliseconds from {}", self.setting.kind))
         })
     }
 
-    /// One of the setting's words, which `named` knows.
-    pub(super) fn choice<T>(&self, named: impl FnOnce(&str) -> Option<T>) -> Result<T, Mistake> {
+    /// One of the words of the setting, as `named` knows it.
+    pub(super) fn choice<T>(&self, named: impl FnOnce(&str) -> Option<T>) -> Result<T, ConfigError> {
         named(self.text).ok_or_else(|| self.wrong(format_args!("must be {}", self.setting.kind)))
     }
 
-    /// The name of a service or a stack, as one segment of a metadata path.
-    pub(super) fn name(&self, hint: &str) -> Result<String, Mistake> {
+    /// The name of a service or a stack, which becomes one segment of a metadata path.
+    pub(super) fn name(&self, hint: &str) -> Result<String, ConfigError> {
         if self.text.contains('/') {
             return Err(self.wrong(format_args!("must not contain a slash; {hint}")));
         }
         if self.text.chars().any(char::is_control) {
             return Err(self.wrong("must not contain control characters"));
         }
-        // It reads such a segment of a path as a position in its list, as Go's `strconv.Atoi` does.
+        // The metadata service parses each segment with Go's `strconv.Atoi`, and takes a number for a list index.
         if self.text.parse::<i64>().is_ok() {
             return Err(self.wrong(
-                "must not be a number, which the metadata service takes for a position; its uuid will do",
+                "must not be a number, which the metadata service takes for a list index; use the uuid instead",
             ));
         }
         Ok(self.text.to_owned())
     }
 
-    pub(super) fn ip_address(&self) -> Result<IpAddr, Mistake> {
-        // An IPv4 address in the form of IPv6 cannot be bound as such.
+    pub(super) fn ip_address(&self) -> Result<IpAddr, ConfigError> {
+        // An IPv4-mapped IPv6 address cannot be bound as such.
         self.text.parse().map(|address: IpAddr| address.to_canonical()).map_err(|_| {
             self.wrong("must be an IP address such as 10.0.0.1, 0.0.0.0 for all, or :: for both families")
         })
     }
 
     /// `off` is `None`.
-    pub(super) fn socket_address_or_off(&self) -> Result<Option<SocketAddr>, Mistake> {
+    pub(super) fn socket_address_or_off(&self) -> Result<Option<SocketAddr>, ConfigError> {
         match self.text {
             "off" => Ok(None),
             address => match address.parse::<SocketAddr>() {
@@ -97,19 +97,19 @@ impl RawSetting<'_> {
         }
     }
 
-    pub(super) fn boolean(&self) -> Result<bool, Mistake> {
+    pub(super) fn boolean(&self) -> Result<bool, ConfigError> {
         match self.text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "1" => Ok(true),
             "false" | "no" | "0" => Ok(false),
-            _ => Err(self.wrong("must be true or false (yes, no, 1 and 0 will do too)")),
+            _ => Err(self.wrong("must be true or false (or yes, no, 1, 0)")),
         }
     }
 
-    /// A path from the root, so that it means the same wherever stalls is started.
-    pub(super) fn absolute_path(&self) -> Result<PathBuf, Mistake> {
+    /// An absolute path, so that it does not depend on the working directory.
+    pub(super) fn absolute_path(&self) -> Result<PathBuf, ConfigError> {
         let path = Path::new(self.text);
         if !path.is_absolute() {
-            return Err(self.wrong("must be an absolute path, from / on"));
+            return Err(self.wrong("must be an absolute path, starting with /"));
         }
         if self.text.chars().any(char::is_control) {
             return Err(self.wrong("must not contain control characters"));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn milliseconds_keep_to_their_range() {
+    fn milliseconds_must_be_in_range() {
         assert_eq!(number(&MS, "0").milliseconds().unwrap(), Duration::ZERO);
         assert_eq!(number(&MS, "9").milliseconds().unwrap(), Duration::from_millis(9));
         assert_eq!(

@@ -13,7 +13,7 @@ const HAPROXY: &str = "HAProxy";
 const TIMES: &str = "Times (milliseconds)";
 const OPERATION: &str = "Operation";
 
-/// The metadata service ends a long poll then, whatever it is asked for.
+/// The metadata service ends a long poll after this time, whatever is asked for.
 const MAX_POLL_SLEEP_MS: u64 = LONGEST_LONG_POLL.as_millis() as u64;
 const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600_000;
@@ -26,18 +26,18 @@ pub struct Setting {
     pub name: &'static str,
     /// The heading in `--help`.
     pub heading: &'static str,
-    /// What may be set.
+    /// Which values are allowed.
     pub kind: Kind,
-    /// What holds if it is not set.
+    /// What applies if it is not set.
     pub fallback: Fallback,
-    /// What it is for: a sentence without an end, in Markdown.
+    /// What it is for: Markdown, without a full stop.
     pub help: &'static str,
 }
 
-/// What a setting takes. The text is the placeholder in `--help`.
+/// Which values a setting takes. The first text is the placeholder in `--help`.
 #[derive(Debug)]
 pub enum Kind {
-    /// A text that the reader of the setting checks.
+    /// A text that the parser of the setting checks.
     Text(&'static str),
     /// A whole number within a range.
     Number(&'static str, RangeInclusive<u64>),
@@ -47,14 +47,14 @@ pub enum Kind {
     Bool,
 }
 
-/// What holds if a setting is not set.
+/// What applies if a setting is not set.
 #[derive(Debug)]
 pub enum Fallback {
-    /// Nothing: stalls does not start without it.
+    /// Nothing: stalls does not start.
     Required,
-    /// This value, checked like any other.
+    /// This value, parsed like any other.
     Value(&'static str),
-    /// Something that stalls finds out, in words.
+    /// What stalls finds out itself, described in words.
     Found(&'static str),
 }
 
@@ -66,7 +66,7 @@ impl Setting {
 }
 
 impl Kind {
-    /// What stands for a value in `--help`.
+    /// The placeholder of the value in `--help`.
     pub(crate) fn placeholder(&self) -> &'static str {
         match self {
             Text(placeholder) | Number(placeholder, _) | Choice(placeholder, _) => placeholder,
@@ -75,7 +75,7 @@ impl Kind {
     }
 }
 
-/// What is allowed, or nothing if that cannot be said shortly.
+/// The allowed values; empty for a text.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -88,7 +88,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What it is for, and what is allowed.
+/// The help, with the allowed values.
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.help)?;
@@ -99,7 +99,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Makes a constant of each row, and the list of all.
+/// Defines a static for each row, and the list of all rows.
 macro_rules! settings {
     ($($name:ident { $($row:tt)* })*) => {
         $(pub(crate) static $name: Setting = Setting { name: stringify!($name), $($row)* };)*
@@ -177,7 +177,9 @@ settings! {
     ON_LEAVE {
         heading: HAPROXY,
         kind: Choice("ACTION", &["cut", "drain"]),
-        fallback: Found("`cut` if the container is gone, `drain` if it still runs (it is being stopped, or has been replaced)"),
+        fallback: Found(
+            "`cut` if the container is gone, `drain` if it still runs (it is being stopped, or has been replaced)"
+        ),
         help: "What happens to the open connections to a container that loses its port",
     }
     POLL_SLEEP_TIME_MS {
@@ -196,7 +198,8 @@ settings! {
         heading: TIMES,
         kind: Number("MS", 0..=DAY_MS),
         fallback: Value("8000"), // 2 s are left to end in order.
-        help: "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after 10000 ms",
+        help: "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after \
+               10000 ms",
     }
     PORT_REUSE_DELAY_MS {
         heading: TIMES,
@@ -221,8 +224,8 @@ settings! {
         heading: OPERATION,
         kind: Text("DIR"),
         fallback: Value("/run/stalls"),
-        help: "The directory for sockets and HAProxy's configuration, an absolute path of at most 70 bytes; it is created \
-               if missing, and each stalls process needs its own",
+        help: "The directory for sockets and HAProxy's configuration, an absolute path of at most 70 bytes; it is \
+               created if missing, and each stalls instance needs its own",
     }
     ADMIN_LISTEN {
         heading: OPERATION,
@@ -262,16 +265,16 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_a_row_for_every_setting() {
+    fn the_readme_has_the_table() {
         let readme = include_str!("../../README.md");
         let table = readme.find("| variable | meaning | default |").map_or("", |start| &readme[start..]);
         let table: String = table.split_inclusive('\n').take_while(|line| line.starts_with('|')).collect();
         let wanted = readme_table();
-        assert!(table == wanted, "put this in the place of the settings' table in README.md:\n\n{wanted}");
+        assert!(table == wanted, "replace the settings table in README.md with:\n\n{wanted}");
     }
 
     #[test]
-    fn what_is_allowed_is_said_in_words() {
+    fn the_allowed_values_are_described() {
         assert_eq!(Number("MS", 0..=9).to_string(), "0 to 9");
         assert_eq!(Choice("X", &["a", "b", "c"]).to_string(), "a, b or c");
         assert_eq!(DRAIN_MS.flag(), "drain-ms");

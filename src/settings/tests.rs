@@ -1,4 +1,4 @@
-//! The settings as a whole, on a machine that the tests make up.
+//! The settings as a whole, on a fake host.
 
 mod arbitrary;
 
@@ -13,11 +13,12 @@ use std::{
 
 use super::{table::SETTINGS, *};
 
-const CLASSIC: [(&str, &str); 3] = [("SERVICE_NAME", "web"), ("BACKEND_PORT", "8080"), ("BASE_PORT", "5000")];
+const REQUIRED: [(&str, &str); 3] =
+    [("SERVICE_NAME", "web"), ("BACKEND_PORT", "8080"), ("BASE_PORT", "5000")];
 
-/// A machine with HAProxy in its usual place and directories that can be written, unless said otherwise.
+/// A host without HAProxy, on which every directory is writable that is not in `read_only`.
 #[derive(Debug, Default)]
-struct FakeMachine {
+struct FakeHost {
     terminal: bool,
     search_path: &'static str,
     executables: Vec<&'static str>,
@@ -26,13 +27,13 @@ struct FakeMachine {
     made: Mutex<Vec<PathBuf>>,
 }
 
-impl FakeMachine {
+impl FakeHost {
     fn with_haproxy() -> Self {
         Self { executables: vec!["/usr/sbin/haproxy"], ..Self::default() }
     }
 }
 
-impl Machine for FakeMachine {
+impl Host for FakeHost {
     fn stdout_is_terminal(&self) -> bool {
         self.terminal
     }
@@ -68,21 +69,21 @@ fn cli<'a, T: Into<OsString>>(given: impl IntoIterator<Item = (&'a str, T)>) -> 
     Cli::from_arguments(given.into_iter().map(flag)).unwrap()
 }
 
-fn settings(more: &[(&str, &str)], purpose: Purpose, machine: &FakeMachine) -> Result<Settings, String> {
-    let given: BTreeMap<_, _> = CLASSIC.into_iter().chain(more.iter().copied()).collect();
-    Settings::from_cli(&cli(given), purpose, machine).map_err(|mistakes| mistakes.to_string())
+fn settings(more: &[(&str, &str)], purpose: Purpose, host: &FakeHost) -> Result<Settings, String> {
+    let given: BTreeMap<_, _> = REQUIRED.into_iter().chain(more.iter().copied()).collect();
+    Settings::from_cli(&cli(given), purpose, host).map_err(|errors| errors.to_string())
 }
 
 fn run(more: &[(&str, &str)]) -> Result<Settings, String> {
-    settings(more, Purpose::Run, &FakeMachine::with_haproxy())
+    settings(more, Purpose::Run, &FakeHost::with_haproxy())
 }
 
-fn mistake(more: &[(&str, &str)]) -> String {
+fn errors(more: &[(&str, &str)]) -> String {
     run(more).unwrap_err()
 }
 
 #[test]
-fn the_classic_triple_is_a_list_of_one_and_the_rest_has_defaults() {
+fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     let settings = run(&[]).unwrap();
     assert_eq!(settings.mappings.len(), 1);
     let mapping = &settings.mappings[0];
@@ -106,7 +107,7 @@ fn the_classic_triple_is_a_list_of_one_and_the_rest_has_defaults() {
 }
 
 #[test]
-fn all_that_is_set_arrives() {
+fn every_value_arrives() {
     let settings = run(&[
         ("STACK_NAME", "shop"),
         ("PORT_COUNT", "12"),
@@ -144,7 +145,7 @@ fn all_that_is_set_arrives() {
 }
 
 #[test]
-fn what_becomes_of_the_connections_to_whoever_leaves_is_cut_or_drain() {
+fn on_leave_is_cut_or_drain() {
     let on_leave = |text| run(&[("ON_LEAVE", text)]).map(|settings| settings.on_leave);
     assert_eq!(on_leave("cut"), Ok(OnLeave::Cut));
     assert_eq!(on_leave(""), Ok(OnLeave::ByState));
@@ -152,18 +153,18 @@ fn what_becomes_of_the_connections_to_whoever_leaves_is_cut_or_drain() {
 }
 
 #[test]
-fn reconciling_keeps_a_pause_between_a_second_and_an_hour() {
+fn the_reconcile_interval_is_a_second_to_an_hour() {
     for (text, is_right) in [("999", false), ("1000", true), ("3600000", true), ("3600001", false)] {
         assert_eq!(run(&[("RECONCILE_INTERVAL_MS", text)]).is_ok(), is_right, "{text}");
     }
 }
 
 #[test]
-fn the_required_three_are_told_at_once() {
+fn missing_required_settings_are_reported_at_once() {
     let given = [("SERVICE_NAME", ""), ("BASE_PORT", "")];
-    let mistakes = Settings::from_cli(&cli(given), Purpose::Run, &FakeMachine::with_haproxy()).unwrap_err();
+    let errors = Settings::from_cli(&cli(given), Purpose::Run, &FakeHost::with_haproxy()).unwrap_err();
     assert_eq!(
-        mistakes.to_string(),
+        errors.to_string(),
         "SERVICE_NAME is not set: give the service whose containers get a port each\n\
          BACKEND_PORT is not set: give the port that each container listens on: 1 to 65535\n\
          BASE_PORT is not set: give the first port of the pool: 1 to 65535\n"
@@ -171,48 +172,48 @@ fn the_required_three_are_told_at_once() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_with_one_line_each() {
+fn every_error_is_reported_at_once_with_one_line_each() {
     let nonsense = "no\nsuch/value\u{1b}, \u{202e}$";
     let all: Vec<_> = SETTINGS.iter().map(|setting| (setting.name, nonsense)).collect();
-    let told = mistake(&all);
-    let names: Vec<_> = told.lines().map(|line| line.split_once('=').unwrap().0).collect();
-    assert_eq!(names.len(), all.len(), "{told}");
-    assert!(all.iter().all(|(name, _)| names.contains(name)), "{told}");
+    let printed = errors(&all);
+    let names: Vec<_> = printed.lines().map(|line| line.split_once('=').unwrap().0).collect();
+    assert_eq!(names.len(), all.len(), "{printed}");
+    assert!(all.iter().all(|(name, _)| names.contains(name)), "{printed}");
 }
 
 #[test]
-fn a_slash_in_the_service_points_to_the_stacks_own_setting() {
+fn the_error_of_a_slash_in_the_service_names_the_setting_for_the_stack() {
     assert_eq!(
-        mistake(&[("SERVICE_NAME", "shop/web")]),
+        errors(&[("SERVICE_NAME", "shop/web")]),
         "SERVICE_NAME=\"shop/web\": must not contain a slash; use STACK_NAME for the stack\n"
     );
 }
 
 #[test]
-fn a_pool_past_the_last_port_is_told_unless_its_size_is_ours() {
-    assert!(mistake(&[("BASE_PORT", "65530"), ("PORT_COUNT", "7")]).starts_with("PORT_COUNT=\"7\""));
+fn a_pool_past_the_last_port_is_an_error_only_with_a_size() {
+    assert!(errors(&[("BASE_PORT", "65530"), ("PORT_COUNT", "7")]).starts_with("PORT_COUNT=\"7\""));
     assert!(run(&[("BASE_PORT", "65530")]).is_ok());
 }
 
 #[test]
-fn an_admin_port_in_the_pool_is_told_but_not_upon_another_mistake() {
+fn an_admin_port_in_the_pool_is_an_error_if_all_else_is_valid() {
     let admin = ("ADMIN_LISTEN", "0.0.0.0:5063");
-    assert!(mistake(&[admin]).starts_with("ADMIN_LISTEN=\"0.0.0.0:5063\""));
+    assert!(errors(&[admin]).starts_with("ADMIN_LISTEN=\"0.0.0.0:5063\""));
     assert!(run(&[admin, ("PORT_COUNT", "63")]).is_ok());
-    assert_eq!(mistake(&[admin, ("PORT_COUNT", "x")]).lines().count(), 1);
-    assert_eq!(mistake(&[admin, ("BIND_ADDRESS", "x")]).lines().count(), 1);
-    assert_eq!(mistake(&[("BASE_PORT", "8400"), ("ADMIN_LISTEN", "x")]).lines().count(), 1);
+    assert_eq!(errors(&[admin, ("PORT_COUNT", "x")]).lines().count(), 1);
+    assert_eq!(errors(&[admin, ("BIND_ADDRESS", "x")]).lines().count(), 1);
+    assert_eq!(errors(&[("BASE_PORT", "8400"), ("ADMIN_LISTEN", "x")]).lines().count(), 1);
 }
 
 #[test]
-fn haproxy_is_looked_for_in_its_usual_places_and_then_in_path() {
+fn haproxy_is_searched_in_its_usual_places_and_then_in_path() {
     let found = |executables: &[&'static str]| {
-        let machine = FakeMachine {
+        let host = FakeHost {
             executables: executables.to_vec(),
             search_path: "relative::/opt/bin:/opt/haproxy",
-            ..FakeMachine::default()
+            ..FakeHost::default()
         };
-        settings(&[], Purpose::Run, &machine).map(|settings| settings.haproxy_bin)
+        settings(&[], Purpose::Run, &host).map(|settings| settings.haproxy_bin)
     };
     assert_eq!(
         found(&["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/bin/haproxy"]),
@@ -226,39 +227,38 @@ fn haproxy_is_looked_for_in_its_usual_places_and_then_in_path() {
 }
 
 #[test]
-fn the_haproxy_that_is_set_must_be_executable() {
+fn a_configured_haproxy_must_be_executable() {
     assert_eq!(
-        mistake(&[("HAPROXY_BIN", "/bin/none")]),
+        errors(&[("HAPROXY_BIN", "/bin/none")]),
         "HAPROXY_BIN=\"/bin/none\": must be an executable file\n"
     );
-    assert!(mistake(&[("HAPROXY_BIN", "haproxy")]).contains("absolute path"));
+    assert!(errors(&[("HAPROXY_BIN", "haproxy")]).contains("absolute path"));
 }
 
 #[test]
-fn a_template_is_read_and_tried_at_once() {
-    let machine = |text| FakeMachine { files: [("/t.hbs", text)].into(), ..FakeMachine::with_haproxy() };
-    let with = |text| settings(&[("HAPROXY_TEMPLATE", "/t.hbs")], Purpose::Run, &machine(text));
+fn a_template_is_read_and_rendered_at_once() {
+    let host = |text| FakeHost { files: [("/t.hbs", text)].into(), ..FakeHost::with_haproxy() };
+    let with = |text| settings(&[("HAPROXY_TEMPLATE", "/t.hbs")], Purpose::Run, &host(text));
     assert!(with(include_str!("../../actors/src/config/haproxy.cfg.hbs")).is_ok());
     for text in ["{{#each", "global\n"] {
-        let told = with(text).unwrap_err();
-        assert!(told.starts_with("HAPROXY_TEMPLATE=\"/t.hbs\": must be a template that works: "), "{told}");
-        assert_eq!(told.lines().count(), 1);
+        let printed = with(text).unwrap_err();
+        assert!(printed.starts_with("HAPROXY_TEMPLATE=\"/t.hbs\": must be a valid template: "), "{printed}");
+        assert_eq!(printed.lines().count(), 1);
     }
-    assert!(mistake(&[("HAPROXY_TEMPLATE", "/t.hbs")]).contains("must be a readable file"));
+    assert!(errors(&[("HAPROXY_TEMPLATE", "/t.hbs")]).contains("must be a readable file"));
 }
 
 #[test]
-fn the_two_directories_must_not_be_one() {
-    let told = mistake(&[("STATE_DIR", "/d"), ("RUN_DIR", "/d")]);
-    assert_eq!(told, "RUN_DIR=\"/d\": must be another directory than STATE_DIR\n");
+fn the_two_directories_must_differ() {
+    let printed = errors(&[("STATE_DIR", "/d"), ("RUN_DIR", "/d")]);
+    assert_eq!(printed, "RUN_DIR=\"/d\": must differ from STATE_DIR\n");
 }
 
 #[test]
-fn directories_that_cannot_be_written_are_told_also_the_default_ones() {
-    let machine =
-        FakeMachine { read_only: vec!["/var/lib/stalls", "/run/stalls"], ..FakeMachine::with_haproxy() };
-    let told = settings(&[], Purpose::Run, &machine).unwrap_err();
-    let lines: Vec<_> = told.lines().map(|line| line.split_once(": ").unwrap().0).collect();
+fn directories_must_be_writable_also_the_default_ones() {
+    let host = FakeHost { read_only: vec!["/var/lib/stalls", "/run/stalls"], ..FakeHost::with_haproxy() };
+    let printed = settings(&[], Purpose::Run, &host).unwrap_err();
+    let lines: Vec<_> = printed.lines().map(|line| line.split_once(": ").unwrap().0).collect();
     assert_eq!(lines, [r#"STATE_DIR="/var/lib/stalls""#, r#"RUN_DIR="/run/stalls""#]);
 }
 
@@ -266,23 +266,23 @@ fn directories_that_cannot_be_written_are_told_also_the_default_ones() {
 fn a_run_directory_leaves_room_for_the_name_of_a_socket() {
     let path = |bytes: usize| format!("/{}", "r".repeat(bytes - 1));
     assert!(run(&[("RUN_DIR", &path(70))]).is_ok());
-    assert!(mistake(&[("RUN_DIR", &path(71))]).contains("at most 70 bytes"));
-    assert!(mistake(&[("RUN_DIR", "/run/a,b")]).contains("comma"));
-    assert!(mistake(&[("RUN_DIR", "/run/$HOME")]).contains("dollar"));
+    assert!(errors(&[("RUN_DIR", &path(71))]).contains("at most 70 bytes"));
+    assert!(errors(&[("RUN_DIR", "/run/a,b")]).contains("comma"));
+    assert!(errors(&[("RUN_DIR", "/run/$HOME")]).contains("dollar"));
 }
 
 #[test]
 fn rendering_needs_neither_directories_nor_haproxy() {
-    let machine = FakeMachine { read_only: vec!["/var/lib/stalls", "/run/stalls"], ..FakeMachine::default() };
-    assert!(settings(&[], Purpose::Render, &machine).is_ok());
-    assert!(settings(&[("HAPROXY_BIN", "/bin/none")], Purpose::Render, &machine).is_ok());
-    assert!(machine.made.lock().unwrap().is_empty());
+    let host = FakeHost { read_only: vec!["/var/lib/stalls", "/run/stalls"], ..FakeHost::default() };
+    assert!(settings(&[], Purpose::Render, &host).is_ok());
+    assert!(settings(&[("HAPROXY_BIN", "/bin/none")], Purpose::Render, &host).is_ok());
+    assert!(host.made.lock().unwrap().is_empty());
 }
 
 #[test]
 fn a_terminal_gets_lines_for_people() {
-    let machine = FakeMachine { terminal: true, ..FakeMachine::with_haproxy() };
-    assert_eq!(settings(&[], Purpose::Run, &machine).unwrap().log.format, Format::Term);
-    let forced = settings(&[("LOG_FORMAT", "json")], Purpose::Run, &machine).unwrap();
+    let host = FakeHost { terminal: true, ..FakeHost::with_haproxy() };
+    assert_eq!(settings(&[], Purpose::Run, &host).unwrap().log.format, Format::Term);
+    let forced = settings(&[("LOG_FORMAT", "json")], Purpose::Run, &host).unwrap();
     assert_eq!(forced.log.format, Format::Json);
 }

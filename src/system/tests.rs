@@ -24,7 +24,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Keeps the critical messages.
+/// Collects the critical messages.
 #[derive(Clone, Default)]
 struct Critical(Arc<Mutex<Vec<String>>>);
 
@@ -40,7 +40,7 @@ impl Drain for Critical {
     }
 }
 
-/// A delay beyond all clocks, which no checked setting can be: adding it to the time panics.
+/// A delay that no checked setting can have: adding it to the time overflows, which panics.
 fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settings {
     let port = |port| NonZeroU16::new(port).unwrap();
     Settings {
@@ -69,7 +69,7 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
 }
 
 #[test]
-fn a_panic_in_an_actor_is_a_critical_line_an_ordered_end_and_exit_code_70() {
+fn a_panic_in_an_actor_is_logged_as_critical_and_stops_stalls_with_exit_code_70() {
     let lab = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let block = Block::reserve();
     let server =
@@ -82,5 +82,5 @@ fn a_panic_in_an_actor_is_a_critical_line_an_ordered_end_and_exit_code_70() {
     let exit = run(settings_that_panic(server.base_url(), folder.path()), &log);
 
     assert_eq!(exit, Exit::Internal);
-    assert_eq!(*critical.0.lock().unwrap(), ["actor ended, everything stops"]);
+    assert_eq!(*critical.0.lock().unwrap(), ["actor ended unexpectedly, stopping"]);
 }

@@ -19,8 +19,8 @@ use tokio::{
 
 use crate::harness::{BASE, Ended, SOON, Script, Stage, launch, run};
 
-const SERVED: &str = "admin address is served";
-const NOT_SERVED: &str = "admin address cannot be served";
+const SERVED: &str = "listening on admin address";
+const NOT_SERVED: &str = "cannot listen on admin address";
 
 /// Lets HAProxy check a configuration, but not serve if the file `broken` is there.
 const SERVES_UNLESS_BROKEN: &str = r#"case " $* " in
@@ -144,7 +144,11 @@ async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_t
     for path in ["/healthz", "/readyz"] {
         let response = get(&stage, path).await;
         assert_eq!(response.status, 503);
-        assert!(response.reasons().contains("says who is there"), "{}", response.body);
+        assert!(
+            response.reasons().contains("until the metadata or the saved assignments"),
+            "{}",
+            response.body
+        );
     }
     stage.server.clear_fault().await;
     await_status(&stage, "/readyz", 200).await;
@@ -229,10 +233,10 @@ async fn a_stalls_that_drains_is_not_ready_and_its_clients_do_not_keep_it() {
 async fn health_says_in_one_line_why_nobody_can_be_asked() {
     let nobody = launch(Ipv4Addr::LOCALHOST, "");
     for (admin, code, says) in [
-        ("127.0.0.1:1", 1, "stalls health: stalls cannot be asked at 127.0.0.1:1 (ADMIN_LISTEN): "),
-        ("0.0.0.0:1", 1, "stalls health: stalls cannot be asked at 127.0.0.1:1 (ADMIN_LISTEN): "),
-        ("[::]:1", 1, "stalls health: stalls cannot be asked at [::1]:1 (ADMIN_LISTEN): "),
-        ("off", 64, "ADMIN_LISTEN=\"off\": must be the address that stalls listens on"),
+        ("127.0.0.1:1", 1, "stalls health: cannot query stalls at 127.0.0.1:1 (ADMIN_LISTEN): "),
+        ("0.0.0.0:1", 1, "stalls health: cannot query stalls at 127.0.0.1:1 (ADMIN_LISTEN): "),
+        ("[::]:1", 1, "stalls health: cannot query stalls at [::1]:1 (ADMIN_LISTEN): "),
+        ("off", 64, "ADMIN_LISTEN=\"off\": must be an address: when it is off"),
         ("8405", 64, "ADMIN_LISTEN=\"8405\": must be an IP address with a port"),
     ] {
         let Ended { code: ended, stdout, stderr } = health(&nobody.clone().env("ADMIN_LISTEN", admin)).await;

@@ -73,7 +73,7 @@ async fn a_haproxy_that_dies_with_its_run_directory_comes_back() {
 async fn a_run_directory_that_was_made_again_still_has_one_user() {
     let mut stage = Stage::with_scale(2).await;
     fs::remove_dir_all(stage.launch().run_dir()).unwrap();
-    stage.line("somebody has removed a directory, it is locked again").await;
+    stage.line("directory was removed, it is created and locked again").await;
     let other_state = tempfile::tempdir().unwrap();
     let second = run(&stage.launch().clone().env("STATE_DIR", other_state.path().display())).await;
     assert_eq!(second.code, Some(64));

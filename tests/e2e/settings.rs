@@ -79,7 +79,7 @@ async fn a_pool_that_runs_past_the_last_port_is_a_mistake() {
     let ended = run(&alone().env("BASE_PORT", 65_530).env("PORT_COUNT", 7)).await;
     assert_eq!(ended.code, Some(64));
     assert_eq!(ended.stderr.len(), 1);
-    assert!(ended.stderr[0].starts_with("PORT_COUNT=\"7\": must be 6 at most"), "{:?}", ended.stderr);
+    assert!(ended.stderr[0].starts_with("PORT_COUNT=\"7\": must be at most 6"), "{:?}", ended.stderr);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Settings of any kind.
+//! Properties of arbitrary settings.
 
 use std::{fmt, os::unix::ffi::OsStringExt};
 
@@ -7,7 +7,7 @@ use slog::{KV, Key, Serializer};
 
 use super::*;
 
-/// Text of any kind or no text at all, and often something close to what a setting takes.
+/// Any text, bytes that are not UTF-8, and often something close to what a setting takes.
 fn value() -> impl Strategy<Value = OsString> {
     let text = prop_oneof![
         4 => any::<String>(),
@@ -29,8 +29,8 @@ fn any_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
     proptest::collection::btree_map(proptest::sample::select(names()), value(), 0..SETTINGS.len())
 }
 
-/// Values that will do, but for an address in the pool.
-fn right_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
+/// Valid values, except that an address may be in the pool.
+fn valid_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
     let ms = "[1-9][0-9]{3,4}";
     let one = prop_oneof![
         any::<IpAddr>().prop_map(|ip| ("BIND_ADDRESS", ip.to_string())),
@@ -49,11 +49,11 @@ fn right_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
         .prop_map(|some| some.into_iter().map(|(n, v)| (n, v.into())).collect())
 }
 
-/// What the log says of the settings.
+/// The settings as the log shows them.
 #[derive(Default)]
-struct Shown(BTreeMap<String, String>);
+struct Logged(BTreeMap<String, String>);
 
-impl Serializer for Shown {
+impl Serializer for Logged {
     fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments<'_>) -> slog::Result {
         self.0.insert(key.to_string(), value.to_string());
         Ok(())
@@ -64,37 +64,37 @@ impl Serializer for Shown {
     }
 }
 
-fn shown(settings: &Settings) -> BTreeMap<String, String> {
-    let mut shown = Shown::default();
+fn logged(settings: &Settings) -> BTreeMap<String, String> {
+    let mut logged = Logged::default();
     settings
-        .serialize(&slog::record!(slog::Level::Info, "", &format_args!(""), slog::b!()), &mut shown)
+        .serialize(&slog::record!(slog::Level::Info, "", &format_args!(""), slog::b!()), &mut logged)
         .unwrap();
-    shown.0
+    logged.0
 }
 
 proptest! {
     #[test]
-    fn any_value_gives_settings_or_mistakes_that_name_a_variable(
-        given in any_settings(), classic: bool, render: bool
+    fn any_value_gives_settings_or_errors_that_name_a_variable(
+        given in any_settings(), complete: bool, render: bool
     ) {
-        let usual = CLASSIC.map(|(name, value)| (name, OsString::from(value)));
-        let all: BTreeMap<_, _> = given.into_iter().chain(usual.into_iter().filter(|_| classic)).collect();
+        let usual = REQUIRED.map(|(name, value)| (name, OsString::from(value)));
+        let all: BTreeMap<_, _> = given.into_iter().chain(usual.into_iter().filter(|_| complete)).collect();
         let purpose = if render { Purpose::Render } else { Purpose::Run };
-        match Settings::from_cli(&cli(all), purpose, &FakeMachine::with_haproxy()) {
+        match Settings::from_cli(&cli(all), purpose, &FakeHost::with_haproxy()) {
             Ok(settings) => {
                 prop_assert_eq!(settings.mappings.len(), 1);
                 prop_assert!(settings.poll_sleep >= Duration::from_millis(1));
                 prop_assert!(settings.state_dir.is_absolute() && settings.run_dir.is_absolute());
                 prop_assert!(settings.haproxy_bin.is_absolute());
             }
-            Err(mistakes) => {
-                let told = mistakes.to_string();
-                prop_assert!(told.ends_with('\n'));
-                for line in told.lines() {
+            Err(errors) => {
+                let printed = errors.to_string();
+                prop_assert!(printed.ends_with('\n'));
+                for line in printed.lines() {
                     let name = line.split(['=', ' ']).next().unwrap_or_default();
                     prop_assert!(names().contains(&name), "{}", line);
                     prop_assert!(!line.chars().any(char::is_control), "{}", line);
-                    // The longest escape of a character is of ten.
+                    // The longest escape of a character has ten.
                     prop_assert!(line.chars().count() < 1_600, "{}", line);
                 }
             }
@@ -102,22 +102,22 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_of_settings_gives_the_same_settings(given in right_settings()) {
-        let usual = CLASSIC.map(|(name, value)| (name, OsString::from(value)));
+    fn settings_as_logged_give_the_same_settings(given in valid_settings()) {
+        let usual = REQUIRED.map(|(name, value)| (name, OsString::from(value)));
         let all: BTreeMap<_, _> = given.into_iter().chain(usual.clone()).collect();
-        let parsed = |all| Settings::from_cli(&cli(all), Purpose::Run, &FakeMachine::with_haproxy());
+        let parsed = |all| Settings::from_cli(&cli(all), Purpose::Run, &FakeHost::with_haproxy());
         let settings = parsed(all);
-        // An admin address may lie in the pool.
+        // An admin address may be in the pool.
         prop_assume!(settings.is_ok());
-        let first = shown(&settings.unwrap());
+        let first = logged(&settings.unwrap());
         let again = names().into_iter().filter_map(|name| {
             let value = first.get(&name.to_ascii_lowercase()).cloned();
             let unset = (name == "ADMIN_LISTEN").then(|| "off".to_owned());
-            let is_same = !matches!(name, "ON_LEAVE"); // by_state is what it is when it is unset
-            Some((name, OsString::from(value.or(unset).filter(|_| is_same)?)))
+            let is_a_value = name != "ON_LEAVE"; // `by_state` is logged when it is unset.
+            Some((name, OsString::from(value.or(unset).filter(|_| is_a_value)?)))
         });
         let again: BTreeMap<_, _> = again.chain(usual).collect();
         prop_assert!(again.len() >= 12, "{:?}", again);
-        prop_assert_eq!(parsed(again).map(|settings| shown(&settings)).map_err(|m| m.to_string()), Ok(first));
+        prop_assert_eq!(parsed(again).map(|settings| logged(&settings)).map_err(|m| m.to_string()), Ok(first));
     }
 }

@@ -1,33 +1,33 @@
-//! What a person set wrong, told so that one reading is enough to mend it.
+//! Errors in the settings. Each names the setting, its value and what would be right.
 
 use std::fmt;
 
 use crate::printable::Printable;
 
-/// How much of a value is quoted, in characters: a line stays a line that can be read.
+/// How much of a value is quoted, in characters, so that the line stays readable.
 const QUOTED_CHARS: usize = 120;
 
 /// One wrong or missing setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub(crate) struct ConfigError {
     setting: &'static str,
     value: Option<String>,
     remedy: String,
 }
 
-impl Mistake {
-    /// `value` will not do for `setting`; `remedy` says what would.
+impl ConfigError {
+    /// `value` is wrong for `setting`; `remedy` says what would be right.
     pub(crate) fn wrong(setting: &'static str, value: &str, remedy: impl fmt::Display) -> Self {
         Self { setting, value: Some(without_password(value)), remedy: remedy.to_string() }
     }
 
-    /// `setting` has no value, and needs one; `remedy` says which.
+    /// `setting` needs a value and has none; `remedy` says which.
     pub(crate) fn missing(setting: &'static str, remedy: impl fmt::Display) -> Self {
         Self { setting, value: None, remedy: remedy.to_string() }
     }
 }
 
-/// Of an address such as `http://user:password@host`, who asks is not told: logs are read by many.
+/// Hides the user and the password of `http://user:password@host`: many people read logs.
 fn without_password(value: &str) -> String {
     match value.rsplit_once('@') {
         Some((before, after)) if before.contains(':') => {
@@ -38,9 +38,8 @@ fn without_password(value: &str) -> String {
     }
 }
 
-/// One line without its end. The value and what others said about it stand escaped, so that no newline
-/// in them can forge a line.
-impl fmt::Display for Mistake {
+/// One line without a newline. The value and the remedy are escaped, so that no newline in them can forge a line.
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.setting)?;
         match &self.value {
@@ -57,14 +56,14 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All the mistakes of a start, in the order of reading; at least one.
+/// All the errors of a start, at least one, in the order in which the settings are read.
 #[derive(Debug)]
-pub(crate) struct Mistakes(pub(crate) Vec<Mistake>);
+pub(crate) struct ConfigErrors(pub(crate) Vec<ConfigError>);
 
-/// One line for each mistake, every one with its end.
-impl fmt::Display for Mistakes {
+/// One line for each error, with a newline at its end.
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|mistake| writeln!(f, "{mistake}"))
+        self.0.iter().try_for_each(|error| writeln!(f, "{error}"))
     }
 }
 
@@ -73,16 +72,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_the_setting_its_value_and_what_would_do() {
-        let wrong = Mistake::wrong("BASE_PORT", "70000", "must be a port from 1 to 65535");
+    fn names_the_setting_its_value_and_the_remedy() {
+        let wrong = ConfigError::wrong("BASE_PORT", "70000", "must be a port from 1 to 65535");
         assert_eq!(wrong.to_string(), r#"BASE_PORT="70000": must be a port from 1 to 65535"#);
-        let missing = Mistake::missing("BASE_PORT", "give it a port");
+        let missing = ConfigError::missing("BASE_PORT", "give it a port");
         assert_eq!(missing.to_string(), "BASE_PORT is not set: give it a port");
     }
 
     #[test]
     fn a_newline_cannot_forge_a_line() {
-        let forged = Mistake::wrong("STATE_DIR", "x\nRUN_DIR=\"y\"\u{1b}[2J", "refused:\r\nall is well");
+        let forged = ConfigError::wrong("STATE_DIR", "x\nRUN_DIR=\"y\"\u{1b}[2J", "refused:\r\nall is well");
         let line = forged.to_string();
         assert_eq!(
             line, r#"STATE_DIR="x\nRUN_DIR=\"y\"\u{1b}[2J": refused:\r\nall is well"#,
@@ -101,13 +100,13 @@ mod tests {
             ("//user:sec//ret@host", "//…@host"),
             ("/srv/a@b", "/srv/a@b"),
         ] {
-            assert_eq!(Mistake::wrong("X", value, "y").to_string(), format!("X={quoted:?}: y"));
+            assert_eq!(ConfigError::wrong("X", value, "y").to_string(), format!("X={quoted:?}: y"));
         }
     }
 
     #[test]
     fn a_long_value_is_cut() {
-        let line = Mistake::wrong("SERVICE_NAME", &"é".repeat(5000), "must be shorter").to_string();
+        let line = ConfigError::wrong("SERVICE_NAME", &"é".repeat(5000), "must be shorter").to_string();
         assert_eq!(
             line.chars().count(),
             "SERVICE_NAME=\"…\": must be shorter".chars().count() + QUOTED_CHARS

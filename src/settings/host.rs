@@ -1,4 +1,4 @@
-//! What settings ask of the machine, behind a trait so that tests can answer.
+//! What the settings need to know of the host, as a trait so that tests can fake it.
 
 use std::{
     ffi::OsString,
@@ -10,9 +10,9 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-/// The file system and the process's surroundings.
-pub(crate) trait Machine {
-    /// Whether a person reads stdout.
+/// The file system and the environment of the process.
+pub(crate) trait Host {
+    /// Whether stdout is a terminal.
     fn stdout_is_terminal(&self) -> bool;
 
     /// The variable `PATH`.
@@ -21,24 +21,24 @@ pub(crate) trait Machine {
     /// Whether `path` is a file that this process may execute.
     fn is_executable(&self, path: &Path) -> bool;
 
-    /// Makes the directory if it is missing, for this user alone, and proves that it takes a file.
+    /// Creates the directory if it is missing, with mode 0700, and a file in it as a proof.
     ///
     /// # Errors
-    /// What the file system refused.
+    /// The error of the file system.
     fn make_writable(&self, directory: &Path) -> io::Result<()>;
 
     /// The text of a file.
     ///
     /// # Errors
-    /// What the file system refused, something that is no regular file, bytes that are no UTF-8.
+    /// The error of the file system; or the file is not a regular one, or not UTF-8.
     fn read(&self, file: &Path) -> io::Result<String>;
 }
 
-/// The machine that stalls runs on.
+/// The host that stalls runs on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ThisMachine;
+pub(crate) struct ThisHost;
 
-impl Machine for ThisMachine {
+impl Host for ThisHost {
     fn stdout_is_terminal(&self) -> bool {
         io::stdout().is_terminal()
     }
@@ -51,7 +51,7 @@ impl Machine for ThisMachine {
         path.is_file() && access(path, Access::EXEC_OK).is_ok()
     }
 
-    // Only a file that really was made tells: permission bits know nothing of read-only mounts.
+    // Only a file that was really created is a proof: permission bits do not show a read-only mount.
     fn make_writable(&self, directory: &Path) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         tempfile::tempfile_in(directory).map(drop)
@@ -72,38 +72,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn makes_a_directory_for_this_user_alone() {
+    fn creates_a_directory_for_this_user_alone() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("a/b");
-        ThisMachine.make_writable(&directory).unwrap();
-        ThisMachine.make_writable(&directory).unwrap();
+        ThisHost.make_writable(&directory).unwrap();
+        ThisHost.make_writable(&directory).unwrap();
         assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 0, "the proof leaves nothing behind");
     }
 
     #[test]
-    fn a_file_in_the_way_is_no_directory() {
+    fn a_file_is_not_accepted_as_a_directory() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert!(ThisMachine.make_writable(file.path()).is_err());
-        assert!(ThisMachine.make_writable(&file.path().join("below")).is_err());
+        assert!(ThisHost.make_writable(file.path()).is_err());
+        assert!(ThisHost.make_writable(&file.path().join("below")).is_err());
     }
 
     #[test]
     fn only_a_file_with_the_bit_is_executable() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert!(!ThisMachine.is_executable(file.path()));
+        assert!(!ThisHost.is_executable(file.path()));
         fs::set_permissions(file.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(ThisMachine.is_executable(file.path()));
-        assert!(!ThisMachine.is_executable(Path::new("/tmp")));
-        assert!(!ThisMachine.is_executable(Path::new("/no/such/file")));
+        assert!(ThisHost.is_executable(file.path()));
+        assert!(!ThisHost.is_executable(Path::new("/tmp")));
+        assert!(!ThisHost.is_executable(Path::new("/no/such/file")));
     }
 
     #[test]
     fn reads_regular_files_alone() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "template").unwrap();
-        assert_eq!(ThisMachine.read(file.path()).unwrap(), "template");
-        assert!(ThisMachine.read(Path::new("/dev/zero")).is_err());
-        assert!(ThisMachine.read(Path::new("/no/such/file")).is_err());
+        assert_eq!(ThisHost.read(file.path()).unwrap(), "template");
+        assert!(ThisHost.read(Path::new("/dev/zero")).is_err());
+        assert!(ThisHost.read(Path::new("/no/such/file")).is_err());
     }
 }

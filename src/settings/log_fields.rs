@@ -1,4 +1,4 @@
-//! The settings as data of a log line.
+//! The settings as fields of a log record.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use stalls_actors::mapping::Mapping;
 
 use super::Settings;
 
-/// All that holds, defaults included, but for the template, which is a file of its own, and for the log, which
-/// speaks for itself.
+/// All values in effect, defaults included, except for the template, which is a file of its own, and the log options,
+/// which the log shows.
 impl KV for Settings {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
-        let mappings: Vec<_> = self.mappings.iter().map(shown).collect();
+        let mappings: Vec<_> = self.mappings.iter().map(describe).collect();
         kv!(
             "mappings" => mappings.join(", "),
             "bind_address" => self.bind_address.map(|address| address.to_string()),
@@ -32,8 +32,8 @@ impl KV for Settings {
     }
 }
 
-/// `stack/service:8080 on 5000 to 5063`; the end is open when the published ports and need decide.
-fn shown(mapping: &Mapping) -> String {
+/// `stack/service:8080 on 5000 to 5063`, without an end if the pool has no fixed size.
+fn describe(mapping: &Mapping) -> String {
     let Mapping { service, backend_port, base_port, port_count } = mapping;
     match port_count {
         Some(count) => {

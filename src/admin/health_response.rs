@@ -1,0 +1,200 @@
+//! The responses of the admin server, as pure functions of what the actors report.
+
+use std::time::Duration;
+
+use rangemap::RangeInclusiveSet;
+use serde::Serialize;
+use stalls_actors::messages::{AllocationReport, HaproxyReport};
+
+use super::health_probe::{ActorError, ActorReports, TIMEOUT};
+
+/// The body of a response: the verdict, its reasons, and what else a person wants to know then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct HealthResponse {
+    status: &'static str,
+    /// Why the status is a bad one; empty if it is a good one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    haproxy_pid: Option<u32>,
+    /// The revision of the newest plan that is in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+    /// How long the metadata has been slow, wrong or unavailable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata_fault_for_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<Held>,
+}
+
+/// Ports that keep their mapping although the metadata no longer lists their containers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Held {
+    /// The first and the last port of each run.
+    ports: Vec<(u16, u16)>,
+    for_ms: u64,
+}
+
+impl HealthResponse {
+    /// `/healthz`: whether every actor answers and HAProxy runs.
+    pub(super) fn of_health(reports: &ActorReports) -> Self {
+        let haproxy = reports.supervisor.as_ref().ok().and_then(reason_not_running);
+        Self::new(reports, ["healthy", "unhealthy"], haproxy)
+    }
+
+    /// `/readyz`: whether a plan is in force.
+    pub(super) fn of_readiness(reports: &ActorReports) -> Self {
+        let haproxy = reports.supervisor.as_ref().ok().and_then(|report| match report {
+            HaproxyReport::Running { revision: None, .. } => Some(
+                "haproxy was started by an earlier stalls process and has not received a plan yet".into(),
+            ),
+            report => reason_not_running(report),
+        });
+        Self::new(reports, ["ready", "not_ready"], haproxy)
+    }
+
+    fn new(reports: &ActorReports, [good, bad]: [&'static str; 2], haproxy: Option<String>) -> Self {
+        let errors = [
+            ("MetadataPoller", reports.poller.as_ref().err()),
+            ("PortAllocator", reports.allocator.as_ref().err()),
+            ("ConfigWriter", reports.writer.as_ref().err()),
+            ("HaproxySupervisor", reports.supervisor.as_ref().err()),
+        ];
+        let failed = errors.into_iter().filter_map(|(actor, error)| match error? {
+            ActorError::Timeout => Some(format!("{actor} did not answer within {} ms", TIMEOUT.as_millis())),
+            ActorError::Stopped => Some(format!("{actor} has stopped")),
+        });
+        let reasons: Vec<_> = failed.chain(haproxy).collect();
+        let (haproxy_pid, revision) = match reports.supervisor {
+            Ok(HaproxyReport::Running { pid, revision }) => (Some(pid), revision),
+            _ => (None, None),
+        };
+        Self {
+            status: if reasons.is_empty() { good } else { bad },
+            reasons,
+            haproxy_pid,
+            revision,
+            metadata_fault_for_ms: reports.poller.ok().and_then(|report| report.fault_for).map(in_ms),
+            held: reports.allocator.as_ref().ok().and_then(held),
+        }
+    }
+
+    /// Whether the status is a good one.
+    pub(super) fn is_ok(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+fn reason_not_running(report: &HaproxyReport) -> Option<String> {
+    match report {
+        HaproxyReport::Running { .. } => None,
+        HaproxyReport::Down { failure: Some(failure) } => Some(failure.clone()),
+        HaproxyReport::Down { failure: None } => Some("haproxy is not running yet".into()),
+        HaproxyReport::NoPlan => Some(
+            "haproxy is not started until the metadata or the saved assignments list the containers".into(),
+        ),
+    }
+}
+
+fn held(report: &AllocationReport) -> Option<Held> {
+    let runs: RangeInclusiveSet<u16> = report.held_ports.iter().map(|port| *port..=*port).collect();
+    let ports = runs.iter().map(|run| (*run.start(), *run.end())).collect();
+    Some(Held { ports, for_ms: in_ms(report.held_for?) })
+}
+
+fn in_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use stalls_actors::messages::MetadataReport;
+
+    use super::*;
+
+    fn reports(haproxy: HaproxyReport) -> ActorReports {
+        ActorReports {
+            poller: Ok(MetadataReport::default()),
+            allocator: Ok(AllocationReport::default()),
+            writer: Ok(()),
+            supervisor: Ok(haproxy),
+        }
+    }
+
+    const SERVES: HaproxyReport = HaproxyReport::Running { pid: 7, revision: Some(3) };
+
+    fn json(response: &HealthResponse) -> String {
+        assert_eq!(response.is_ok(), ["healthy", "ready"].contains(&response.status));
+        serde_json::to_string(response).unwrap()
+    }
+
+    #[test]
+    fn a_haproxy_that_serves_a_plan_is_healthy_and_ready() {
+        let serves = reports(SERVES);
+        let rest = r#","haproxy_pid":7,"revision":3}"#;
+        assert_eq!(json(&HealthResponse::of_health(&serves)), format!(r#"{{"status":"healthy"{rest}"#));
+        assert_eq!(json(&HealthResponse::of_readiness(&serves)), format!(r#"{{"status":"ready"{rest}"#));
+    }
+
+    #[test]
+    fn an_adopted_haproxy_without_a_plan_is_healthy_and_not_ready() {
+        let adopted = reports(HaproxyReport::Running { pid: 7, revision: None });
+        assert!(HealthResponse::of_health(&adopted).is_ok());
+        let not_ready = json(&HealthResponse::of_readiness(&adopted));
+        assert!(not_ready.starts_with(r#"{"status":"not_ready","reasons":["#), "{not_ready}");
+        assert!(not_ready.ends_with(r#"],"haproxy_pid":7}"#), "{not_ready}");
+    }
+
+    #[test]
+    fn without_a_haproxy_stalls_is_neither() {
+        let died = HaproxyReport::Down { failure: Some("haproxy died: signal 9".into()) };
+        for (report, why) in [
+            (died, "haproxy died: signal 9"),
+            (HaproxyReport::Down { failure: None }, "haproxy is not running yet"),
+            (HaproxyReport::NoPlan, "haproxy is not started until "),
+        ] {
+            let down = reports(report);
+            let [health, readiness] = [HealthResponse::of_health(&down), HealthResponse::of_readiness(&down)]
+                .map(|response| json(&response));
+            assert!(health.starts_with(&format!(r#"{{"status":"unhealthy","reasons":["{why}"#)), "{health}");
+            assert!(
+                readiness.starts_with(&format!(r#"{{"status":"not_ready","reasons":["{why}"#)),
+                "{readiness}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_actor_that_does_not_answer_is_a_reason() {
+        let failed = ActorReports {
+            poller: Err(ActorError::Stopped),
+            allocator: Err(ActorError::Timeout),
+            writer: Err(ActorError::Timeout),
+            supervisor: Err(ActorError::Stopped),
+        };
+        assert_eq!(
+            HealthResponse::of_health(&failed).reasons,
+            [
+                "MetadataPoller has stopped",
+                "PortAllocator did not answer within 1000 ms",
+                "ConfigWriter did not answer within 1000 ms",
+                "HaproxySupervisor has stopped",
+            ]
+        );
+    }
+
+    #[test]
+    fn held_ports_and_a_metadata_fault_are_reported_and_do_not_count() {
+        let held_ports = [5000, 5001, 5002, 5007].into();
+        let reports = ActorReports {
+            poller: Ok(MetadataReport { fault_for: Some(Duration::from_secs(9)) }),
+            allocator: Ok(AllocationReport { held_ports, held_for: Some(Duration::from_millis(1_500)) }),
+            ..reports(SERVES)
+        };
+        assert_eq!(
+            json(&HealthResponse::of_health(&reports)),
+            r#"{"status":"healthy","haproxy_pid":7,"revision":3,"metadata_fault_for_ms":9000,"#.to_owned()
+                + r#""held":{"ports":[[5000,5002],[5007,5007]],"for_ms":1500}}"#
+        );
+    }
+}
