@@ -10,9 +10,7 @@ use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
 const ABOUT: &str =
     "Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy";
 
-const LONG_ABOUT: &str = "\
-Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy.
-
+const HOW_TO_SET: &str = "\
 Each setting is an environment variable or a flag; the flag wins, and an empty value counts as unset. Without a \
 command stalls runs until SIGTERM or SIGINT.";
 
@@ -96,7 +94,7 @@ fn parser() -> Parser {
     Parser::new("stalls")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
-        .long_about(LONG_ABOUT)
+        .long_about(format!("{ABOUT}.\n\n{HOW_TO_SET}"))
         .after_help(AFTER_HELP)
         .subcommands(subcommands)
         .args(SETTINGS.iter().map(|setting| argument(setting)))

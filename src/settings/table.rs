@@ -7,12 +7,6 @@ use stalls_actors::metadata::LONGEST_LONG_POLL;
 
 use self::{Fallback::*, Kind::*};
 
-const WHAT_TO_MAP: &str = "What to map";
-const METADATA: &str = "Metadata";
-const HAPROXY: &str = "HAProxy";
-const TIMES: &str = "Times (milliseconds)";
-const OPERATION: &str = "Operation";
-
 /// The metadata service ends a long poll after this time, whatever is asked for.
 const MAX_POLL_SLEEP_MS: u64 = LONGEST_LONG_POLL.as_millis() as u64;
 const SECOND_MS: u64 = 1_000;
@@ -99,151 +93,90 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Defines a static for each row, and the list of all rows.
+/// Defines a static for each row, and the list of all rows. A row is `NAME: kind, fallback, help;` under its heading.
 macro_rules! settings {
-    ($($name:ident { $($row:tt)* })*) => {
-        $(pub(crate) static $name: Setting = Setting { name: stringify!($name), $($row)* };)*
+    ($($heading:literal { $($name:ident: $kind:expr, $fallback:expr, $help:literal;)* })*) => {
+        $($(
+            pub(crate) static $name: Setting = Setting {
+                name: stringify!($name),
+                heading: $heading,
+                kind: $kind,
+                fallback: $fallback,
+                help: $help,
+            };
+        )*)*
 
         /// Every setting, in the order of `--help` and README.md.
-        pub static SETTINGS: &[&Setting] = &[$(&$name),*];
+        pub static SETTINGS: &[&Setting] = &[$($(&$name,)*)*];
     };
 }
 
 settings! {
-    SERVICE_NAME {
-        heading: WHAT_TO_MAP,
-        kind: Text("NAME"),
-        fallback: Required,
-        help: "The service whose containers get a port each",
+    "What to map" {
+        SERVICE_NAME: Text("NAME"), Required,
+            "The service whose containers get a port each";
+        BACKEND_PORT: Number("PORT", 1..=65_535), Required,
+            "The port that each container listens on";
+        BASE_PORT: Number("PORT", 1..=65_535), Required,
+            "The first port of the pool";
+        PORT_COUNT: Number("COUNT", 1..=65_535),
+            Found("the run of ports from `BASE_PORT` that stalls' own service publishes, else 64; more when the \
+                   containers need more"),
+            "The number of ports in the pool, which then never grows";
+        BIND_ADDRESS: Text("IP"), Found("every IPv4 address"),
+            "The IP address that the pool listens on; `::` for both families";
     }
-    BACKEND_PORT {
-        heading: WHAT_TO_MAP,
-        kind: Number("PORT", 1..=65_535),
-        fallback: Required,
-        help: "The port that each container listens on",
+    "Metadata" {
+        STACK_NAME: Text("NAME"), Found("the stack that stalls runs in"),
+            "The stack of the service; needed with host networking, where the metadata service cannot tell which \
+             stack stalls belongs to";
+        // The version that the original program used.
+        METADATA_URL: Text("URL"), Value("http://rancher-metadata/2015-12-19"),
+            "The metadata service, with its version";
+        ALLOW_LOOPBACK: Bool, Value("false"),
+            "Whether containers on loopback addresses are mapped too, for tests and the demo";
     }
-    BASE_PORT {
-        heading: WHAT_TO_MAP,
-        kind: Number("PORT", 1..=65_535),
-        fallback: Required,
-        help: "The first port of the pool",
+    "HAProxy" {
+        HAPROXY_BIN: Text("FILE"), Found("the first of `/usr/local/sbin/haproxy`, `/usr/sbin/haproxy` and `PATH`"),
+            "The executable of HAProxy, an absolute path";
+        HAPROXY_TEMPLATE: Text("FILE"), Found("the built-in one"),
+            "A handlebars template for HAProxy's configuration";
+        ON_LEAVE: Choice("ACTION", &["cut", "drain"]),
+            Found("`cut` if the container is gone, `drain` if it still runs (it is being stopped, or has been \
+                   replaced)"),
+            "What happens to the open connections to a container that loses its port";
     }
-    PORT_COUNT {
-        heading: WHAT_TO_MAP,
-        kind: Number("COUNT", 1..=65_535),
-        fallback: Found(
-            "the run of ports from `BASE_PORT` that stalls' own service publishes, else 64; more when the \
-             containers need more"
-        ),
-        help: "The number of ports in the pool, which then never grows",
+    "Times (milliseconds)" {
+        // The original program's default.
+        POLL_SLEEP_TIME_MS: Number("MS", 1..=MAX_POLL_SLEEP_MS), Value("5000"),
+            "The length of a long poll, and the longest pause between retries";
+        // Long enough to cost nothing, shorter than a person's search for the fault.
+        RECONCILE_INTERVAL_MS: Number("MS", SECOND_MS..=HOUR_MS), Value("30000"),
+            "How often the live HAProxy is compared with the plan, and repaired if it differs";
+        // 2 s are left to stop in order.
+        DRAIN_MS: Number("MS", 0..=DAY_MS), Value("8000"),
+            "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after \
+             10000 ms";
+        // Rancher replaces a container faster if its image is on the host.
+        PORT_REUSE_DELAY_MS: Number("MS", 0..=DAY_MS), Value("60000"),
+            "How long a freed port is reserved against other containers without an index";
+        // Longer than the empty moment of rancher/rancher#8684, shorter than a person's patience.
+        MASS_REMOVAL_HOLD_MS: Number("MS", 0..=HOUR_MS), Value("15000"),
+            "How long removals are delayed (0: not at all) when the metadata suddenly drops all containers, or more \
+             than half of four or more";
     }
-    BIND_ADDRESS {
-        heading: WHAT_TO_MAP,
-        kind: Text("IP"),
-        fallback: Found("every IPv4 address"),
-        help: "The IP address that the pool listens on; `::` for both families",
-    }
-    STACK_NAME {
-        heading: METADATA,
-        kind: Text("NAME"),
-        fallback: Found("the stack that stalls runs in"),
-        help: "The stack of the service; needed with host networking, where the metadata service cannot tell which \
-               stack stalls belongs to",
-    }
-    METADATA_URL {
-        heading: METADATA,
-        kind: Text("URL"),
-        fallback: Value("http://rancher-metadata/2015-12-19"), // The version that the original program used.
-        help: "The metadata service, with its version",
-    }
-    ALLOW_LOOPBACK {
-        heading: METADATA,
-        kind: Bool,
-        fallback: Value("false"),
-        help: "Whether containers on loopback addresses are mapped too, for tests and the demo",
-    }
-    HAPROXY_BIN {
-        heading: HAPROXY,
-        kind: Text("FILE"),
-        fallback: Found("the first of `/usr/local/sbin/haproxy`, `/usr/sbin/haproxy` and `PATH`"),
-        help: "The executable of HAProxy, an absolute path",
-    }
-    HAPROXY_TEMPLATE {
-        heading: HAPROXY,
-        kind: Text("FILE"),
-        fallback: Found("the built-in one"),
-        help: "A handlebars template for HAProxy's configuration",
-    }
-    ON_LEAVE {
-        heading: HAPROXY,
-        kind: Choice("ACTION", &["cut", "drain"]),
-        fallback: Found(
-            "`cut` if the container is gone, `drain` if it still runs (it is being stopped, or has been replaced)"
-        ),
-        help: "What happens to the open connections to a container that loses its port",
-    }
-    POLL_SLEEP_TIME_MS {
-        heading: TIMES,
-        kind: Number("MS", 1..=MAX_POLL_SLEEP_MS),
-        fallback: Value("5000"), // The original program's.
-        help: "The length of a long poll, and the longest pause between retries",
-    }
-    RECONCILE_INTERVAL_MS {
-        heading: TIMES,
-        kind: Number("MS", SECOND_MS..=HOUR_MS),
-        fallback: Value("30000"), // It costs nothing, and is shorter than a person's search for the fault.
-        help: "How often the live HAProxy is compared with the plan, and repaired if it differs",
-    }
-    DRAIN_MS {
-        heading: TIMES,
-        kind: Number("MS", 0..=DAY_MS),
-        fallback: Value("8000"), // 2 s are left to end in order.
-        help: "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after \
-               10000 ms",
-    }
-    PORT_REUSE_DELAY_MS {
-        heading: TIMES,
-        kind: Number("MS", 0..=DAY_MS),
-        fallback: Value("60000"), // Rancher replaces a container faster if its image is on the host.
-        help: "How long a freed port is reserved against other containers without an index",
-    }
-    MASS_REMOVAL_HOLD_MS {
-        heading: TIMES,
-        kind: Number("MS", 0..=HOUR_MS),
-        fallback: Value("15000"), // Longer than the empty moment of rancher/rancher#8684.
-        help: "How long removals are delayed (0: not at all) when the metadata suddenly drops all containers, or more \
-               than half of four or more",
-    }
-    STATE_DIR {
-        heading: OPERATION,
-        kind: Text("DIR"),
-        fallback: Value("/var/lib/stalls"),
-        help: "The directory for what must survive a restart, an absolute path on a volume; it is created if missing",
-    }
-    RUN_DIR {
-        heading: OPERATION,
-        kind: Text("DIR"),
-        fallback: Value("/run/stalls"),
-        help: "The directory for sockets and HAProxy's configuration, an absolute path of at most 70 bytes; it is \
-               created if missing, and each stalls instance needs its own",
-    }
-    ADMIN_LISTEN {
-        heading: OPERATION,
-        kind: Text("IP:PORT"),
-        fallback: Value("0.0.0.0:8405"),
-        help: "The IP address and port that answer `/healthz` and `/readyz` over HTTP, outside of the pool; or `off`",
-    }
-    LOG_FORMAT {
-        heading: OPERATION,
-        kind: Choice("FORMAT", &["json", "term"]),
-        fallback: Found("`term` on a terminal, else `json`"),
-        help: "How the log is written to stdout, as one JSON object a line or for people",
-    }
-    LOG_LEVEL {
-        heading: OPERATION,
-        kind: Choice("LEVEL", &["critical", "error", "warning", "info", "debug", "trace"]),
-        fallback: Value("info"),
-        help: "The least severe level that is logged",
+    "Operation" {
+        STATE_DIR: Text("DIR"), Value("/var/lib/stalls"),
+            "The directory for what must survive a restart, an absolute path on a volume; it is created if missing";
+        RUN_DIR: Text("DIR"), Value("/run/stalls"),
+            "The directory for sockets and HAProxy's configuration, an absolute path of at most 70 bytes; it is \
+             created if missing, and each stalls instance needs its own";
+        ADMIN_LISTEN: Text("IP:PORT"), Value("0.0.0.0:8405"),
+            "The IP address and port that answer `/healthz` and `/readyz` over HTTP, outside of the pool; or `off`";
+        LOG_FORMAT: Choice("FORMAT", &["json", "term"]), Found("`term` on a terminal, else `json`"),
+            "How the log is written to stdout, as one JSON object a line or for people";
+        LOG_LEVEL: Choice("LEVEL", &["critical", "error", "warning", "info", "debug", "trace"]), Value("info"),
+            "The least severe level that is logged";
     }
 }
 
