@@ -90,7 +90,7 @@ fn lock_in(directory: &Path) -> PathBuf {
 }
 
 /// Locks directories again when they are removed. Returns the error once another process has locked one.
-pub(crate) async fn keep(locks: &mut [DirLock], log: &Logger) -> LockError {
+pub(crate) async fn keep_locked(locks: &mut [DirLock], log: &Logger) -> LockError {
     loop {
         sleep(CHECK_INTERVAL).await;
         for lock in &mut *locks {

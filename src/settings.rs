@@ -126,7 +126,7 @@ impl Settings {
         parser.finish(read)
     }
 
-    /// Parses every setting before it returns an error, so that all errors are recorded.
+    /// Parses every setting before it returns an error, so that all errors are found.
     fn read(parser: &mut SettingsParser<'_>, purpose: Purpose, host: &impl Host) -> Result<Self, Reported> {
         let mappings = mappings(parser);
         let bind_address = parser.optional(&table::BIND_ADDRESS, RawSetting::ip_address);
@@ -136,7 +136,7 @@ impl Settings {
         let template = haproxy::template(parser, host);
         let poll_sleep = parser.value(&table::POLL_SLEEP_TIME_MS, RawSetting::milliseconds);
         let reconcile_interval = parser.value(&table::RECONCILE_INTERVAL_MS, RawSetting::milliseconds);
-        let on_leave = parser.optional(&table::ON_LEAVE, |given| given.choice(on_leave));
+        let on_leave = parser.optional(&table::ON_LEAVE, |raw| raw.choice(on_leave));
         let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
         let port_reuse_delay = parser.value(&table::PORT_REUSE_DELAY_MS, RawSetting::milliseconds);
         let mass_removal_hold = parser.value(&table::MASS_REMOVAL_HOLD_MS, RawSetting::milliseconds);
@@ -168,18 +168,18 @@ impl Settings {
 fn mappings(parser: &mut SettingsParser<'_>) -> Result<Vec<Mapping>, Reported> {
     let mappings = vec![mapping(parser)?];
     for conflict in pool_conflicts::conflicts(&mappings) {
-        parser.add(pool_errors::conflict(conflict));
+        parser.report(pool_errors::conflict(conflict));
     }
     Ok(mappings)
 }
 
 /// `SERVICE_NAME`, `BACKEND_PORT` and `BASE_PORT`, with the optional `PORT_COUNT` and `STACK_NAME`.
 fn mapping(parser: &mut SettingsParser<'_>) -> Result<Mapping, Reported> {
-    let service = parser.value(&table::SERVICE_NAME, |given| given.name("use STACK_NAME for the stack"));
+    let service = parser.value(&table::SERVICE_NAME, |raw| raw.name("use STACK_NAME for the stack"));
     let backend_port = parser.value(&table::BACKEND_PORT, RawSetting::port);
     let base_port = parser.value(&table::BASE_PORT, RawSetting::port);
     let port_count = parser.optional(&table::PORT_COUNT, RawSetting::port_count);
-    let stack = parser.optional(&table::STACK_NAME, |given| given.name("use SERVICE_NAME for the service"));
+    let stack = parser.optional(&table::STACK_NAME, |raw| raw.name("use SERVICE_NAME for the service"));
     Ok(Mapping {
         service: ServiceRef { stack: stack?, service: service? },
         backend_port: backend_port?,
@@ -198,10 +198,10 @@ fn on_leave(name: &str) -> Option<OnLeave> {
 /// The setting is wrong, or `off`.
 pub(crate) fn admin_address(cli: &Cli) -> Result<SocketAddr, ConfigErrors> {
     let mut parser = SettingsParser::new(cli);
-    let address = parser.value(&table::ADMIN_LISTEN, |given| {
-        let address = given.socket_address_or_off()?;
+    let address = parser.value(&table::ADMIN_LISTEN, |raw| {
+        let address = raw.socket_address_or_off()?;
         address
-            .ok_or_else(|| given.wrong("must be an address: when it is off, there is no admin server to ask"))
+            .ok_or_else(|| raw.wrong("must be an address: when it is off, there is no admin server to ask"))
     });
     parser.finish(address.map(from_here))
 }
@@ -225,14 +225,14 @@ fn admin_listen(
     let listen = parser.value(&table::ADMIN_LISTEN, RawSetting::socket_address_or_off)?;
     if let (Some(admin), Ok(bind_address), Ok(mappings)) = (listen, bind_address, mappings) {
         let conflict = pool_conflicts::pool_with_admin_port(admin, *bind_address, mappings);
-        parser.report(conflict.map_or(Ok(()), |pool| Err(pool_errors::admin(admin, pool))))?;
+        parser.check(conflict.map_or(Ok(()), |pool| Err(pool_errors::admin(admin, pool))))?;
     }
     Ok(listen)
 }
 
 fn log_options(parser: &mut SettingsParser<'_>, host: &impl Host) -> Result<logging::Options, Reported> {
-    let format = parser.optional(&table::LOG_FORMAT, |given| given.choice(Format::named));
-    let level = parser.value(&table::LOG_LEVEL, |given| given.choice(level::named));
+    let format = parser.optional(&table::LOG_FORMAT, |raw| raw.choice(Format::named));
+    let level = parser.value(&table::LOG_LEVEL, |raw| raw.choice(level::named));
     let default = if host.stdout_is_terminal() { Format::Term } else { Format::Json };
     Ok(logging::Options { format: format?.unwrap_or(default), level: level? })
 }

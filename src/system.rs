@@ -22,7 +22,7 @@ use crate::{
     admin::{Admin, HealthProbe},
     dir_permissions::remove_world_write,
     exit::Exit,
-    locks::{DirLock, keep},
+    locks::{DirLock, keep_locked},
     settings::Settings,
     signals::{ShutdownSignal, ShutdownSignals, reap_orphans},
 };
@@ -78,7 +78,7 @@ async fn serve(settings: Settings, locks: &mut [DirLock], log: &Logger) -> io::R
             log_end(log, actor, &end);
             return Ok(system.fail(Exit::Internal, log).await);
         }
-        taken = keep(locks, log) => {
+        taken = keep_locked(locks, log) => {
             crit!(log, "directory was taken over by another instance, stopping"; "error" => %taken);
             return Ok(system.fail(Exit::Config, log).await);
         }

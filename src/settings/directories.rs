@@ -23,35 +23,35 @@ pub(super) fn state_and_run(
     purpose: Purpose,
     host: &impl Host,
 ) -> Result<(PathBuf, PathBuf), Reported> {
-    let state_dir = parser.value(&STATE_DIR, |given| usable(given, purpose, host));
-    let run_dir = parser.value(&RUN_DIR, |given| {
-        fits_sockets(given)?;
-        usable(given, purpose, host)
+    let state_dir = parser.value(&STATE_DIR, |raw| usable(raw, purpose, host));
+    let run_dir = parser.value(&RUN_DIR, |raw| {
+        fits_sockets(raw)?;
+        usable(raw, purpose, host)
     });
     let (state_dir, run_dir) = (state_dir?, run_dir?);
-    parser.report(differ(&state_dir, &run_dir))?;
+    parser.check(differ(&state_dir, &run_dir))?;
     Ok((state_dir, run_dir))
 }
 
-fn fits_sockets(given: &RawSetting<'_>) -> Result<(), ConfigError> {
-    if given.text.len() > MAX_RUN_DIR_BYTES {
-        return Err(given.wrong(format_args!(
+fn fits_sockets(raw: &RawSetting<'_>) -> Result<(), ConfigError> {
+    if raw.text.len() > MAX_RUN_DIR_BYTES {
+        return Err(raw.wrong(format_args!(
             "must be at most {MAX_RUN_DIR_BYTES} bytes long, because the path of a socket in it may have 107"
         )));
     }
-    if given.text.contains(NOT_IN_RUN_DIR) {
+    if raw.text.contains(NOT_IN_RUN_DIR) {
         return Err(
-            given.wrong("must not contain a comma or a dollar sign, which HAProxy does not take literally")
+            raw.wrong("must not contain a comma or a dollar sign, which HAProxy does not take literally")
         );
     }
     Ok(())
 }
 
-fn usable(given: &RawSetting<'_>, purpose: Purpose, host: &impl Host) -> Result<PathBuf, ConfigError> {
-    let path = given.absolute_path()?;
+fn usable(raw: &RawSetting<'_>, purpose: Purpose, host: &impl Host) -> Result<PathBuf, ConfigError> {
+    let path = raw.absolute_path()?;
     if purpose == Purpose::Run {
         host.make_writable(&path)
-            .map_err(|error| given.wrong(format_args!("must be a writable directory: {error}")))?;
+            .map_err(|error| raw.wrong(format_args!("must be a writable directory: {error}")))?;
     }
     Ok(path)
 }

@@ -21,18 +21,18 @@ pub(super) fn executable(
     host: &impl Host,
 ) -> Result<PathBuf, Reported> {
     let needed = purpose == Purpose::Run;
-    let given = parser.optional(&HAPROXY_BIN, |given| {
-        let path = given.absolute_path()?;
+    let configured = parser.optional(&HAPROXY_BIN, |raw| {
+        let path = raw.absolute_path()?;
         if needed && !host.is_executable(&path) {
-            return Err(given.wrong("must be an executable file"));
+            return Err(raw.wrong("must be an executable file"));
         }
         Ok(path)
     })?;
-    match given {
+    match configured {
         Some(path) => Ok(path),
         None if needed => {
             let missing = || ConfigError::missing(HAPROXY_BIN.name, "install haproxy, or set HAPROXY_BIN");
-            parser.report(find(host).ok_or_else(missing))
+            parser.check(find(host).ok_or_else(missing))
         }
         None => Ok(PathBuf::from(USUAL_PATHS[0])),
     }
@@ -47,10 +47,10 @@ fn find(host: &impl Host) -> Option<PathBuf> {
 
 /// The configured template, rendered once with sample values, else the built-in one.
 pub(super) fn template(parser: &mut SettingsParser<'_>, host: &impl Host) -> Result<Template, Reported> {
-    let configured = parser.optional(&HAPROXY_TEMPLATE, |given| {
-        let unreadable = |error| given.wrong(format_args!("must be a readable file: {error}"));
-        let text = host.read(Path::new(given.text)).map_err(unreadable)?;
-        Template::parse(&text).map_err(|error| given.wrong(format_args!("must be a valid template: {error}")))
+    let configured = parser.optional(&HAPROXY_TEMPLATE, |raw| {
+        let unreadable = |error| raw.wrong(format_args!("must be a readable file: {error}"));
+        let text = host.read(Path::new(raw.text)).map_err(unreadable)?;
+        Template::parse(&text).map_err(|error| raw.wrong(format_args!("must be a valid template: {error}")))
     })?;
     let built_in = || {
         let broken = |error| {
@@ -61,5 +61,5 @@ pub(super) fn template(parser: &mut SettingsParser<'_>, host: &impl Host) -> Res
         };
         Template::built_in().map_err(broken)
     };
-    configured.map_or_else(|| parser.report(built_in()), Ok)
+    configured.map_or_else(|| parser.check(built_in()), Ok)
 }

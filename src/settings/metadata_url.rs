@@ -9,25 +9,25 @@ use crate::config_error::ConfigError;
 const NAMES_ONLY: &str = "2015-07-25";
 
 /// Parses a URL such as `http://host:port/version`, and removes a slash at its end.
-pub(super) fn parse(given: &RawSetting<'_>) -> Result<String, ConfigError> {
+pub(super) fn parse(raw: &RawSetting<'_>) -> Result<String, ConfigError> {
     let example = "such as http://rancher-metadata/2015-12-19";
-    let scheme = given.text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://"));
+    let scheme = raw.text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://"));
     if scheme.is_none() {
-        return Err(given.wrong(format_args!("must be an http:// address {example}")));
+        return Err(raw.wrong(format_args!("must be an http:// address {example}")));
     }
-    let address = given.text[7..].trim_end_matches('/');
+    let address = raw.text[7..].trim_end_matches('/');
     let (authority, path) = address.split_once('/').unwrap_or((address, ""));
     if !is_authority(authority) {
-        return Err(given.wrong(format_args!("must have a host, with or without a port, {example}")));
+        return Err(raw.wrong(format_args!("must have a host, with or without a port, {example}")));
     }
     if path.is_empty() {
-        return Err(given.wrong(format_args!("must end in a version {example}")));
+        return Err(raw.wrong(format_args!("must end in a version {example}")));
     }
     if !path.split('/').all(is_segment) {
-        return Err(given.wrong(format_args!("must be a plain path without a query {example}")));
+        return Err(raw.wrong(format_args!("must be a plain path without a query {example}")));
     }
     if path.rsplit('/').next() == Some(NAMES_ONLY) {
-        return Err(given.wrong(format_args!(
+        return Err(raw.wrong(format_args!(
             "must be of version 2015-12-19 or later: in {NAMES_ONLY} a service lists its containers by name only"
         )));
     }

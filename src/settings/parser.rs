@@ -9,7 +9,7 @@ use crate::{
     config_error::{ConfigError, ConfigErrors},
 };
 
-/// A setting has an error, which the `SettingsParser` has recorded.
+/// A setting has an error, which the `SettingsParser` has kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reported;
 
@@ -32,7 +32,7 @@ impl<'a> SettingsParser<'a> {
         read: impl FnOnce(&RawSetting<'a>) -> Result<T, ConfigError>,
     ) -> Result<T, Reported> {
         let value = self.optional(setting, read)?;
-        self.report(value.ok_or_else(|| missing(setting)))
+        self.check(value.ok_or_else(|| missing(setting)))
     }
 
     /// The value of a setting that may be unset.
@@ -43,19 +43,19 @@ impl<'a> SettingsParser<'a> {
     ) -> Result<Option<T>, Reported> {
         let value = text(self.cli, setting)
             .and_then(|text| text.map(|text| read(&RawSetting { setting, text })).transpose());
-        self.report(value)
+        self.check(value)
     }
 
-    /// Records the error of `result`, if it is one.
-    pub(super) fn report<T>(&mut self, result: Result<T, ConfigError>) -> Result<T, Reported> {
+    /// Keeps the error of `result`, if it is one.
+    pub(super) fn check<T>(&mut self, result: Result<T, ConfigError>) -> Result<T, Reported> {
         result.map_err(|error| {
-            self.add(error);
+            self.report(error);
             Reported
         })
     }
 
-    /// Records an error.
-    pub(super) fn add(&mut self, error: ConfigError) {
+    /// Keeps an error for [`finish`](Self::finish).
+    pub(super) fn report(&mut self, error: ConfigError) {
         self.errors.push(error);
     }
 
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn all_errors_are_recorded_in_order() {
+    fn all_errors_are_kept_in_order() {
         let cli = Cli::from_arguments(["--base-port=x"]).unwrap();
         let mut parser = SettingsParser::new(&cli);
         assert_eq!(parser.value(&BACKEND_PORT, RawSetting::port), Err(Reported));

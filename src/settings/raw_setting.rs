@@ -130,7 +130,7 @@ mod tests {
         Setting { name: "X", heading: "", kind: Kind::Text(""), fallback: Fallback::Required, help: "" }
     }
 
-    fn given(text: &str) -> RawSetting<'_> {
+    fn raw(text: &str) -> RawSetting<'_> {
         RawSetting { setting: &TEXT, text }
     }
 
@@ -164,48 +164,48 @@ mod tests {
 
     #[test]
     fn names_are_one_segment_of_a_path() {
-        assert_eq!(given("my web_1.2").name("").unwrap(), "my web_1.2");
+        assert_eq!(raw("my web_1.2").name("").unwrap(), "my web_1.2");
         assert!(
-            given("stack/web")
+            raw("stack/web")
                 .name("use STACK_NAME for the stack")
                 .unwrap_err()
                 .to_string()
                 .contains("STACK_NAME")
         );
-        assert!(given("we\nb").name("").is_err());
-        assert_eq!(given("2048-game").name("").unwrap(), "2048-game");
+        assert!(raw("we\nb").name("").is_err());
+        assert_eq!(raw("2048-game").name("").unwrap(), "2048-game");
         for position in ["0", "2048", "-1", "+1"] {
-            assert!(given(position).name("").unwrap_err().to_string().contains("must not be a number"));
+            assert!(raw(position).name("").unwrap_err().to_string().contains("must not be a number"));
         }
     }
 
     #[test]
     fn addresses_of_both_families() {
-        assert_eq!(given("::").ip_address().unwrap(), IpAddr::from([0; 16]));
-        assert_eq!(given("::ffff:10.0.0.1").ip_address().unwrap(), IpAddr::from([10, 0, 0, 1]));
-        assert!(given("localhost").ip_address().is_err());
-        assert_eq!(given("off").socket_address_or_off().unwrap(), None);
-        assert_eq!(given("[::1]:8405").socket_address_or_off().unwrap().unwrap().port(), 8405);
+        assert_eq!(raw("::").ip_address().unwrap(), IpAddr::from([0; 16]));
+        assert_eq!(raw("::ffff:10.0.0.1").ip_address().unwrap(), IpAddr::from([10, 0, 0, 1]));
+        assert!(raw("localhost").ip_address().is_err());
+        assert_eq!(raw("off").socket_address_or_off().unwrap(), None);
+        assert_eq!(raw("[::1]:8405").socket_address_or_off().unwrap().unwrap().port(), 8405);
         for text in ["8405", "localhost:8405", "127.0.0.1", "0.0.0.0:0", "OFF"] {
-            assert!(given(text).socket_address_or_off().is_err(), "{text}");
+            assert!(raw(text).socket_address_or_off().is_err(), "{text}");
         }
     }
 
     #[test]
     fn yes_and_no_in_three_spellings() {
         for text in ["true", "TRUE", "yes", "1"] {
-            assert!(given(text).boolean().unwrap());
+            assert!(raw(text).boolean().unwrap());
         }
         for text in ["false", "No", "0"] {
-            assert!(!given(text).boolean().unwrap());
+            assert!(!raw(text).boolean().unwrap());
         }
-        assert!(given("on").boolean().is_err());
+        assert!(raw("on").boolean().is_err());
     }
 
     #[test]
     fn paths_start_at_the_root() {
-        assert_eq!(given("/run/stalls").absolute_path().unwrap(), Path::new("/run/stalls"));
-        assert!(given("run/stalls").absolute_path().is_err());
-        assert!(given("/run/\u{7}").absolute_path().is_err());
+        assert_eq!(raw("/run/stalls").absolute_path().unwrap(), Path::new("/run/stalls"));
+        assert!(raw("run/stalls").absolute_path().is_err());
+        assert!(raw("/run/\u{7}").absolute_path().is_err());
     }
 }

@@ -1,64 +1,18 @@
 //! The settings as a whole, on a fake host.
 
 mod arbitrary;
+mod fake_host;
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    io,
-    path::{Path, PathBuf},
-    sync::Mutex,
-    time::Duration,
+use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
+
+use self::fake_host::FakeHost;
+use super::{
+    table::{Kind, SETTINGS},
+    *,
 };
-
-use super::{table::SETTINGS, *};
 
 const REQUIRED: [(&str, &str); 3] =
     [("SERVICE_NAME", "web"), ("BACKEND_PORT", "8080"), ("BASE_PORT", "5000")];
-
-/// A host without HAProxy, on which every directory is writable that is not in `read_only`.
-#[derive(Debug, Default)]
-struct FakeHost {
-    terminal: bool,
-    search_path: &'static str,
-    executables: Vec<&'static str>,
-    files: BTreeMap<&'static str, &'static str>,
-    read_only: Vec<&'static str>,
-    made: Mutex<Vec<PathBuf>>,
-}
-
-impl FakeHost {
-    fn with_haproxy() -> Self {
-        Self { executables: vec!["/usr/sbin/haproxy"], ..Self::default() }
-    }
-}
-
-impl Host for FakeHost {
-    fn stdout_is_terminal(&self) -> bool {
-        self.terminal
-    }
-
-    fn search_path(&self) -> Option<OsString> {
-        Some(self.search_path.into())
-    }
-
-    fn is_executable(&self, path: &Path) -> bool {
-        self.executables.iter().any(|executable| path == Path::new(executable))
-    }
-
-    fn make_writable(&self, directory: &Path) -> io::Result<()> {
-        if self.read_only.iter().any(|read_only| directory == Path::new(read_only)) {
-            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
-        }
-        self.made.lock().unwrap().push(directory.to_owned());
-        Ok(())
-    }
-
-    fn read(&self, file: &Path) -> io::Result<String> {
-        let found = self.files.iter().find(|(path, _)| file == Path::new(path));
-        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
 
 fn cli<'a, T: Into<OsString>>(given: impl IntoIterator<Item = (&'a str, T)>) -> Cli {
     let flag = |(name, value): (&str, T)| {
@@ -150,6 +104,19 @@ fn on_leave_is_cut_or_drain() {
     assert_eq!(on_leave("cut"), Ok(OnLeave::Cut));
     assert_eq!(on_leave(""), Ok(OnLeave::ByState));
     assert_eq!(on_leave("keep").unwrap_err(), "ON_LEAVE=\"keep\": must be cut or drain\n");
+}
+
+#[test]
+fn every_word_of_a_choice_is_accepted() {
+    for setting in SETTINGS {
+        if let Kind::Choice(_, words) = setting.kind {
+            assert!(
+                words.iter().all(|word| run(&[(setting.name, word)]).is_ok()),
+                "{}: {words:?}",
+                setting.name
+            );
+        }
+    }
 }
 
 #[test]

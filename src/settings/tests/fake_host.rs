@@ -1,0 +1,55 @@
+//! A host as the tests need it.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use super::super::Host;
+
+/// A host without HAProxy, on which every directory is writable that is not in `read_only`.
+#[derive(Debug, Default)]
+pub(super) struct FakeHost {
+    pub(super) terminal: bool,
+    pub(super) search_path: &'static str,
+    pub(super) executables: Vec<&'static str>,
+    pub(super) files: BTreeMap<&'static str, &'static str>,
+    pub(super) read_only: Vec<&'static str>,
+    pub(super) made: Mutex<Vec<PathBuf>>,
+}
+
+impl FakeHost {
+    pub(super) fn with_haproxy() -> Self {
+        Self { executables: vec!["/usr/sbin/haproxy"], ..Self::default() }
+    }
+}
+
+impl Host for FakeHost {
+    fn stdout_is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    fn search_path(&self) -> Option<OsString> {
+        Some(self.search_path.into())
+    }
+
+    fn is_executable(&self, path: &Path) -> bool {
+        self.executables.iter().any(|executable| path == Path::new(executable))
+    }
+
+    fn make_writable(&self, directory: &Path) -> io::Result<()> {
+        if self.read_only.iter().any(|read_only| directory == Path::new(read_only)) {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        self.made.lock().unwrap().push(directory.to_owned());
+        Ok(())
+    }
+
+    fn read(&self, file: &Path) -> io::Result<String> {
+        let found = self.files.iter().find(|(path, _)| file == Path::new(path));
+        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
