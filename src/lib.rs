@@ -1,6 +1,7 @@
 //! Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy.
 //!
-//! All of the program, and the table of its settings, which `tests/` compare with what is deployed.
+//! This is the whole program. Only its entry point and the table of settings are public: integration tests compare the
+//! table with `deploy/`.
 #![forbid(unsafe_code)]
 
 mod admin;
