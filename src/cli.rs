@@ -45,25 +45,15 @@ pub(crate) enum Command {
     Health,
 }
 
-impl Command {
-    const ALL: [Self; 2] = [Self::Render, Self::Health];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Render => "render",
-            Self::Health => "health",
-        }
-    }
-
-    const fn about(self) -> &'static str {
-        match self {
-            Self::Render => "Print HAProxy's configuration for the current metadata, and exit",
-            Self::Health => {
-                "Ask the stalls instance on this host, at ADMIN_LISTEN, whether it is healthy, and exit with 0 or 1"
-            }
-        }
-    }
-}
+/// Every command with its name and its help.
+const COMMANDS: [(Command, &str, &str); 2] = [
+    (Command::Render, "render", "Print HAProxy's configuration for the current metadata, and exit"),
+    (
+        Command::Health,
+        "health",
+        "Ask the stalls instance on this host, at ADMIN_LISTEN, whether it is healthy, and exit with 0 or 1",
+    ),
+];
 
 impl Cli {
     /// Parses the arguments and the environment of the process.
@@ -75,9 +65,8 @@ impl Cli {
     }
 
     fn new(matches: ArgMatches) -> Self {
-        let name = matches.subcommand_name();
-        let command = Command::ALL.into_iter().find(|command| name == Some(command.name()));
-        Self { command, matches }
+        let chosen = COMMANDS.into_iter().find(|(_, name, _)| matches.subcommand_name() == Some(*name));
+        Self { command: chosen.map(|(command, ..)| command), matches }
     }
 
     /// The text of a setting; an empty one counts as none.
@@ -90,13 +79,12 @@ impl Cli {
 }
 
 fn parser() -> Parser {
-    let subcommands = Command::ALL.map(|command| Parser::new(command.name()).about(command.about()));
     Parser::new("stalls")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .long_about(format!("{ABOUT}.\n\n{HOW_TO_SET}"))
         .after_help(AFTER_HELP)
-        .subcommands(subcommands)
+        .subcommands(COMMANDS.map(|(_, name, about)| Parser::new(name).about(about)))
         .args(SETTINGS.iter().map(|setting| argument(setting)))
 }
 

@@ -7,11 +7,13 @@ use std::{
 };
 
 use stalls_actors::mapping::{DEFAULT_PORT_COUNT, Mapping};
+use thiserror::Error;
 
 /// Why a pool cannot be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum PoolConflict<'a> {
     /// Its size extends it beyond port 65535.
+    #[error("must be at most {}, so that the pool from port {} on ends at 65535", .mapping.room(), .mapping.base_port)]
     TooLarge {
         /// The pool.
         mapping: &'a Mapping,
@@ -19,11 +21,23 @@ pub(crate) enum PoolConflict<'a> {
         count: NonZeroU16,
     },
     /// It shares ports with another pool.
+    #[error(
+        "the pool {} of {} overlaps with the pool {} of {}",
+        range(.later), .later.service, range(.earlier), .earlier.service
+    )]
     Overlap {
         /// The pool that comes first in the list.
         earlier: &'a Mapping,
         /// The pool that overlaps with it.
         later: &'a Mapping,
+    },
+    /// It has the port of the admin address.
+    #[error("is in the pool {}", range(.mapping))]
+    AdminPort {
+        /// The admin address.
+        admin: SocketAddr,
+        /// The pool.
+        mapping: &'a Mapping,
     },
 }
 
@@ -39,20 +53,26 @@ pub(crate) fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
     too_large.chain(pairs).collect()
 }
 
-/// The first pool that could not be bound to `bind_address` beside a listener on `admin`.
-pub(crate) fn pool_with_admin_port(
+/// The conflict with a listener on `admin`, if the pools are bound to `bind_address`.
+pub(crate) fn admin_conflict(
     admin: SocketAddr,
     bind_address: Option<IpAddr>,
     mappings: &[Mapping],
-) -> Option<&Mapping> {
+) -> Option<PoolConflict<'_>> {
     let same_port = |mapping: &&Mapping| ports(mapping).contains(&admin.port());
-    mappings.iter().find(same_port).filter(|_| binds_collide(admin.ip(), bind_address))
+    let pool = mappings.iter().find(same_port).filter(|_| binds_collide(admin.ip(), bind_address));
+    pool.map(|mapping| PoolConflict::AdminPort { admin, mapping })
 }
 
 /// The ports that a pool reserves. A pool without a size, which is known only from the metadata, reserves the default
 /// size, cut off at port 65535.
-pub(crate) fn ports(mapping: &Mapping) -> RangeInclusive<u16> {
+fn ports(mapping: &Mapping) -> RangeInclusive<u16> {
     mapping.pool(mapping.port_count.map_or(DEFAULT_PORT_COUNT, NonZeroU16::get))
+}
+
+fn range(mapping: &Mapping) -> String {
+    let ports = ports(mapping);
+    format!("{}-{}", ports.start(), ports.end())
 }
 
 fn too_large(mapping: &Mapping) -> Option<PoolConflict<'_>> {
@@ -97,11 +117,12 @@ pub(crate) mod tests {
     #[test]
     fn a_pool_ends_at_65535() {
         assert!(conflicts(&[mapping(65500, Some(36))]).is_empty());
-        let too_large = mapping(65500, Some(37));
-        let count = NonZeroU16::new(37).unwrap();
+        let mappings = [mapping(65500, Some(37))];
+        let too_large = PoolConflict::TooLarge { mapping: &mappings[0], count: NonZeroU16::new(37).unwrap() };
+        assert_eq!(conflicts(&mappings), [too_large]);
         assert_eq!(
-            conflicts(std::slice::from_ref(&too_large)),
-            [PoolConflict::TooLarge { mapping: &too_large, count }]
+            too_large.to_string(),
+            "must be at most 36, so that the pool from port 65500 on ends at 65535"
         );
         assert!(conflicts(&[mapping(1, Some(65535))]).is_empty());
         assert!(conflicts(&[mapping(65500, None)]).is_empty(), "a pool without a size is cut off");
@@ -111,8 +132,13 @@ pub(crate) mod tests {
     fn pools_must_not_overlap() {
         let apart = [mapping(5000, Some(10)), mapping(5010, Some(10)), mapping(4990, Some(10))];
         assert!(conflicts(&apart).is_empty());
-        let [earlier, later] = &[mapping(5000, Some(11)), mapping(5010, Some(1))];
-        assert_eq!(conflicts(&[earlier.clone(), later.clone()]), [PoolConflict::Overlap { earlier, later }]);
+        let mappings = [mapping(5000, Some(11)), mapping(5010, Some(1))];
+        let overlap = PoolConflict::Overlap { earlier: &mappings[0], later: &mappings[1] };
+        assert_eq!(conflicts(&mappings), [overlap]);
+        assert_eq!(
+            overlap.to_string(),
+            "the pool 5010-5010 of s5010 overlaps with the pool 5000-5010 of s5000"
+        );
         assert_eq!(conflicts(&[mapping(5000, None), mapping(5063, None), mapping(5127, None)]).len(), 1);
         assert_eq!(conflicts(&[mapping(10, Some(9)), mapping(1, Some(100)), mapping(50, Some(1))]).len(), 2);
     }
@@ -122,7 +148,7 @@ pub(crate) mod tests {
         let pool = [mapping(8400, Some(10))];
         let conflict = |admin: &str, bind: Option<&str>| {
             let bind = bind.map(|bind| bind.parse().unwrap());
-            pool_with_admin_port(admin.parse().unwrap(), bind, &pool).is_some()
+            admin_conflict(admin.parse().unwrap(), bind, &pool).is_some()
         };
         for (admin, bind) in [
             ("0.0.0.0:8405", None),

@@ -6,7 +6,6 @@ mod host;
 mod log_fields;
 mod metadata_url;
 mod parser;
-mod pool_errors;
 mod raw_setting;
 pub(crate) mod table;
 
@@ -32,9 +31,10 @@ use self::{
 };
 use crate::{
     cli::Cli,
-    config_error::ConfigErrors,
+    config_error::{ConfigError, ConfigErrors},
     logging::{self, Format, level},
-    pool_conflicts, pool_limits,
+    pool_conflicts::{self, PoolConflict},
+    pool_limits,
 };
 
 /// What the settings are for, which decides what is checked on the host.
@@ -168,7 +168,7 @@ impl Settings {
 fn mappings(parser: &mut SettingsParser<'_>) -> Result<Vec<Mapping>, Reported> {
     let mappings = vec![mapping(parser)?];
     for conflict in pool_conflicts::conflicts(&mappings) {
-        parser.report(pool_errors::conflict(conflict));
+        parser.report(pool_error(conflict));
     }
     Ok(mappings)
 }
@@ -186,6 +186,22 @@ fn mapping(parser: &mut SettingsParser<'_>) -> Result<Mapping, Reported> {
         base_port: base_port?,
         port_count: port_count?,
     })
+}
+
+/// A conflict as an error of the setting that can resolve it.
+fn pool_error(conflict: PoolConflict<'_>) -> ConfigError {
+    let (setting, value, remedy) = match conflict {
+        PoolConflict::TooLarge { count, .. } => (&table::PORT_COUNT, count.to_string(), ""),
+        PoolConflict::Overlap { later, .. } => (
+            &table::BASE_PORT,
+            later.base_port.to_string(),
+            "; move one of them, or shrink it with PORT_COUNT",
+        ),
+        PoolConflict::AdminPort { admin, .. } => {
+            (&table::ADMIN_LISTEN, admin.to_string(), "; choose a port outside of it, or off")
+        }
+    };
+    ConfigError::wrong(setting.name, &value, format_args!("{conflict}{remedy}"))
 }
 
 fn on_leave(name: &str) -> Option<OnLeave> {
@@ -224,8 +240,8 @@ fn admin_listen(
 ) -> Result<Option<SocketAddr>, Reported> {
     let listen = parser.value(&table::ADMIN_LISTEN, RawSetting::socket_address_or_off)?;
     if let (Some(admin), Ok(bind_address), Ok(mappings)) = (listen, bind_address, mappings) {
-        let conflict = pool_conflicts::pool_with_admin_port(admin, *bind_address, mappings);
-        parser.check(conflict.map_or(Ok(()), |pool| Err(pool_errors::admin(admin, pool))))?;
+        let conflict = pool_conflicts::admin_conflict(admin, *bind_address, mappings);
+        parser.check(conflict.map_or(Ok(()), |conflict| Err(pool_error(conflict))))?;
     }
     Ok(listen)
 }

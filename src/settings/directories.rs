@@ -1,6 +1,6 @@
 //! The two directories that stalls writes to: they must exist and be writable.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{
     Host, Purpose,
@@ -29,7 +29,10 @@ pub(super) fn state_and_run(
         usable(raw, purpose, host)
     });
     let (state_dir, run_dir) = (state_dir?, run_dir?);
-    parser.check(differ(&state_dir, &run_dir))?;
+    if state_dir == run_dir {
+        let remedy = format_args!("must differ from {}", STATE_DIR.name);
+        parser.report(ConfigError::wrong(RUN_DIR.name, &run_dir.display().to_string(), remedy));
+    }
     Ok((state_dir, run_dir))
 }
 
@@ -54,12 +57,4 @@ fn usable(raw: &RawSetting<'_>, purpose: Purpose, host: &impl Host) -> Result<Pa
             .map_err(|error| raw.wrong(format_args!("must be a writable directory: {error}")))?;
     }
     Ok(path)
-}
-
-fn differ(state_dir: &Path, run_dir: &Path) -> Result<(), ConfigError> {
-    if state_dir != run_dir {
-        return Ok(());
-    }
-    let remedy = format_args!("must differ from {}", STATE_DIR.name).to_string();
-    Err(ConfigError::wrong(RUN_DIR.name, &run_dir.display().to_string(), remedy))
 }

@@ -52,14 +52,8 @@ pub(super) fn template(parser: &mut SettingsParser<'_>, host: &impl Host) -> Res
         let text = host.read(Path::new(raw.text)).map_err(unreadable)?;
         Template::parse(&text).map_err(|error| raw.wrong(format_args!("must be a valid template: {error}")))
     })?;
-    let built_in = || {
-        let broken = |error| {
-            ConfigError::missing(
-                HAPROXY_TEMPLATE.name,
-                format_args!("the built-in template is invalid: {error}"),
-            )
-        };
-        Template::built_in().map_err(broken)
+    let broken = |error| {
+        ConfigError::missing(HAPROXY_TEMPLATE.name, format_args!("the built-in template is invalid: {error}"))
     };
-    configured.map_or_else(|| parser.check(built_in()), Ok)
+    configured.map_or_else(|| parser.check(Template::built_in().map_err(broken)), Ok)
 }

@@ -10,6 +10,7 @@ use super::{
     table::{Kind, SETTINGS},
     *,
 };
+use crate::pool_conflicts::tests::mapping;
 
 const REQUIRED: [(&str, &str); 3] =
     [("SERVICE_NAME", "web"), ("BACKEND_PORT", "8080"), ("BASE_PORT", "5000")];
@@ -158,14 +159,30 @@ fn the_error_of_a_slash_in_the_service_names_the_setting_for_the_stack() {
 
 #[test]
 fn a_pool_past_the_last_port_is_an_error_only_with_a_size() {
-    assert!(errors(&[("BASE_PORT", "65530"), ("PORT_COUNT", "7")]).starts_with("PORT_COUNT=\"7\""));
+    assert_eq!(
+        errors(&[("BASE_PORT", "65530"), ("PORT_COUNT", "7")]),
+        "PORT_COUNT=\"7\": must be at most 6, so that the pool from port 65530 on ends at 65535\n"
+    );
     assert!(run(&[("BASE_PORT", "65530")]).is_ok());
+}
+
+#[test]
+fn overlapping_pools_are_an_error_of_the_later_one() {
+    let [earlier, later] = &[mapping(5000, Some(11)), mapping(5010, Some(1))];
+    assert_eq!(
+        pool_error(PoolConflict::Overlap { earlier, later }).to_string(),
+        "BASE_PORT=\"5010\": the pool 5010-5010 of s5010 overlaps with the pool 5000-5010 of s5000; \
+         move one of them, or shrink it with PORT_COUNT"
+    );
 }
 
 #[test]
 fn an_admin_port_in_the_pool_is_an_error_if_all_else_is_valid() {
     let admin = ("ADMIN_LISTEN", "0.0.0.0:5063");
-    assert!(errors(&[admin]).starts_with("ADMIN_LISTEN=\"0.0.0.0:5063\""));
+    assert_eq!(
+        errors(&[admin]),
+        "ADMIN_LISTEN=\"0.0.0.0:5063\": is in the pool 5000-5063; choose a port outside of it, or off\n"
+    );
     assert!(run(&[admin, ("PORT_COUNT", "63")]).is_ok());
     assert_eq!(errors(&[admin, ("PORT_COUNT", "x")]).lines().count(), 1);
     assert_eq!(errors(&[admin, ("BIND_ADDRESS", "x")]).lines().count(), 1);
