@@ -1,4 +1,4 @@
-//! The first two ways: stalls, with the built-in template or with one that asks for handovers.
+//! The ways of stalls, with the built-in template or with one that asks for handovers.
 
 use std::{net::Ipv4Addr, path::Path, time::Duration};
 
@@ -6,12 +6,13 @@ use stalls_lab::{
     metadata::{MetadataOptions, MetadataServer, World},
     stalls::{Home, Launch, Stalls},
 };
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    log::{self, HAPROXY_SERVES, PLAN_APPLIED, SERVICE_CHANGED},
     site::{Common, Site},
-    way::{Change, Done, Way},
+    way::{Change, Done, Pool, Way},
 };
 
 /// stalls follows ten changes a second at most, for as long as they go on; a few more in a burst.
@@ -33,43 +34,44 @@ pub(crate) struct Driven {
 }
 
 impl Driven {
-    /// Starts the metadata server, then stalls; tells also when that was.
+    /// Starts the metadata server, then this build of stalls; tells also when that was.
     pub(crate) async fn start(
         common: &Common,
+        binary: &Path,
         ports: u16,
         template: Option<&Path>,
-    ) -> anyhow::Result<(Self, Instant)> {
+    ) -> (Self, Instant) {
         let site = Site::reserve(ports);
-        let mut options = MetadataOptions::new(World::new(site.container_addresses(), ports.into()));
-        options.listen = (site.metadata_ip(), 0).into();
-        let server = MetadataServer::start(options).await;
-        let mut launch = Launch::at(
-            Home::within(&common.directories),
-            &common.stalls,
-            site.listen_ip(),
-            &server.base_url(),
-        )
-        .env("BACKEND_PORT", common.backend_port)
-        .env("BASE_PORT", site.base_port())
-        .env("PORT_COUNT", ports)
-        .env("HAPROXY_BIN", common.haproxy.display())
-        .env("POLL_SLEEP_TIME_MS", 5000)
-        .own_process_group();
+        let server = metadata(&site).await;
+        let mut launch = launch(common, binary, &site, &server).own_process_group();
         if let Some(template) = template {
             launch = launch.env("HAPROXY_TEMPLATE", template.display());
         }
         let begun = Instant::now();
         let stalls = launch.start();
-        Ok((Self { stalls, server, site, mark: 0, changed: begun }, begun))
-    }
-
-    /// The process id of stalls itself.
-    pub(crate) fn pid(&self) -> u32 {
-        self.stalls.pid()
+        (Self { stalls, server, site, mark: 0, changed: begun }, begun)
     }
 }
 
-impl Way for Driven {
+/// The metadata of a site: a container behind each of its ports.
+pub(crate) async fn metadata(site: &Site) -> MetadataServer {
+    let world = World::new(site.container_addresses(), site.ports.into());
+    let mut options = MetadataOptions::new(world);
+    options.listen = (site.metadata_ip(), 0).into();
+    MetadataServer::start(options).await
+}
+
+/// How this build of stalls is started on a site.
+pub(crate) fn launch(common: &Common, binary: &Path, site: &Site, server: &MetadataServer) -> Launch {
+    Launch::at(Home::within(&common.directories), binary, site.listen_ip(), &server.base_url())
+        .env("BACKEND_PORT", common.backend_port)
+        .env("BASE_PORT", site.base_port())
+        .env("PORT_COUNT", site.ports)
+        .env("HAPROXY_BIN", common.haproxy.display())
+        .env("POLL_SLEEP_TIME_MS", 5000)
+}
+
+impl Pool for Driven {
     fn site(&self) -> &Site {
         &self.site
     }
@@ -78,6 +80,19 @@ impl Way for Driven {
         self.server.read(|world| world.service("app", "web").container(u32::from(index)).address())
     }
 
+    fn haproxy_pids(&self) -> Vec<u32> {
+        self.stalls.haproxy_pids()
+    }
+
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        self.stalls.await_log_from(self.mark, |line| PLAN_APPLIED.is_in(line), SOON).await;
+        self.server.await_caught_up(SOON).await;
+        sleep_until(self.changed + PACE).await;
+        Ok(())
+    }
+}
+
+impl Way for Driven {
     async fn replace(&mut self, index: u16) -> anyhow::Result<Change> {
         self.mark = self.stalls.log_mark();
         let address = self.server.change(|world| {
@@ -89,24 +104,13 @@ impl Way for Driven {
         Ok(Change { address, since: self.changed })
     }
 
-    async fn settle(&mut self) -> anyhow::Result<()> {
-        self.stalls.await_log_from(self.mark, |line| line["msg"] == "plan applied", SOON).await;
-        self.server.await_caught_up(SOON).await;
-        sleep_until(self.changed + PACE).await;
-        Ok(())
-    }
-
-    fn haproxy_pids(&self) -> Vec<u32> {
-        self.stalls.haproxy_pids()
-    }
-
     fn done(&self) -> Done {
         let mut done = Done::default();
         for line in self.stalls.log_lines() {
-            if line["msg"] == "haproxy serves" {
+            if HAPROXY_SERVES.is_in(&line) {
                 done.haproxy_processes += 1;
-            } else if line["msg"] == "plan applied" {
-                *done.steps.entry(line["step"].as_str().unwrap_or("?").to_owned()).or_default() += 1;
+            } else if PLAN_APPLIED.is_in(&line) {
+                *done.steps.entry(log::step(&line).to_owned()).or_default() += 1;
             }
         }
         done
@@ -114,7 +118,11 @@ impl Way for Driven {
 
     fn fetched(&self) -> Option<OffsetDateTime> {
         let log = self.stalls.log_lines();
-        let line = log.get(self.mark..)?.iter().rfind(|line| line["msg"] == "service changed")?;
-        OffsetDateTime::parse(line["ts"].as_str()?, &Rfc3339).ok()
+        let line = log.get(self.mark..)?.iter().rfind(|line| SERVICE_CHANGED.is_in(line))?;
+        log::time(line)
+    }
+
+    fn driver(&self) -> Option<u32> {
+        Some(self.stalls.pid())
     }
 }

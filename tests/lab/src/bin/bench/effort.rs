@@ -9,15 +9,15 @@ use tokio::time::Instant;
 pub(crate) struct Effort {
     /// Numbers of ports.
     pub(crate) sizes: Vec<u16>,
-    /// Starts, each of something new.
-    pub(crate) cold_starts: usize,
+    /// The turns of each column, each with a start of its own.
+    pub(crate) turns: usize,
     /// Connections by each client in each round to the first port, and as many to the last.
     pub(crate) connections: u32,
-    /// Changes by stalls whose latency is measured.
+    /// Changes by stalls in each turn whose latency is measured.
     pub(crate) changes: Limit,
-    /// Changes in the other ways whose latency is measured.
+    /// Those changes in the other ways.
     pub(crate) changes_of_others: Limit,
-    /// Changes with a connection opened before each that stays open.
+    /// Changes in the last turn with a connection opened before each that stays open.
     pub(crate) pinning_changes: usize,
     /// How long stalls is watched while nothing changes.
     pub(crate) idle: Duration,
@@ -62,10 +62,10 @@ impl Effort {
     pub(crate) fn full() -> Self {
         Self {
             sizes: vec![3, 200, 1000, 5000],
-            cold_starts: 3,
+            turns: 5,
             connections: 100,
-            changes: Limit::new(60, 20).at_least(20),
-            changes_of_others: Limit::new(60, 8),
+            changes: Limit::new(12, 4).at_least(4),
+            changes_of_others: Limit::new(12, 2),
             pinning_changes: 20,
             idle: Duration::from_secs(10),
             load_ports: 200,
@@ -78,7 +78,7 @@ impl Effort {
     pub(crate) fn quick() -> Self {
         Self {
             sizes: vec![3, 200],
-            cold_starts: 1,
+            turns: 1,
             connections: 10,
             changes: Limit::new(5, 3),
             changes_of_others: Limit::new(5, 3),

@@ -1,9 +1,12 @@
 //! The benchmarks: stalls beside the original's way of driving HAProxy, in one run, on loopback.
 
+mod alone;
 mod client;
+mod column;
 mod driven;
 mod effort;
 mod load;
+mod log;
 mod measure;
 mod original;
 mod process;
@@ -11,6 +14,7 @@ mod results;
 mod screen;
 mod site;
 mod suite;
+mod turn;
 mod way;
 
 use std::{
@@ -19,7 +23,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use stalls_lab::{backend_everywhere::BackendEverywhere, haproxy};
@@ -40,6 +44,10 @@ struct Arguments {
     /// The stalls to measure [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
     stalls: Option<PathBuf>,
+
+    /// Another build of stalls, of an earlier commit, to measure in turn with it
+    #[arg(long, value_name = "PATH")]
+    before: Option<PathBuf>,
 
     /// Few repetitions and small pools: only to see that all of it works
     #[arg(long)]
@@ -85,6 +93,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let backend = BackendEverywhere::start().context("the containers")?;
     let common = Common {
         stalls: stalls(arguments.stalls)?,
+        before: arguments.before.map(existing).transpose()?,
         haproxy: haproxy::under_test().context("no HAProxy: install it, or set HAPROXY_BIN")?,
         handover_template: write_handover_template(directory.path())?,
         directories: directories(),
@@ -117,9 +126,11 @@ fn stalls(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
         Some(path) => path,
         None => env::current_exe().context("where is this program?")?.with_file_name("stalls"),
     };
-    if !path.is_file() {
-        bail!("{} does not exist: build it with `cargo build`, or say --stalls PATH", path.display());
-    }
+    existing(path).context("build it with `cargo build`, or say --stalls PATH")
+}
+
+fn existing(path: PathBuf) -> anyhow::Result<PathBuf> {
+    ensure!(path.is_file(), "{} does not exist", path.display());
     Ok(path)
 }
 

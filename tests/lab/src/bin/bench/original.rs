@@ -1,4 +1,4 @@
-//! The third way: as the original program drives HAProxy.
+//! The other way: as the original program drives HAProxy.
 //!
 //! For each change it writes the whole configuration anew and starts another HAProxy, which tells the one
 //! before to finish (`haproxy -D -f cfg -p pidfile -sf <old pid>`). Here the bench itself does that.
@@ -18,7 +18,7 @@ use tokio::{process::Command, time::Instant};
 
 use super::{
     site::{Common, Site},
-    way::{Change, Done, Way},
+    way::{Change, Done, Pool, Way},
 };
 
 /// HAProxy with the original's configuration, and who restarts it.
@@ -39,13 +39,12 @@ impl Original {
     /// Writes the configuration, then starts HAProxy; tells also when that was.
     pub(crate) async fn start(common: &Common, ports: u16) -> anyhow::Result<(Self, Instant)> {
         let site = Site::reserve(ports);
-        let first = site.first_container();
         let mut original = Self {
             haproxy: common.haproxy.clone(),
             backend_port: common.backend_port,
             home: Home::within(&common.directories),
-            containers: (0..ports).map(|slot| after(first, slot.into())).collect(),
-            next: after(first, ports.into()),
+            containers: (1..=ports).map(|index| site.container(index)).collect(),
+            next: site.container(ports + 1),
             site,
             started: 0,
         };
@@ -94,7 +93,7 @@ impl Original {
     }
 }
 
-impl Way for Original {
+impl Pool for Original {
     fn site(&self) -> &Site {
         &self.site
     }
@@ -103,23 +102,25 @@ impl Way for Original {
         self.containers[usize::from(index) - 1]
     }
 
-    /// Begins when the world changes, and returns when HAProxy has been restarted.
-    async fn replace(&mut self, index: u16) -> anyhow::Result<Change> {
-        let address = self.next;
-        self.next = after(self.next, 1);
-        self.containers[usize::from(index) - 1] = address;
-        let since = Instant::now();
-        self.write_configuration()?;
-        self.start_haproxy().await?;
-        Ok(Change { address, since })
+    fn haproxy_pids(&self) -> Vec<u32> {
+        self.home.haproxy_pids()
     }
 
     async fn settle(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
+}
 
-    fn haproxy_pids(&self) -> Vec<u32> {
-        self.home.haproxy_pids()
+impl Way for Original {
+    /// Begins when the world changes, and returns when HAProxy has been restarted.
+    async fn replace(&mut self, index: u16) -> anyhow::Result<Change> {
+        let address = self.next;
+        self.next = Ipv4Addr::from_bits(self.next.to_bits() + 1);
+        self.containers[usize::from(index) - 1] = address;
+        let since = Instant::now();
+        self.write_configuration()?;
+        self.start_haproxy().await?;
+        Ok(Change { address, since })
     }
 
     fn done(&self) -> Done {
@@ -129,10 +130,10 @@ impl Way for Original {
     fn fetched(&self) -> Option<OffsetDateTime> {
         None
     }
-}
 
-fn after(address: Ipv4Addr, count: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(address.to_bits() + count)
+    fn driver(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// The original's configuration: one frontend that listens on every port and tells them apart by ACLs.

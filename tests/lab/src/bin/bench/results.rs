@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::measure::{Connections, Latency, Memory, Quantiles, UnderLoad, Upkeep};
+use crate::{
+    client::Lost,
+    column::PerColumn,
+    measure::{Arrivals, Connections, Memory, Quantiles, UnderLoad, Upkeep},
+    turn::Turn,
+    way::Done,
+};
 
 /// All of it.
 #[derive(Clone, Debug, Serialize)]
@@ -22,45 +28,77 @@ pub(crate) struct Results {
     /// The number of ports of the pool under load.
     pub(crate) load_ports: u16,
     /// That pool.
-    pub(crate) load: PerWay<UnderLoad>,
-}
-
-/// One value for each way of driving HAProxy.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct PerWay<T> {
-    /// stalls with the built-in template.
-    pub(crate) stalls: T,
-    /// stalls with a template that asks for a handover each time.
-    pub(crate) stalls_handover: T,
-    /// As the original does it.
-    pub(crate) original: T,
-}
-
-impl<T> PerWay<T> {
-    /// From left to right.
-    pub(crate) fn each(&self) -> [&T; 3] {
-        [&self.stalls, &self.stalls_handover, &self.original]
-    }
+    pub(crate) load: PerColumn<UnderLoad>,
 }
 
 /// A pool of this many ports, each with a container.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Pool {
     pub(crate) ports: u16,
-    pub(crate) measured: PerWay<Measured>,
+    pub(crate) measured: PerColumn<Measured>,
 }
 
-/// What one way does with one pool.
+/// What was measured in all turns of one column with one pool.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Measured {
     /// From the start of the program to all ports serving.
-    pub(crate) cold_start: Quantiles,
+    pub(crate) cold_start: Option<Quantiles>,
     /// Connections to the first port.
     pub(crate) first_port: Connections,
     /// Connections to the last port.
     pub(crate) last_port: Connections,
-    pub(crate) latency: Latency,
-    pub(crate) memory: Memory,
+    /// Changes; `None` where nobody follows them.
+    pub(crate) latency: Option<Latency>,
+    pub(crate) memory: Option<Memory>,
     /// What stalls itself costs, where there is one.
     pub(crate) upkeep: Option<Upkeep>,
+}
+
+/// How soon changes arrive.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Latency {
+    /// From the change to a first connection that led to the new container.
+    pub(crate) total: Quantiles,
+    /// What of it came after the metadata had been fetched and parsed; `None` where that is not known.
+    pub(crate) above_fetching: Option<Quantiles>,
+    /// Connections that led nowhere while their port changed.
+    pub(crate) lost: Lost,
+    /// What was done.
+    pub(crate) done: Done,
+}
+
+impl Measured {
+    /// The sum of these turns.
+    pub(crate) fn of(turns: &[Turn]) -> Self {
+        let all = |of: fn(&Turn) -> &Vec<Connections>| {
+            Connections::median(&turns.iter().flat_map(of).copied().collect::<Vec<_>>())
+        };
+        Self {
+            cold_start: Quantiles::of(turns.iter().map(|turn| turn.cold_start).collect()),
+            first_port: all(|turn| &turn.first_port),
+            last_port: all(|turn| &turn.last_port),
+            latency: Latency::of(turns.iter().filter_map(|turn| turn.arrivals.clone())),
+            memory: turns.iter().find_map(|turn| turn.memory),
+            upkeep: turns.iter().find_map(|turn| turn.upkeep),
+        }
+    }
+}
+
+impl Latency {
+    /// `None` when nothing arrived.
+    fn of(turns: impl Iterator<Item = Arrivals>) -> Option<Self> {
+        let mut all = Arrivals::default();
+        for turn in turns {
+            all.total.extend(turn.total);
+            all.above_fetching.extend(turn.above_fetching);
+            all.lost += turn.lost;
+            all.done += turn.done;
+        }
+        Some(Self {
+            total: Quantiles::of(all.total)?,
+            above_fetching: Quantiles::of(all.above_fetching),
+            lost: all.lost,
+            done: all.done,
+        })
+    }
 }

@@ -8,13 +8,11 @@ use std::{
 };
 
 use crate::{
+    column::{Column, PerColumn},
     measure::{Quantiles, UnderLoad},
-    results::{Measured, PerWay, Pool, Results},
+    results::{Measured, Pool, Results},
     way::Done,
 };
-
-/// The ways, as they are named in the tables.
-pub(crate) const WAYS: [&str; 3] = ["stalls", "stalls, other template", "as the original"];
 
 /// What is being measured.
 pub(crate) fn progress(what: &str) {
@@ -50,7 +48,10 @@ server's address, so that each change needs a handover. As the original: one fro
 for each change the whole configuration is written anew and `haproxy -D -sf` is run. Its pause of 5 s between two
 looks at the metadata is left out: the time begins when the world changes, as if that were noticed at once. For
 stalls it begins when the metadata server has the change: fetching and parsing the document are included. Changes
-come 0.1 s apart there, since stalls follows no more than ten a second for long.
+come 0.1 s apart there, since stalls follows no more than ten a second for long. HAProxy alone: started with the
+configuration that `stalls render` prints, the yardstick for the start and for a connection.
+All columns are measured in turns, each turn with a start of its own, so that what slows the machine for a while
+slows all of them; whatever is compared below is the median of all turns.
 Processes are those that served; those that only check a file (`haproxy -c`) are not counted. HAProxy's memory is
 PSS, of the one process before the first change and of all of them after the last of {pinning_changes} changes,
 before each of which a connection was opened that stays; the times of changes are measured after that.
@@ -63,56 +64,68 @@ machine's, what counts is how those of one run compare.
     )
 }
 
-/// The ways beneath each other, the sizes side by side.
+/// The columns beneath each other, the sizes side by side; without those that have nothing to tell.
 fn pools(pools: &[Pool]) -> String {
     let mut header = vec![String::new(), "ports:".to_owned()];
     header.extend(pools.iter().map(|pool| pool.ports.to_string()));
     let mut rows = Vec::new();
-    let mut metric = |name: &str, ways: &[&str], cell: &dyn Fn(&Measured) -> Option<String>| {
-        for (at, way) in ways.iter().enumerate() {
-            let mut row = vec![if at == 0 { name } else { "" }.to_owned(), (*way).to_owned()];
-            let cells = pools.iter().map(|pool| cell(pool.measured.each()[at]));
-            row.extend(cells.map(|cell| cell.unwrap_or_else(|| "n/a".to_owned())));
-            rows.push(row);
+    let mut metric = |name: &str, cell: &dyn Fn(&Measured, &Pool) -> Option<String>| {
+        let mut name = Some(name);
+        for &column in pools.first().iter().flat_map(|pool| pool.measured.keys()) {
+            let cells: Vec<_> =
+                pools.iter().map(|pool| pool.measured.get(&column).and_then(|m| cell(m, pool))).collect();
+            if cells.iter().any(Option::is_some) {
+                let mut row = vec![name.take().unwrap_or_default().to_owned(), column.name().to_owned()];
+                row.extend(cells.into_iter().map(|cell| cell.unwrap_or_else(|| "n/a".to_owned())));
+                rows.push(row);
+            }
         }
     };
-    metric("change → serves, median / p99 (ms)", &WAYS, &|m| Some(quantiles(m.latency.total)));
-    metric("of it after fetching and parsing (ms)", &WAYS[..2], &|m| m.latency.above_fetching.map(quantiles));
-    metric("changes measured: steps", &WAYS, &|m| Some(steps(m.latency.total.count, &m.latency.done)));
-    metric("HAProxy processes started for them", &WAYS, &|m| {
-        Some(m.latency.done.haproxy_processes.to_string())
+    metric("change → serves, median / p99 (ms)", &|m, _| Some(quantiles(m.latency.as_ref()?.total)));
+    metric("of it after fetching and parsing (ms)", &|m, _| {
+        m.latency.as_ref()?.above_fetching.map(quantiles)
     });
-    metric("lost on the changing port, refused / broken", &WAYS, &|m| Some(m.latency.lost.to_string()));
-    metric("HAProxy's memory, before → after (MiB, processes)", &WAYS, &|m| {
-        let [before, after] = [m.memory.bytes_before, m.memory.bytes].map(mib);
-        Some(format!("{before:.0} → {after:.0}, {}", m.memory.processes))
+    metric("changes measured: steps", &|m, _| {
+        m.latency.as_ref().map(|latency| steps(latency.total.count, &latency.done))
     });
-    metric("connections per second, first / last port", &WAYS, &|m| {
+    metric("HAProxy processes started for them", &|m, _| {
+        Some(m.latency.as_ref()?.done.haproxy_processes.to_string())
+    });
+    metric("lost on the changing port, refused / broken", &|m, _| Some(m.latency.as_ref()?.lost.to_string()));
+    metric("HAProxy's memory, before → after (MiB, processes)", &|m, _| {
+        let memory = m.memory?;
+        let [before, after] = [memory.bytes_before, memory.bytes].map(mib);
+        Some(format!("{before:.0} → {after:.0}, {}", memory.processes))
+    });
+    metric("connections per second, first / last port", &|m, _| {
         Some(format!("{:.0} / {:.0}", m.first_port.per_second, m.last_port.per_second))
     });
-    metric("HAProxy's CPU per connection, first / last port (µs)", &WAYS, &|m| {
+    metric("HAProxy's CPU per connection, first / last port (µs)", &|m, _| {
         Some(format!("{:.0} / {:.0}", m.first_port.haproxy_cpu_us, m.last_port.haproxy_cpu_us))
     });
-    metric("cold start, median (ms)", &WAYS, &|m| Some(format!("{:.0}", m.cold_start.median_ms)));
-    metric("stalls' memory, at the end / at most (MiB)", &WAYS[..2], &|m| {
+    metric("cold start, median (ms), × that of HAProxy alone", &|m, pool| {
+        let (own, alone) = (m.cold_start?, pool.measured.get(&Column::Alone)?.cold_start?);
+        Some(format!("{:.0}, × {:.2}", own.median_ms, own.median_ms / alone.median_ms))
+    });
+    metric("stalls' memory, at the end / at most (MiB)", &|m, _| {
         let upkeep = m.upkeep?;
         Some(format!("{:.0} / {:.0}", mib(upkeep.resident_bytes), mib(upkeep.most_resident_bytes)))
     });
-    metric("stalls' CPU, whole run (ms) / idle (ms per s)", &WAYS[..2], &|m| {
+    metric("stalls' CPU, last turn (ms) / idle (ms per s)", &|m, _| {
         let upkeep = m.upkeep?;
         Some(format!("{:.0} / {:.2}", upkeep.cpu_ms, upkeep.idle_cpu_ms / upkeep.idle_seconds))
     });
     table(&header, &rows)
 }
 
-/// The ways side by side.
-fn load(ports: u16, load: &PerWay<UnderLoad>) -> String {
+/// The columns side by side.
+fn load(ports: u16, load: &PerColumn<UnderLoad>) -> String {
     let mut header = vec![format!("{ports} ports under load")];
-    header.extend(WAYS.map(str::to_owned));
+    header.extend(load.keys().map(|column| column.name().to_owned()));
     let mut rows = Vec::new();
     let mut metric = |name: &str, cell: &dyn Fn(&UnderLoad) -> String| {
         let mut row = vec![name.to_owned()];
-        row.extend(load.each().map(cell));
+        row.extend(load.values().map(cell));
         rows.push(row);
     };
     metric("changes, steps", &|l| steps(l.changes, &l.done));

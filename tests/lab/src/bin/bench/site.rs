@@ -19,6 +19,8 @@ const CONTAINERS: u32 = 12 << 16;
 pub(crate) struct Common {
     /// The stalls to measure.
     pub(crate) stalls: PathBuf,
+    /// Another build of it to measure beside it, if there is one.
+    pub(crate) before: Option<PathBuf>,
     /// The HAProxy to measure with.
     pub(crate) haproxy: PathBuf,
     /// The template that makes each change a handover.
@@ -62,8 +64,8 @@ impl Site {
         AddressPool::new(FIRST_CONTAINER, CONTAINERS)
     }
 
-    /// The lowest of the containers' addresses.
-    pub(crate) fn first_container(&self) -> Ipv4Addr {
-        FIRST_CONTAINER
+    /// The address that the container with this index has before anything changes.
+    pub(crate) fn container(&self, index: u16) -> Ipv4Addr {
+        Ipv4Addr::from_bits(FIRST_CONTAINER.to_bits() + u32::from(index) - 1)
     }
 }

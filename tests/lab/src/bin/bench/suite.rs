@@ -1,4 +1,5 @@
-//! All measurements in their order: a way at a time, so that nothing else runs beside it.
+//! All measurements in their order: one column at a time, so that nothing else runs beside it, but in turns, so that
+//! whatever slows the machine for a while slows all of them.
 
 use std::{fs, path::Path, process::Command};
 
@@ -6,13 +7,16 @@ use anyhow::Context;
 use tokio::time::Instant;
 
 use crate::{
+    alone::Alone,
+    column::{Column, PerColumn},
     driven::Driven,
     effort::{Effort, Limit},
-    measure::{Quantiles, UnderLoad, Upkeep, cold_start, connections, latency, memory, under_load, upkeep},
+    measure::{UnderLoad, cold_start, under_load},
     original::Original,
-    results::{Measured, PerWay, Pool, Results},
-    screen::{self, WAYS},
+    results::{Measured, Pool, Results},
+    screen,
     site::Common,
+    turn::{Turn, at_rest, with_changes},
     way::Way,
 };
 
@@ -40,68 +44,69 @@ struct Suite<'run> {
 }
 
 impl Suite<'_> {
-    async fn pool(&self, ports: u16) -> anyhow::Result<PerWay<Measured>> {
-        let upkeep = async |driven: &Driven| Some(upkeep(driven, self.effort.idle).await);
-        let say = |way: usize| screen::progress(&format!("{ports} ports, {}", WAYS[way]));
-        let others = self.effort.changes_of_others;
-        say(0);
-        let stalls = self.measure(self.effort.changes, async || self.stalls(ports).await, upkeep).await?;
-        say(1);
-        let stalls_handover =
-            self.measure(others, async || self.stalls_handover(ports).await, upkeep).await?;
-        say(2);
-        let original = self.measure(others, async || self.original(ports).await, async |_| None).await?;
-        Ok(PerWay { stalls, stalls_handover, original })
-    }
-
-    async fn measure<W: Way>(
-        &self,
-        changes: Limit,
-        start: impl AsyncFn() -> anyhow::Result<(W, Instant)>,
-        upkeep: impl AsyncFn(&W) -> Option<Upkeep>,
-    ) -> anyhow::Result<Measured> {
-        let (mut way, begun) = start().await?;
-        let mut cold_starts = vec![cold_start(&way, begun).await?];
-        while cold_starts.len() < self.effort.cold_starts {
-            drop(way);
-            let begun;
-            (way, begun) = start().await?;
-            cold_starts.push(cold_start(&way, begun).await?);
+    async fn pool(&self, ports: u16) -> anyhow::Result<PerColumn<Measured>> {
+        let mut columns = vec![Column::Stalls];
+        columns.extend(self.common.before.is_some().then_some(Column::Before));
+        columns.extend([Column::StallsHandover, Column::Original, Column::Alone]);
+        let mut turns = PerColumn::<Vec<Turn>>::new();
+        for nth in 1..=self.effort.turns {
+            for &column in &columns {
+                screen::progress(&format!("{ports} ports, turn {nth}, {}", column.name()));
+                let turn = self.turn(column, ports, nth == self.effort.turns).await?;
+                turns.entry(column).or_default().push(turn);
+            }
+            // Nobody always comes after the same one.
+            columns.reverse();
         }
-        way.settle().await?;
-        Ok(Measured {
-            cold_start: Quantiles::of(cold_starts).context("nothing was started")?,
-            first_port: connections(&way, 1, self.effort.connections).await?,
-            last_port: connections(&way, way.site().ports, self.effort.connections).await?,
-            // Before anything else changes.
-            memory: memory(&mut way, self.effort.pinning_changes).await?,
-            latency: latency(&mut way, changes).await?,
-            upkeep: upkeep(&way).await,
-        })
+        Ok(turns.iter().map(|(column, turns)| (*column, Measured::of(turns))).collect())
     }
 
-    async fn load(&self, ports: u16) -> anyhow::Result<PerWay<UnderLoad>> {
-        let say = |way: usize| screen::progress(&format!("{ports} ports under load, {}", WAYS[way]));
-        let others = self.effort.load_changes_of_others;
-        say(0);
-        let stalls = load(self.stalls(ports).await?, self.effort.load_changes).await?;
-        say(1);
-        let stalls_handover = load(self.stalls_handover(ports).await?, others).await?;
-        say(2);
-        let original = load(self.original(ports).await?, others).await?;
-        Ok(PerWay { stalls, stalls_handover, original })
+    async fn turn(&self, column: Column, ports: u16, is_last: bool) -> anyhow::Result<Turn> {
+        let effort = self.effort;
+        match column {
+            Column::Alone => {
+                let (mut alone, begun) = Alone::start(self.common, ports).await?;
+                at_rest(&mut alone, begun, effort).await
+            }
+            Column::Original => {
+                let (mut original, begun) = Original::start(self.common, ports).await?;
+                with_changes(&mut original, begun, effort, effort.changes_of_others, is_last).await
+            }
+            driven => {
+                let (mut stalls, begun) = self.driven(driven, ports).await?;
+                let changes = match driven {
+                    Column::StallsHandover => effort.changes_of_others,
+                    _ => effort.changes,
+                };
+                with_changes(&mut stalls, begun, effort, changes, is_last).await
+            }
+        }
     }
 
-    async fn stalls(&self, ports: u16) -> anyhow::Result<(Driven, Instant)> {
-        Driven::start(self.common, ports, None).await
+    /// stalls, as it is in this column.
+    async fn driven(&self, column: Column, ports: u16) -> anyhow::Result<(Driven, Instant)> {
+        let common = self.common;
+        let (binary, template) = match column {
+            Column::Before => (common.before.as_deref().context("there is no other build")?, None),
+            Column::StallsHandover => (&*common.stalls, Some(&*common.handover_template)),
+            _ => (&*common.stalls, None),
+        };
+        Ok(Driven::start(common, binary, ports, template).await)
     }
 
-    async fn stalls_handover(&self, ports: u16) -> anyhow::Result<(Driven, Instant)> {
-        Driven::start(self.common, ports, Some(&self.common.handover_template)).await
-    }
-
-    async fn original(&self, ports: u16) -> anyhow::Result<(Original, Instant)> {
-        Original::start(self.common, ports).await
+    async fn load(&self, ports: u16) -> anyhow::Result<PerColumn<UnderLoad>> {
+        let mut loads = PerColumn::new();
+        for column in [Column::Stalls, Column::StallsHandover, Column::Original] {
+            screen::progress(&format!("{ports} ports under load, {}", column.name()));
+            let others = self.effort.load_changes_of_others;
+            let measured = match column {
+                Column::Original => load(Original::start(self.common, ports).await?, others).await?,
+                Column::Stalls => load(self.driven(column, ports).await?, self.effort.load_changes).await?,
+                _ => load(self.driven(column, ports).await?, others).await?,
+            };
+            loads.insert(column, measured);
+        }
+        Ok(loads)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the ways of driving HAProxy have in common.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::BTreeMap, net::Ipv4Addr, ops::AddAssign};
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -8,30 +8,37 @@ use tokio::time::Instant;
 
 use super::site::Site;
 
-/// A way of driving HAProxy: a pool of ports, a container behind each, and changes.
+/// A HAProxy with a pool of ports, and a container behind each.
 ///
-/// What it runs ends when it is dropped.
-pub(crate) trait Way: Sized {
+/// What runs ends when it is dropped.
+pub(crate) trait Pool {
     /// Where its ports are.
     fn site(&self) -> &Site;
 
     /// The address of the container with this index.
     fn address(&self, index: u16) -> Ipv4Addr;
 
-    /// Replaces a container by one with another address.
-    async fn replace(&mut self, index: u16) -> anyhow::Result<Change>;
-
-    /// Waits until nothing of the last change is left to be done and a next one will be acted on at once.
-    async fn settle(&mut self) -> anyhow::Result<()>;
-
     /// The HAProxy processes that exist.
     fn haproxy_pids(&self) -> Vec<u32>;
+
+    /// Waits until nothing of the start, or of the last change, is left to be done and a next one will be acted on
+    /// at once.
+    async fn settle(&mut self) -> anyhow::Result<()>;
+}
+
+/// A way of driving HAProxy: a pool that follows changes.
+pub(crate) trait Way: Pool {
+    /// Replaces a container by one with another address.
+    async fn replace(&mut self, index: u16) -> anyhow::Result<Change>;
 
     /// What has been done so far.
     fn done(&self) -> Done;
 
     /// When the last change had been fetched and parsed, if that is known.
     fn fetched(&self) -> Option<OffsetDateTime>;
+
+    /// The process id of what drives HAProxy, if that is a process of its own.
+    fn driver(&self) -> Option<u32>;
 }
 
 /// A change of the world.
@@ -62,6 +69,15 @@ impl Done {
         Self {
             haproxy_processes: self.haproxy_processes - before.haproxy_processes,
             steps: steps.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+}
+
+impl AddAssign for Done {
+    fn add_assign(&mut self, other: Self) {
+        self.haproxy_processes += other.haproxy_processes;
+        for (step, count) in other.steps {
+            *self.steps.entry(step).or_default() += count;
         }
     }
 }

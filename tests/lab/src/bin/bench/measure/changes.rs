@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     client::{Crossing, Watch},
-    way::{Change, Way},
+    way::{Change, Pool, Way},
 };
 
 /// How long the HAProxy processes before the last one may take to end; what they hold is not ours to close.
@@ -37,9 +37,9 @@ pub(crate) fn nth_index(n: usize, from: u16, to: u16) -> u16 {
 }
 
 /// Waits until no HAProxy is left of those before the last one, or for a while.
-pub(crate) async fn until_one_process(way: &impl Way) {
+pub(crate) async fn until_one_process(pool: &impl Pool) {
     let begun = Instant::now();
-    while way.haproxy_pids().len() > 1 && begun.elapsed() < END_PATIENCE {
+    while pool.haproxy_pids().len() > 1 && begun.elapsed() < END_PATIENCE {
         sleep(LOOK).await;
     }
 }

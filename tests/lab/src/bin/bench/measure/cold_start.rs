@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use stalls_lab::client;
 use tokio::time::{Instant, sleep};
 
-use crate::{client::misses, way::Way};
+use crate::{client::misses, way::Pool};
 
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,8 +18,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 const SAMPLE: usize = 200;
 
 /// Waits until all ports serve; tells how long that took since `begun`.
-pub(crate) async fn cold_start(way: &impl Way, begun: Instant) -> anyhow::Result<Duration> {
-    let site = way.site();
+pub(crate) async fn cold_start(pool: &impl Pool, begun: Instant) -> anyhow::Result<Duration> {
+    let site = pool.site();
     while client::landing(site.listen(site.ports)).await.is_err() {
         if begun.elapsed() > PATIENCE {
             bail!("{} ports do not serve within {PATIENCE:?}", site.ports);
@@ -28,7 +28,7 @@ pub(crate) async fn cold_start(way: &impl Way, begun: Instant) -> anyhow::Result
     }
     let took = begun.elapsed();
     for index in (1..=site.ports).step_by(usize::from(site.ports).div_ceil(SAMPLE)) {
-        let missed = misses(site.listen(index), way.address(index), 1).await?;
+        let missed = misses(site.listen(index), pool.address(index), 1).await?;
         ensure!(missed == 0, "after the start the port of container {index} does not lead to it");
     }
     Ok(took)

@@ -7,8 +7,8 @@ use tokio::time::sleep;
 
 use super::changes::until_one_process;
 use crate::{
-    driven::Driven,
     process::{self, ThreadTimes},
+    way::Way,
 };
 
 /// The memory and the processor time of stalls.
@@ -26,18 +26,18 @@ pub(crate) struct Upkeep {
     pub(crate) idle_seconds: f64,
 }
 
-/// Watches stalls while nothing changes.
-pub(crate) async fn upkeep(driven: &Driven, idle: Duration) -> Upkeep {
-    until_one_process(driven).await;
-    let pid = driven.pid();
+/// Watches stalls while nothing changes; `None` where something else drives HAProxy.
+pub(crate) async fn upkeep(way: &impl Way, idle: Duration) -> Option<Upkeep> {
+    let pid = way.driver()?;
+    until_one_process(way).await;
     let before = ThreadTimes::of(&[pid]);
     sleep(idle).await;
     let idle_cpu = ThreadTimes::of(&[pid]).since(&before);
-    Upkeep {
+    Some(Upkeep {
         resident_bytes: process::resident(pid),
         most_resident_bytes: process::most_resident(pid),
         cpu_ms: process::cpu(pid).as_secs_f64() * 1000.0,
         idle_cpu_ms: idle_cpu.as_secs_f64() * 1000.0,
         idle_seconds: idle.as_secs_f64(),
-    }
+    })
 }

@@ -1,0 +1,37 @@
+//! What is measured side by side: a column for each.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Whom HAProxy is driven by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Column {
+    /// stalls with the built-in template.
+    Stalls,
+    /// Another build of stalls, in the same way.
+    Before,
+    /// stalls with a template that asks for a handover each time.
+    StallsHandover,
+    /// As the original does it.
+    Original,
+    /// Nobody: HAProxy alone with the configuration that stalls writes.
+    Alone,
+}
+
+/// One value for each column, from left to right.
+pub(crate) type PerColumn<T> = BTreeMap<Column, T>;
+
+impl Column {
+    /// Its name in the tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Stalls => "stalls",
+            Self::Before => "stalls, before",
+            Self::StallsHandover => "stalls, other template",
+            Self::Original => "as the original",
+            Self::Alone => "HAProxy alone",
+        }
+    }
+}
