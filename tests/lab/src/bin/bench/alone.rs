@@ -46,7 +46,7 @@ impl Alone {
 
 /// The configuration for this site, from `stalls render`.
 async fn printed(common: &Common, site: &Site) -> anyhow::Result<String> {
-    let server = driven::metadata(site).await;
+    let server = driven::metadata(site).await?;
     let mut stalls = driven::launch(common, &common.stalls, site, &server).arg("render").start();
     let status = stalls.wait(SOON).await;
     ensure!(status.success(), "stalls prints no configuration, {status}: {:?}", stalls.stderr_lines());

@@ -2,12 +2,17 @@
 
 use std::{net::Ipv4Addr, path::Path, time::Duration};
 
+use anyhow::Context;
 use stalls_lab::{
     metadata::{MetadataOptions, MetadataServer, World},
     stalls::{Home, Launch, Stalls},
 };
 use time::OffsetDateTime;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     log::{self, HAPROXY_SERVES, PLAN_APPLIED, SERVICE_CHANGED},
@@ -20,6 +25,9 @@ const PACE: Duration = Duration::from_millis(105);
 
 /// How long anything may take. It only bounds a failure.
 const SOON: Duration = Duration::from_secs(30);
+
+/// In the version of the metadata that stalls asks for.
+const FIRST_REQUEST: &[u8] = b"GET /2015-12-19/version HTTP/1.1\r\nHost: metadata\r\n\r\n";
 
 /// stalls between a metadata server and the containers.
 #[derive(Debug)]
@@ -40,25 +48,31 @@ impl Driven {
         binary: &Path,
         ports: u16,
         template: Option<&Path>,
-    ) -> (Self, Instant) {
+    ) -> anyhow::Result<(Self, Instant)> {
         let site = Site::reserve(ports);
-        let server = metadata(&site).await;
+        let server = metadata(&site).await?;
         let mut launch = launch(common, binary, &site, &server).own_process_group();
         if let Some(template) = template {
             launch = launch.env("HAPROXY_TEMPLATE", template.display());
         }
         let begun = Instant::now();
         let stalls = launch.start();
-        (Self { stalls, server, site, mark: 0, changed: begun }, begun)
+        Ok((Self { stalls, server, site, mark: 0, changed: begun }, begun))
     }
 }
 
-/// The metadata of a site: a container behind each of its ports.
-pub(crate) async fn metadata(site: &Site) -> MetadataServer {
+/// The metadata of a site: a container behind each of its ports. It is ready to be told: the server makes it from the
+/// world when a client asks for the first time, which takes it hundreds of milliseconds for thousands of containers,
+/// and a start of stalls is not to wait for that.
+pub(crate) async fn metadata(site: &Site) -> anyhow::Result<MetadataServer> {
     let world = World::new(site.container_addresses(), site.ports.into());
     let mut options = MetadataOptions::new(world);
     options.listen = (site.metadata_ip(), 0).into();
-    MetadataServer::start(options).await
+    let server = MetadataServer::start(options).await;
+    let mut asking = TcpStream::connect(server.address()).await.context("the metadata server")?;
+    asking.write_all(FIRST_REQUEST).await.context("the metadata server")?;
+    asking.read_u8().await.context("the metadata server")?;
+    Ok(server)
 }
 
 /// How this build of stalls is started on a site.

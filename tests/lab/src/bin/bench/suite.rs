@@ -91,7 +91,7 @@ impl Suite<'_> {
             Column::StallsHandover => (&*common.stalls, Some(&*common.handover_template)),
             _ => (&*common.stalls, None),
         };
-        Ok(Driven::start(common, binary, ports, template).await)
+        Driven::start(common, binary, ports, template).await
     }
 
     async fn load(&self, ports: u16) -> anyhow::Result<PerColumn<UnderLoad>> {
