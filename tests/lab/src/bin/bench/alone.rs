@@ -1,4 +1,4 @@
-//! The yardstick: HAProxy alone, with the very configuration that stalls starts it with.
+//! The yardstick: HAProxy alone, with the configuration that stalls starts it with.
 
 use std::{fs, net::Ipv4Addr, path::Path, process::Stdio, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
 /// How long stalls may take to print a configuration.
 const SOON: Duration = Duration::from_secs(30);
 
-/// HAProxy without anybody who drives it.
+/// HAProxy, which nothing drives.
 #[derive(Debug)]
 pub(crate) struct Alone {
     _haproxy: Child,

@@ -1,10 +1,10 @@
-//! What is measured side by side: a column for each.
+//! The columns of the tables: what is measured side by side.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Whom HAProxy is driven by.
+/// What drives HAProxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Column {
@@ -12,11 +12,11 @@ pub(crate) enum Column {
     Stalls,
     /// Another build of stalls, in the same way.
     Before,
-    /// stalls with a template that asks for a handover each time.
+    /// stalls with a template that makes each change a handover.
     StallsHandover,
     /// As the original does it.
     Original,
-    /// Nobody: HAProxy alone with the configuration that stalls writes.
+    /// Nothing: HAProxy runs alone, with the configuration that stalls writes.
     Alone,
 }
 

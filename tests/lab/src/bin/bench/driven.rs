@@ -61,9 +61,8 @@ impl Driven {
     }
 }
 
-/// The metadata of a site: a container behind each of its ports. It is ready to be told: the server makes it from the
-/// world when a client asks for the first time, which takes it hundreds of milliseconds for thousands of containers,
-/// and a start of stalls is not to wait for that.
+/// A metadata server with a container behind each port of the site. It has answered once: its first answer to a client
+/// takes hundreds of milliseconds for thousands of containers, and the start of stalls shall not include them.
 pub(crate) async fn metadata(site: &Site) -> anyhow::Result<MetadataServer> {
     let world = World::new(site.container_addresses(), site.ports.into());
     let mut options = MetadataOptions::new(world);

@@ -63,7 +63,7 @@ impl Effort {
         Self {
             sizes: vec![3, 200, 1000, 5000],
             turns: 5,
-            connections: 100,
+            connections: 250,
             changes: Limit::new(12, 4).at_least(4),
             changes_of_others: Limit::new(12, 2),
             pinning_changes: 20,

@@ -1,18 +1,18 @@
-//! What the bench reads in the log of stalls: all of it is here.
+//! Everything that the bench reads in the log of stalls.
 
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// HAProxy does what the newest plan says. The field `step` says how that was reached.
+/// HAProxy does what the newest plan says. The field `step` says how it was told.
 pub(crate) const PLAN_APPLIED: Message = Message(&["plan applied"]);
 
-/// A HAProxy process has got to serve.
+/// A new HAProxy process serves.
 pub(crate) const HAPROXY_SERVES: Message = Message(&["haproxy serves"]);
 
-/// The metadata of the service has been fetched and parsed, and is not what it was.
+/// The metadata of the service has been fetched and parsed, and has changed.
 pub(crate) const SERVICE_CHANGED: Message = Message(&["service changed"]);
 
-/// A message of stalls: every text that it has, or had in a build that is measured with `--before`.
+/// A message of stalls: the text that it has now, and those that it had in builds which `--before` may name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message(&'static [&'static str]);
 

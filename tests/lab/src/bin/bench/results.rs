@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     client::Lost,
     column::PerColumn,
-    measure::{Arrivals, Connections, Memory, Quantiles, UnderLoad, Upkeep},
+    measure::{Connections, Latencies, Memory, Quantiles, UnderLoad, Upkeep},
     turn::Turn,
     way::Done,
 };
@@ -38,7 +38,7 @@ pub(crate) struct Pool {
     pub(crate) measured: PerColumn<Measured>,
 }
 
-/// What was measured in all turns of one column with one pool.
+/// What one column does with one pool, in all its turns.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Measured {
     /// From the start of the program to all ports serving.
@@ -47,7 +47,7 @@ pub(crate) struct Measured {
     pub(crate) first_port: Connections,
     /// Connections to the last port.
     pub(crate) last_port: Connections,
-    /// Changes; `None` where nobody follows them.
+    /// `None` for HAProxy alone.
     pub(crate) latency: Option<Latency>,
     pub(crate) memory: Option<Memory>,
     /// What stalls itself costs, where there is one.
@@ -77,7 +77,7 @@ impl Measured {
             cold_start: Quantiles::of(turns.iter().map(|turn| turn.cold_start).collect()),
             first_port: all(|turn| &turn.first_port),
             last_port: all(|turn| &turn.last_port),
-            latency: Latency::of(turns.iter().filter_map(|turn| turn.arrivals.clone())),
+            latency: Latency::of(turns.iter().filter_map(|turn| turn.latencies.clone())),
             memory: turns.iter().find_map(|turn| turn.memory),
             upkeep: turns.iter().find_map(|turn| turn.upkeep),
         }
@@ -85,9 +85,9 @@ impl Measured {
 }
 
 impl Latency {
-    /// `None` when nothing arrived.
-    fn of(turns: impl Iterator<Item = Arrivals>) -> Option<Self> {
-        let mut all = Arrivals::default();
+    /// `None` when no change was measured.
+    fn of(turns: impl Iterator<Item = Latencies>) -> Option<Self> {
+        let mut all = Latencies::default();
         for turn in turns {
             all.total.extend(turn.total);
             all.above_fetching.extend(turn.above_fetching);

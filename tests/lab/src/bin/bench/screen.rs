@@ -54,7 +54,8 @@ All columns are measured in turns, each turn with a start of its own, so that wh
 slows all of them; whatever is compared below is the median of all turns.
 Processes are those that served; those that only check a file (`haproxy -c`) are not counted. HAProxy's memory is
 PSS, of the one process before the first change and of all of them after the last of {pinning_changes} changes,
-before each of which a connection was opened that stays; the times of changes are measured after that.
+before each of which a connection was opened that stays; that is measured last. What a connection costs is
+measured when the changes of the turn have been made.
 The directories that each way writes to (RUN_DIR, STATE_DIR; the original's configuration) are in {directories}.
 The clients, the metadata server and the containers share the machine with all this: the times are this
 machine's, what counts is how those of one run compare.

@@ -1,5 +1,5 @@
-//! All measurements in their order: one column at a time, so that nothing else runs beside it, but in turns, so that
-//! whatever slows the machine for a while slows all of them.
+//! All measurements in their order. One column runs at a time. The columns take turns, each with a new process: the
+//! machine may be slower for a while, and one HAProxy costs up to a third more or less than the next one.
 
 use std::{fs, path::Path, process::Command};
 
@@ -55,7 +55,7 @@ impl Suite<'_> {
                 let turn = self.turn(column, ports, nth == self.effort.turns).await?;
                 turns.entry(column).or_default().push(turn);
             }
-            // Nobody always comes after the same one.
+            // No column always follows the same one.
             columns.reverse();
         }
         Ok(turns.iter().map(|(column, turns)| (*column, Measured::of(turns))).collect())

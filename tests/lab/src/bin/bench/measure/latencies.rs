@@ -11,9 +11,9 @@ use crate::{
     way::{Done, Way},
 };
 
-/// How soon changes arrived.
+/// How soon changes took effect.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Arrivals {
+pub(crate) struct Latencies {
     /// From each change to a first connection that led to the new container.
     pub(crate) total: Vec<Duration>,
     /// What of it came after the metadata had been fetched and parsed, where that is known.
@@ -25,18 +25,18 @@ pub(crate) struct Arrivals {
 }
 
 /// Replaces one container after the other, and nothing else at the same time.
-pub(crate) async fn arrivals(way: &mut impl Way, limit: Limit) -> anyhow::Result<Arrivals> {
+pub(crate) async fn latencies(way: &mut impl Way, limit: Limit) -> anyhow::Result<Latencies> {
     let (before, begun) = (way.done(), Instant::now());
-    let mut arrivals = Arrivals::default();
-    while !limit.is_reached(arrivals.total.len(), begun) {
+    let mut latencies = Latencies::default();
+    while !limit.is_reached(latencies.total.len(), begun) {
         until_one_process(way).await;
-        let (change, crossing) = replace(way, nth_index(arrivals.total.len(), 2, way.site().ports)).await?;
+        let (change, crossing) = replace(way, nth_index(latencies.total.len(), 2, way.site().ports)).await?;
         way.settle().await?;
-        arrivals.total.push(crossing.at - change.since);
+        latencies.total.push(crossing.at - change.since);
         let above_fetching = way.fetched().and_then(|at| Duration::try_from(crossing.wall - at).ok());
-        arrivals.above_fetching.extend(above_fetching);
-        arrivals.lost += crossing.lost;
+        latencies.above_fetching.extend(above_fetching);
+        latencies.lost += crossing.lost;
     }
-    arrivals.done = way.done().since(&before);
-    Ok(arrivals)
+    latencies.done = way.done().since(&before);
+    Ok(latencies)
 }
