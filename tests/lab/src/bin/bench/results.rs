@@ -102,3 +102,43 @@ impl Latency {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn turn(cold_start_ms: u64, latencies: Option<Latencies>) -> Turn {
+        let connections = |haproxy_cpu_us| Connections { count: 8, per_second: 1.0, haproxy_cpu_us };
+        let rounds = vec![connections(cold_start_ms as f64)];
+        Turn {
+            cold_start: Duration::from_millis(cold_start_ms),
+            first_port: rounds.clone(),
+            last_port: rounds,
+            latencies,
+            memory: None,
+            upkeep: None,
+        }
+    }
+
+    #[test]
+    fn all_turns_count() {
+        let made = |ms: u64| Latencies {
+            total: vec![Duration::from_millis(ms)],
+            done: Done { haproxy_processes: 1, steps: [("handover".to_owned(), 1)].into() },
+            ..Latencies::default()
+        };
+        let all = Measured::of(&[turn(30, Some(made(5))), turn(10, Some(made(7))), turn(20, Some(made(6)))]);
+        assert_eq!(all.cold_start.map(|quantiles| quantiles.median_ms), Some(20.0));
+        assert_eq!((all.first_port.count, all.first_port.haproxy_cpu_us), (24, 20.0));
+        let latency = all.latency.unwrap();
+        assert_eq!((latency.total.count, latency.total.median_ms), (3, 6.0));
+        assert_eq!(latency.done, Done { haproxy_processes: 3, steps: [("handover".to_owned(), 3)].into() });
+    }
+
+    #[test]
+    fn haproxy_alone_has_no_latency() {
+        assert!(Measured::of(&[turn(30, None)]).latency.is_none());
+    }
+}
