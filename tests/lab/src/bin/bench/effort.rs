@@ -58,7 +58,7 @@ impl Effort {
         self.sizes.iter().copied().fold(self.load_ports, u16::max)
     }
 
-    /// Numbers that are worth being compared, in about eight minutes.
+    /// Numbers that are worth being compared, in about ten minutes.
     pub(crate) fn full() -> Self {
         Self {
             sizes: vec![3, 200, 1000, 5000],
