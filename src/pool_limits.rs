@@ -23,7 +23,7 @@ pub(crate) fn pools(
 ) -> Vec<PoolSettings> {
     let pool = |mapping: &Mapping| PoolSettings {
         mapping: mapping.clone(),
-        most_ports: max_ports(mapping, mappings, bind_address, admin_listen, descriptor_limit),
+        max_ports: max_ports(mapping, mappings, bind_address, admin_listen, descriptor_limit),
     };
     mappings.iter().map(pool).collect()
 }
@@ -57,7 +57,7 @@ mod tests {
         descriptor_limit: u64,
     ) -> Vec<u16> {
         let (bind, admin) = (bind.map(|ip| ip.parse().unwrap()), admin.map(|admin| admin.parse().unwrap()));
-        pools(mappings, bind, admin, descriptor_limit).iter().map(|pool| pool.most_ports).collect()
+        pools(mappings, bind, admin, descriptor_limit).iter().map(|pool| pool.max_ports).collect()
     }
 
     /// The limit of a single pool from this port on.

@@ -100,8 +100,8 @@ impl Settings {
         AllocatorSettings {
             pools: pool_limits::pools(mappings, *bind_address, *admin_listen, descriptor_limit()),
             allow_loopback: self.allow_loopback,
-            tombstone: self.port_reuse_delay,
-            guard: self.mass_removal_hold,
+            port_reuse_delay: self.port_reuse_delay,
+            mass_removal_hold: self.mass_removal_hold,
         }
     }
 

@@ -184,6 +184,11 @@ pub(crate) fn container(uuid: &str, create_index: u64, index: Option<u64>) -> Co
     }
 }
 
+/// As a snapshot has them.
+pub(crate) fn shared(containers: &[Container]) -> Vec<Arc<Container>> {
+    containers.iter().cloned().map(Arc::new).collect()
+}
+
 /// A snapshot of `containers`, which come oldest first.
 pub(crate) fn snapshot(
     containers: impl IntoIterator<Item = Container>,

@@ -38,7 +38,7 @@ async fn a_volume_that_another_version_has_written_is_set_aside_and_used() {
     on_volume(&volume, "10001", &format!("echo '{of_the_next_version}' >/var/lib/stalls/state.json"));
     let stalls = stalls.start_anew();
     stage.settled().await;
-    let lost = stalls.said("remembered assignments are lost, starting without", 1).await;
+    let lost = stalls.said("saved assignments unusable, starting without them", 1).await;
     assert!(lost["error"].as_str().unwrap().contains("its version is 2"), "{lost}");
     stalls.said("plan applied", 1).await;
     stalls.stop();

@@ -167,7 +167,7 @@ async fn ports_that_are_held_are_told() {
     let mut stage = prepared().await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     assert_eq!(get(&stage, "/healthz").await.json()["held"], Value::Null);
     stage.change_lingering(|world| world.web().scale_to(0)).await;
-    stage.line("most containers are gone all at once").await;
+    stage.line("mass removal held back").await;
     let healthz = get(&stage, "/healthz").await;
     assert_eq!((healthz.status, &healthz.json()["held"]["ports"]), (200, &json!([[BASE, BASE + 2]])));
     assert!(healthz.json()["held"]["for_ms"].as_u64() > Some(3_500_000), "{}", healthz.body);

@@ -17,7 +17,7 @@ async fn a_crash_loop_that_does_not_end_leaves_the_port_as_it_was() {
     for _ in 0..2 {
         crash(&stage).await;
     }
-    let line = stage.line("container changes its state again and again, its port stays as it was").await;
+    let line = stage.line("container is flapping, port frozen").await;
     assert_eq!((&line["uuid"], &line["mapped"]), (&stage.uuid(1).into(), &true.into()));
     stage.settled().await;
     let mut held = stage.hold(BASE).await;

@@ -23,7 +23,7 @@ async fn with_the_metadata_away_the_last_mapping_serves() {
     stage.server.stop().await;
     stage.start();
     stage.settled().await;
-    assert_eq!(stage.line("metadata is away, the remembered").await["level"], "warning");
+    assert_eq!(stage.line("metadata unavailable, serving saved").await["level"], "warning");
     stage.server.restart().await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Bystanders, Stage, until};
 
-const LOST: &str = "remembered assignments are lost, starting without";
+const LOST: &str = "saved assignments unusable, starting without them";
 
 /// Has root, too, obey the modes of files.
 const WITHOUT_OVERRIDE: [&str; 2] = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
@@ -107,9 +107,9 @@ survived! {
         fs::write(file, written).unwrap();
     } => "invalid unicode";
     another_format: write("assignments: {}\n") => "expected value";
-    another_version: edit(|saved| saved["version"] = json!(2)) => "its version is 2, this stalls knows 1";
+    another_version: edit(|saved| saved["version"] = json!(2)) => "its version is 2, this version of stalls knows 1";
     another_version_with_another_layout: write(r#"{"version": 2, "ports": {"5000": "web-1"}}"#)
-        => "its version is 2, this stalls knows 1";
+        => "its version is 2, this version of stalls knows 1";
     a_version_that_is_no_number: edit(|saved| saved["version"] = json!("1")) => "invalid type";
     no_state: edit(|saved| drop(saved.as_object_mut().unwrap().remove("state"))) => "missing field";
     mappings_that_are_none: edit(|saved| saved["state"]["mappings"] = json!({"0": []})) => "invalid type";
@@ -126,7 +126,7 @@ survived! {
     the_same_mapping_twice: edit(|saved| {
         let mappings = saved["state"]["mappings"].as_array_mut().unwrap();
         mappings.push(mappings[0].clone());
-    }) => "the mapping of web:8080 is there twice";
+    }) => "the mapping of web:8080 is listed twice";
     more_than_64_megabytes: |file: &Path| {
         File::options().append(true).open(file).unwrap().set_len((64 << 20) + 1).unwrap();
     } => "it is larger than 67108864 bytes";

@@ -19,14 +19,14 @@ use slog::{Logger, error, info, warn};
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    Plan, Probe, SavedState, StateError, StateStore,
-    pool::{Challenger, Pool},
+    AllocatorSettings, Plan, Probe, SavedState, StateError, StateStore,
+    pool::Pool,
     report::{report, report_differences},
+    takeover::Successor,
 };
 use crate::{
     episode::Episode,
     in_flight::InFlight,
-    mapping::Mapping,
     messages::{AllocationReport, PlanChanged, ReportAllocation, ServiceChanged, Shutdown},
     outbox::Outbox,
 };
@@ -43,31 +43,9 @@ const SAVE_RETRY: Duration = Duration::from_secs(5);
 
 /// How soon a container that was not reached is tried again: most accept connections within a second.
 const FIRST_PROBE_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PROBE_PAUSE: Duration = Duration::from_millis(500);
+const MAX_PROBE_PAUSE: Duration = Duration::from_millis(500);
 /// How many are tried at the same time: each takes a descriptor, and up to a second.
-const MOST_PROBES: usize = 64;
-
-/// What the allocator is to allocate.
-#[derive(Clone, Debug)]
-pub struct AllocatorSettings {
-    /// One for each mapping; the pools do not overlap.
-    pub pools: Vec<PoolSettings>,
-    /// Whether loopback addresses are containers.
-    pub allow_loopback: bool,
-    /// How long a freed slot stays a tombstone.
-    pub tombstone: Duration,
-    /// How long an answer that would free most ports is held.
-    pub guard: Duration,
-}
-
-/// A mapping, and how far its pool may reach.
-#[derive(Clone, Debug)]
-pub struct PoolSettings {
-    /// What the operator asked for.
-    pub mapping: Mapping,
-    /// How large the pool may grow if the mapping does not say its size. What is published may be more.
-    pub most_ports: u16,
-}
+const MAX_PROBES: usize = 64;
 
 /// Gives each container its slot, remembers who has which across restarts, and tells the writer and the
 /// supervisor when the plan differs.
@@ -82,8 +60,8 @@ pub struct PortAllocator<S, P> {
     revision: u64,
     plan: Option<Arc<Plan>>,
     timer: Option<SpawnHandle>,
-    probing: BTreeMap<Challenger, SpawnHandle>,
-    reached: BTreeSet<Challenger>,
+    probing: BTreeMap<Successor, SpawnHandle>,
+    probed_ready: BTreeSet<Successor>,
     saving: InFlight,
     save_timer: Option<SpawnHandle>,
     save_trouble: Episode,
@@ -105,7 +83,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
         let state = match store.load() {
             Ok(state) => state.unwrap_or_default(),
             Err(trouble) => {
-                error!(log, "remembered assignments are lost, starting without";
+                error!(log, "saved assignments unusable, starting without them";
                     "kind" => trouble.kind(), "error" => %trouble);
                 SavedState::default()
             }
@@ -115,7 +93,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
             settings,
             store: Rc::new(store),
             probe: Rc::new(probe),
-            probe_permits: Rc::new(Semaphore::new(MOST_PROBES)),
+            probe_permits: Rc::new(Semaphore::new(MAX_PROBES)),
             outboxes: receivers.into_iter().map(Outbox::new).collect(),
             pools,
             grace_is_over: false,
@@ -123,7 +101,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
             plan: None,
             timer: None,
             probing: BTreeMap::new(),
-            reached: BTreeSet::new(),
+            probed_ready: BTreeSet::new(),
             saving: InFlight::default(),
             save_timer: None,
             save_trouble: Episode::default(),
@@ -139,7 +117,7 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
             return;
         }
         for pool in self.pools.iter().filter(|pool| !pool.is_known()) {
-            warn!(self.log, "metadata is away, the remembered assignments serve"; "service" => %pool.service());
+            warn!(self.log, "metadata unavailable, serving saved assignments"; "service" => %pool.service());
         }
         self.publish(ctx);
     }
@@ -147,11 +125,11 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
     fn reassign(&mut self, ctx: &mut Context<Self>) {
         let now = self.started.elapsed();
         for pool in &mut self.pools {
-            let growth = pool.reassign(&self.settings, &self.reached, self.plan.is_some(), now);
+            let growth = pool.decide(&self.settings, &self.probed_ready, self.plan.is_some(), now);
             report(&self.log, pool, growth, now);
         }
         self.arm_timer(now, ctx);
-        self.probe_challengers(ctx);
+        self.probe_successors(ctx);
         if self.grace_is_over || self.pools.iter().all(Pool::is_known) {
             self.publish(ctx);
         }
@@ -166,33 +144,34 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
         self.timer = next.map(|at| ctx.run_later(at.saturating_sub(now), Self::reassign));
     }
 
-    /// Connects to whoever would take over a slot if it were ready, again and again until it is or need not be.
-    fn probe_challengers(&mut self, ctx: &mut Context<Self>) {
-        let challengers: BTreeSet<_> = self.pools.iter().flat_map(Pool::challengers).collect();
-        self.probing.retain(|challenger, probing| {
-            let challenges = challengers.contains(challenger);
-            if !challenges {
+    /// Connects to each successor again and again until it accepts, or is none any more.
+    fn probe_successors(&mut self, ctx: &mut Context<Self>) {
+        let successors: BTreeSet<_> = self.pools.iter().flat_map(Pool::successors).cloned().collect();
+        self.probing.retain(|successor, probing| {
+            let is_successor = successors.contains(successor);
+            if !is_successor {
                 ctx.cancel_future(*probing);
             }
-            challenges
+            is_successor
         });
-        // Who has been reached has taken over by now; if it has not, it has to show that it is ready anew.
-        self.reached.clear();
-        let newly = challengers.into_iter().filter(|challenger| !self.probing.contains_key(challenger));
-        for challenger in newly.collect::<Vec<_>>() {
-            let reached = reach(Rc::clone(&self.probe), Rc::clone(&self.probe_permits), challenger.backend);
-            let who = challenger.clone();
-            let probing = ctx.spawn(reached.into_actor(self).map(move |(), allocator, ctx| {
-                allocator.probing.remove(&who);
-                allocator.reached.insert(who);
+        // One that was ready has taken over by now; if it has not, it has to show that it is ready anew.
+        self.probed_ready.clear();
+        let newly = successors.into_iter().filter(|successor| !self.probing.contains_key(successor));
+        for successor in newly.collect::<Vec<_>>() {
+            let ready =
+                until_ready(Rc::clone(&self.probe), Rc::clone(&self.probe_permits), successor.backend);
+            let probed = successor.clone();
+            let probing = ctx.spawn(ready.into_actor(self).map(move |(), allocator, ctx| {
+                allocator.probing.remove(&probed);
+                allocator.probed_ready.insert(probed);
                 allocator.reassign(ctx);
             }));
-            self.probing.insert(challenger, probing);
+            self.probing.insert(successor, probing);
         }
     }
 
     fn publish(&mut self, ctx: &mut Context<Self>) {
-        let mappings: Vec<_> = self.pools.iter().map(Pool::plan).collect();
+        let mappings: Vec<_> = self.pools.iter().map(|pool| pool.plan(&self.settings)).collect();
         // Every plan has all mappings, in the order of the settings.
         let is_no_news =
             |plan: &Arc<Plan>| zip(&mappings, &plan.mappings).all(|(m, old)| m.is_no_news_after(old));
@@ -201,9 +180,10 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
         }
         self.revision = self.revision.saturating_add(1);
         let plan = Arc::new(Plan { revision: self.revision, mappings });
-        report_differences(&self.log, self.plan.as_deref(), &plan, &self.pools);
-        self.plan = Some(Arc::clone(&plan));
         self.outboxes.iter().for_each(|outbox| outbox.post(PlanChanged(Arc::clone(&plan))));
+        // Clients wait for what the plan changes, not for the log.
+        report_differences(&self.log, self.plan.as_deref(), &plan, &self.pools);
+        self.plan = Some(plan);
         if let Some(earlier) = self.save_timer.take() {
             ctx.cancel_future(earlier);
         }
@@ -255,12 +235,12 @@ impl<S: StateStore, P: Probe> PortAllocator<S, P> {
     }
 }
 
-/// Tries to connect until somebody accepts.
-async fn reach<P: Probe>(probe: Rc<P>, permits: Rc<Semaphore>, address: SocketAddr) {
+/// Probes until a connection is accepted.
+async fn until_ready<P: Probe>(probe: Rc<P>, permits: Rc<Semaphore>, address: SocketAddr) {
     let mut pause = FIRST_PROBE_PAUSE;
     while !reaches(probe.as_ref(), &permits, address).await {
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PROBE_PAUSE);
+        pause = (pause * 2).min(MAX_PROBE_PAUSE);
     }
 }
 

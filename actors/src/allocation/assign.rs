@@ -1,167 +1,169 @@
-//! Rules 2 to 6: from what the metadata says and who had which slot to who has which slot.
+//! Rules 2 to 5: from the eligible containers and the previous assignments to the next ones. Pure.
 //!
-//! A pure function. The order of the containers has no influence beyond their age, which is part of them.
+//! The order of the containers has no influence beyond their age, which is part of them (rule 8).
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::SocketAddr,
+    num::NonZeroU64,
     sync::Arc,
     time::Duration,
 };
 
 use super::{
-    Hold, Occupant, Reached, Unmapped,
-    eligibility::{Candidates, Eligible, slot_of},
-    takeover::{may_be_reached, winner},
+    Assignment, Unmapped,
+    eligibility::{Candidates, Eligible},
+    mass_removal::MassRemoval,
+    takeover::{Successor, is_to_be_probed, owner},
 };
-use crate::{
-    metadata::ServiceIndex,
-    paged_map::{PagedMap, in_step},
-};
+use crate::metadata::ServiceIndex;
 
-/// What is remembered from one snapshot to the next.
+/// What is decided, and remembered from one snapshot to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Assignments {
-    /// Who is on which slot.
-    pub(crate) slots: PagedMap<Occupant>,
-    /// Who was on a slot that is free now, and how long it is kept for it.
-    pub(crate) tombstones: BTreeMap<u16, Tombstone>,
-    /// Who is on no slot, and why, by container uuid.
-    pub(crate) unmapped: BTreeMap<Arc<str>, Unmapped>,
-    /// Which slots keep their containers for a while although these are gone.
-    pub(crate) hold: Option<Hold>,
-    /// Who would take over a slot if a connection showed that it is ready, and where.
-    pub(crate) challengers: Reached,
+pub(super) struct Assignments {
+    /// The container of each slot.
+    pub(super) slots: BTreeMap<u16, Assignment>,
+    /// The free slots that are reserved.
+    pub(super) reservations: BTreeMap<u16, Reservation>,
+    /// The containers without a slot, and why, by uuid.
+    pub(super) unmapped: BTreeMap<Arc<str>, Unmapped>,
+    /// The removal that is held back.
+    pub(super) mass_removal: Option<MassRemoval>,
+    /// The containers that take over a slot once they accept a connection.
+    pub(super) successors: BTreeSet<Successor>,
 }
 
-/// A slot that was freed a moment ago. Containers without an index stay away from it, so that a client of
-/// the old container does not land on another one.
+/// A slot that was freed a moment ago is reserved for its last container against others without an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tombstone {
-    /// Who had the slot.
-    pub(crate) uuid: Arc<str>,
+pub(super) struct Reservation {
+    /// The container that had the slot.
+    pub(super) uuid: Arc<str>,
     /// When it ends, on the same clock as `now`.
-    pub(crate) until: Duration,
+    pub(super) until: Duration,
 }
 
 /// What holds for all containers alike.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
+pub(super) struct Rules {
+    /// The port that each container listens on.
+    pub(super) backend_port: u16,
     /// The number of slots.
-    pub(crate) pool_size: u16,
+    pub(super) pool_size: u16,
     /// The number of slots that there are port numbers for.
-    pub(crate) room: u16,
-    /// How long a freed slot stays a tombstone.
-    pub(crate) tombstone: Duration,
+    pub(super) max_port_count: u16,
+    /// How long a freed slot is reserved.
+    pub(super) port_reuse_delay: Duration,
 }
 
-/// Assigns slots to `candidates`, given who had which before and who has been reached. `now` is on any clock that only
-/// goes forward.
-pub(crate) fn assign(
+/// Assigns slots to `candidates`, given the `previous` assignments and the containers that were `probed_ready` just now.
+/// `now` is on any clock that only goes forward.
+pub(super) fn assign(
     candidates: Candidates<'_>,
     previous: &Assignments,
-    reached: &Reached,
+    probed_ready: &BTreeSet<Successor>,
     rules: Rules,
     now: Duration,
 ) -> Assignments {
     let Candidates { eligible, unmapped } = candidates;
-    let mut placement = Placement { slots: BTreeMap::new(), unmapped, challengers: Reached::new(), rules };
-    let unindexed = placement.place_by_index(&eligible, &previous.slots, reached);
-    let newcomers = placement.keep_places(unindexed, previous, now);
-    let mut slots = previous.slots.clone();
-    let freed = placement.settle(&previous.slots, &mut slots);
-    let tombstones = placement.tombstones(previous, freed, now);
-    placement.place_newcomers(newcomers, &tombstones, &mut slots);
-    let Placement { unmapped, challengers, .. } = placement;
-    Assignments { slots, tombstones, unmapped, hold: None, challengers }
+    let mut placement = Placement { slots: BTreeMap::new(), unmapped, successors: BTreeSet::new(), rules };
+    let unindexed = placement.place_by_index(eligible, &previous.slots, probed_ready);
+    let newcomers = placement.keep_slots(unindexed, previous, now);
+    let reservations = placement.reservations(previous, now);
+    placement.place_newcomers(newcomers, &reservations);
+    let Placement { slots, unmapped, successors, .. } = placement;
+    let slots = slots.into_iter().map(|(slot, placed)| (slot, placed.into())).collect();
+    Assignments { slots, reservations, unmapped, mass_removal: None, successors }
 }
 
 impl Assignments {
-    /// When the passing of time alone may change the result: a container waits for a tombstone to end, or a hold
-    /// ends.
-    pub(crate) fn next_change(&self) -> Option<Duration> {
+    /// When the passing of time alone may change the result: a container waits for a reservation to end, or a mass removal
+    /// is held back no longer.
+    pub(super) fn next_change(&self) -> Option<Duration> {
         let waits = self.unmapped.values().any(|reason| matches!(reason, Unmapped::NoFreeSlot { .. }));
-        let tombstones = self.tombstones.values().filter(|_| waits).map(|tombstone| tombstone.until);
-        tombstones.chain(self.hold.iter().map(|hold| hold.until)).min()
+        let reservations = self.reservations.values().filter(|_| waits).map(|reservation| reservation.until);
+        reservations.chain(self.mass_removal.iter().map(|removal| removal.until)).min()
     }
 }
 
+/// The containers that have a slot so far.
 struct Placement<'a> {
-    /// Who is on which slot so far.
     slots: BTreeMap<u16, Eligible<'a>>,
     unmapped: BTreeMap<Arc<str>, Unmapped>,
-    challengers: Reached,
+    successors: BTreeSet<Successor>,
     rules: Rules,
 }
 
 impl<'a> Placement<'a> {
-    /// Rules 2, 4 and 5. All hosts see the same index, so they agree without talking to each other. Gives back those
-    /// without a usable index.
+    /// Rules 2, 4 and 5. Returns the containers without a usable index.
     fn place_by_index(
         &mut self,
-        eligible: &[Eligible<'a>],
-        previous: &PagedMap<Occupant>,
-        reached: &Reached,
+        eligible: Vec<Eligible<'a>>,
+        previous: &BTreeMap<u16, Assignment>,
+        probed_ready: &BTreeSet<Successor>,
     ) -> Vec<Eligible<'a>> {
-        let Rules { pool_size, room, .. } = self.rules;
+        let Rules { pool_size, max_port_count, .. } = self.rules;
         let mut unindexed = Vec::new();
         let mut claims = Vec::with_capacity(eligible.len());
         for candidate in eligible {
             let ServiceIndex::Numbered(index) = candidate.container.index else {
-                unindexed.push(*candidate);
+                unindexed.push(candidate);
                 continue;
             };
-            match slot_of(candidate.container.index, pool_size) {
-                Some(slot) => claims.push((slot, *candidate)),
+            match slot_of(index, pool_size) {
+                Some(slot) => claims.push((slot, candidate)),
                 None => {
-                    let outside = Unmapped::OutsidePool { index: index.get(), pool_size, room };
+                    let outside = Unmapped::OutsidePool { index: index.get(), pool_size, max_port_count };
                     self.unmapped.insert(Arc::clone(&candidate.container.uuid), outside);
                 }
             }
         }
-        // The oldest come first, and still do among those who claim the same slot.
+        // The sort is stable: the oldest still comes first among those that claim the same slot.
         claims.sort_by_key(|(slot, _)| *slot);
-        let mut placed = Vec::with_capacity(claims.len());
         for claims in claims.chunk_by(|(a, _), (b, _)| a == b) {
             let [(slot, first), others @ ..] = claims else { continue };
-            let is_contested = !others.is_empty();
-            let winner = if is_contested { self.winner(claims, previous.get(slot), reached) } else { *first };
-            placed.push((*slot, winner));
+            let owner = match others {
+                [] => *first,
+                _ => self.owner(claims, previous.get(slot), probed_ready),
+            };
+            self.slots.insert(*slot, owner);
         }
-        self.slots = placed.into_iter().collect();
         unindexed
     }
 
-    /// Rule 4: of those who claim a slot, and who come oldest first, one gets it.
-    fn winner(
+    /// Rule 4: of those that claim a slot, of which the oldest comes first, one owns it.
+    fn owner(
         &mut self,
         claims: &[(u16, Eligible<'a>)],
-        incumbent: Option<&Occupant>,
-        reached: &Reached,
+        incumbent: Option<&Assignment>,
+        probed_ready: &BTreeSet<Successor>,
     ) -> Eligible<'a> {
         let claimants: Vec<_> = claims.iter().map(|(_, claimant)| *claimant).collect();
-        let position = winner(&claimants, incumbent, reached);
-        let winner = claimants[position];
-        for (place, loser) in claimants.iter().enumerate().filter(|(place, _)| *place != position) {
-            let (uuid, by) = (Arc::clone(&loser.container.uuid), winner.container.uuid.to_string());
-            let reason = if place > position && loser.is_running() {
-                if may_be_reached(loser) {
-                    self.challengers.insert((Arc::clone(&uuid), loser.address));
-                }
-                Unmapped::NotReady { incumbent: by }
-            } else {
-                Unmapped::Superseded { by }
+        let successor = |claimant: &Eligible<'_>| Successor {
+            uuid: Arc::clone(&claimant.container.uuid),
+            backend: SocketAddr::new(claimant.address, self.rules.backend_port),
+        };
+        let position = owner(&claimants, incumbent, |claimant| probed_ready.contains(&successor(claimant)));
+        let owner = claimants[position];
+        for (place, other) in claimants.iter().enumerate().filter(|(place, _)| *place != position) {
+            let by = owner.container.uuid.to_string();
+            let is_newer = place > position;
+            if is_newer && is_to_be_probed(other) {
+                self.successors.insert(successor(other));
+            }
+            let reason = match is_newer && other.is_running() {
+                true => Unmapped::NotReady { incumbent: by },
+                false => Unmapped::Superseded { by },
             };
-            self.unmapped.insert(uuid, reason);
+            self.unmapped.insert(Arc::clone(&other.container.uuid), reason);
         }
-        winner
+        owner
     }
 
-    /// Rule 3, first half: the slot it already has, or had a moment ago. A container with an index is
-    /// stronger, since the other hosts see that index too. Gives back those that have no slot yet.
-    fn keep_places(
+    /// Rule 3, first half: the slot that a container has, or had a moment ago. Returns those that have no slot yet.
+    fn keep_slots(
         &mut self,
         unindexed: Vec<Eligible<'a>>,
         previous: &Assignments,
@@ -170,111 +172,70 @@ impl<'a> Placement<'a> {
         if unindexed.is_empty() {
             return unindexed;
         }
-        let had = previous.slots.iter().map(|(slot, occupant)| (&*occupant.uuid, *slot));
-        let had_lately = live(&previous.tombstones, now).map(|(slot, t)| (&*t.uuid, slot));
-        let places: HashMap<&str, u16> = had_lately.chain(had).collect();
+        let has = previous.slots.iter().map(|(slot, assignment)| (&*assignment.uuid, *slot));
+        let had = standing(&previous.reservations, now).map(|(slot, had)| (&*had.uuid, slot));
+        let kept: HashMap<&str, u16> = had.chain(has).collect();
         let mut newcomers = Vec::new();
         for candidate in unindexed {
-            let place = places.get(&*candidate.container.uuid).copied();
-            match place.filter(|slot| self.is_free(*slot)) {
-                Some(slot) => {
-                    self.slots.insert(slot, candidate);
-                }
+            let slot = kept.get(&*candidate.container.uuid).copied();
+            match slot.filter(|slot| self.is_free(*slot)) {
+                Some(slot) => drop(self.slots.insert(slot, candidate)),
                 None => newcomers.push(candidate),
             }
         }
         newcomers
     }
 
-    /// Makes `slots` of the `previous` ones, and gives back those that have become free. Of a large pool most stay
-    /// as they are.
-    fn settle<'p>(
-        &self,
-        previous: &'p PagedMap<Occupant>,
-        slots: &mut PagedMap<Occupant>,
-    ) -> Vec<(u16, &'p Occupant)> {
-        let mut freed = Vec::new();
-        for (slot, was, is) in in_step(previous.iter(), &self.slots) {
-            match (was, is) {
-                (Some(was), Some(is)) if is.is(was) => {}
-                (_, Some(is)) => drop(slots.insert(slot, is.occupant())),
-                (Some(was), None) => {
-                    slots.remove(&slot);
-                    freed.push((slot, was));
-                }
-                (None, None) => {}
-            }
-        }
-        freed
+    /// Rule 3, the reservations: each slot that was freed just now is reserved, and those that were stay so in their time.
+    fn reservations(&self, previous: &Assignments, now: Duration) -> BTreeMap<u16, Reservation> {
+        let fresh_until = now + self.rules.port_reuse_delay;
+        let standing = standing(&previous.reservations, now).map(|(slot, had)| (slot, &had.uuid, had.until));
+        let fresh = previous.slots.iter().map(|(slot, had)| (*slot, &had.uuid, fresh_until));
+        let reserved = standing.chain(fresh).filter(|(slot, _, until)| self.is_free(*slot) && *until > now);
+        reserved.map(|(slot, uuid, until)| (slot, Reservation { uuid: Arc::clone(uuid), until })).collect()
     }
 
-    /// Rule 6 and the tombstones of rule 3: whoever lost a slot just now leaves one.
-    fn tombstones(
-        &self,
-        previous: &Assignments,
-        freed: Vec<(u16, &Occupant)>,
-        now: Duration,
-    ) -> BTreeMap<u16, Tombstone> {
-        let until = now + self.rules.tombstone;
-        let fresh = freed
-            .into_iter()
-            .map(|(slot, occupant)| (slot, Tombstone { uuid: Arc::clone(&occupant.uuid), until }));
-        let standing = live(&previous.tombstones, now).map(|(slot, t)| (slot, t.clone()));
-        standing
-            .chain(fresh)
-            .filter(|(slot, tombstone)| self.is_free(*slot) && tombstone.until > now)
-            .collect()
-    }
-
-    /// Rule 3, second half: the oldest first, each on the lowest slot that is free and no tombstone.
-    fn place_newcomers(
-        &mut self,
-        newcomers: Vec<Eligible<'a>>,
-        tombstones: &BTreeMap<u16, Tombstone>,
-        slots: &mut PagedMap<Occupant>,
-    ) {
-        let Rules { pool_size, room, .. } = self.rules;
+    /// Rule 3, second half: the oldest first, each on the lowest slot that is free and not reserved.
+    fn place_newcomers(&mut self, newcomers: Vec<Eligible<'a>>, reservations: &BTreeMap<u16, Reservation>) {
+        let Rules { pool_size, max_port_count, .. } = self.rules;
         let mut lowest = 0;
         for newcomer in newcomers {
-            while lowest < pool_size && (!self.is_free(lowest) || tombstones.contains_key(&lowest)) {
+            while lowest < pool_size && (!self.is_free(lowest) || reservations.contains_key(&lowest)) {
                 lowest += 1;
             }
             if lowest < pool_size {
-                slots.insert(lowest, newcomer.occupant());
                 self.slots.insert(lowest, newcomer);
             } else {
-                let none_free = Unmapped::NoFreeSlot { pool_size, room };
+                let none_free = Unmapped::NoFreeSlot { pool_size, max_port_count };
                 self.unmapped.insert(Arc::clone(&newcomer.container.uuid), none_free);
             }
         }
     }
 
-    /// Whether the slot is one of the pool, and nobody has it.
+    /// Whether the pool has this slot, and no container has it.
     fn is_free(&self, slot: u16) -> bool {
         slot < self.rules.pool_size && !self.slots.contains_key(&slot)
     }
 }
 
-fn live(tombstones: &BTreeMap<u16, Tombstone>, now: Duration) -> impl Iterator<Item = (u16, &Tombstone)> {
-    tombstones.iter().filter(move |(_, t)| t.until > now).map(|(slot, t)| (*slot, t))
+/// Rule 2: the slot of this index; `None` if the pool has none for it.
+fn slot_of(index: NonZeroU64, pool_size: u16) -> Option<u16> {
+    u16::try_from(index.get() - 1).ok().filter(|slot| *slot < pool_size)
 }
 
-impl Eligible<'_> {
-    fn occupant(&self) -> Occupant {
-        let Self { container, address } = self;
-        Occupant { uuid: Arc::clone(&container.uuid), name: Arc::clone(&container.name), address: *address }
-    }
-
-    /// Whether this is the container that was known as `occupant`, at the same address.
-    fn is(&self, occupant: &Occupant) -> bool {
-        let Self { container, address } = self;
-        *address == occupant.address
-            && is_same_text(&container.uuid, &occupant.uuid)
-            && is_same_text(&container.name, &occupant.name)
-    }
+/// The reservations that have not ended.
+fn standing(
+    reservations: &BTreeMap<u16, Reservation>,
+    now: Duration,
+) -> impl Iterator<Item = (u16, &Reservation)> {
+    reservations
+        .iter()
+        .filter(move |(_, standing)| standing.until > now)
+        .map(|(slot, standing)| (*slot, standing))
 }
 
-/// In a pool of thousands most texts are shared, and looking at each would take longer than all the rest.
-fn is_same_text(a: &Arc<str>, b: &Arc<str>) -> bool {
-    Arc::ptr_eq(a, b) || a == b
+impl From<Eligible<'_>> for Assignment {
+    fn from(Eligible { container, address }: Eligible<'_>) -> Self {
+        Self { uuid: Arc::clone(&container.uuid), name: Arc::clone(&container.name), address }
+    }
 }

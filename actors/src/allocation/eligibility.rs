@@ -1,47 +1,51 @@
-//! Rule 1: which containers can be mapped at all.
+//! Rules 1 and 9: which containers can be mapped at all. Pure.
 
-use std::{borrow::Borrow, collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use super::{Flaps, Unmapped};
-use crate::metadata::{Container, ServiceIndex, Stage};
+use super::{
+    Unmapped,
+    flapping::{Damped, FlapDamper},
+};
+use crate::metadata::{Container, Stage};
 
 /// A container that can be mapped, and where it is reached.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Eligible<'a> {
+pub(super) struct Eligible<'a> {
     pub(super) container: &'a Container,
     pub(super) address: IpAddr,
 }
 
 /// The containers of a snapshot.
 #[derive(Clone, Debug)]
-pub(crate) struct Candidates<'a> {
+pub(super) struct Candidates<'a> {
     /// Those that can be mapped, the oldest first.
     pub(super) eligible: Vec<Eligible<'a>>,
     /// The others, and why not, by uuid.
     pub(super) unmapped: BTreeMap<Arc<str>, Unmapped>,
 }
 
-/// Splits `containers`, which come oldest first, into those that can be mapped and the others.
-pub(crate) fn split<'a, C: Borrow<Container>>(
-    containers: &'a [C],
-    flaps: &Flaps,
+/// Divides `containers`, of which the oldest comes first, into those that can be mapped and the others.
+pub(super) fn eligible<'a>(
+    containers: &'a [Arc<Container>],
+    damper: &FlapDamper,
     allow_loopback: bool,
 ) -> Candidates<'a> {
-    let taken = if flaps.holds_any() { addresses(containers) } else { Addresses::default() };
+    // Only a damped container is looked for at an address that is not the one it is listed with.
+    let listed = if damper.has_damped() { addresses(containers) } else { Addresses::default() };
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
     let mut by_address: FxHashMap<IpAddr, usize> =
         FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
-    for container in containers.iter().map(Borrow::borrow) {
-        let mapped_at = address_of(container, flaps, &taken, allow_loopback);
-        // Who is left as it was is reached at its own address all the same.
-        let is_left = flaps.held(&container.uuid).is_some() && can_serve(container);
-        let reached_at = is_left.then(|| own_address(container)).flatten();
-        // Two containers at one address are one too many: the older one's address was given away, or both run in the
-        // host's network, where only one can hold the port. Oldest come first.
-        for address in mapped_at.iter().chain(&reached_at) {
+    for container in containers {
+        let damped = damper.damped(&container.uuid);
+        let mapped_at = mapped_at(container, damped, &listed, allow_loopback);
+        // A damped container that serves is reached at its own address all the same.
+        let serves_at = damped.filter(|_| can_serve(container)).and_then(|_| own_address(container));
+        // Two containers at one address are one too many: either the older one's address was given away, or both run
+        // in the host's network, where only one can hold the port.
+        for address in mapped_at.iter().chain(&serves_at) {
             let older = by_address.remove(address).and_then(|position| eligible[position].take());
             if let Some(older) = older {
                 let taken = Unmapped::AddressTaken { address: *address, newer: container.uuid.to_string() };
@@ -59,38 +63,35 @@ pub(crate) fn split<'a, C: Borrow<Container>>(
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
-/// Who is where.
+/// The uuid of the container at each address.
 pub(super) type Addresses<'a> = FxHashMap<IpAddr, &'a Arc<str>>;
 
-/// Every address that a container has which has not ended, with the uuid of the newest of those, who come oldest first.
-pub(super) fn addresses<C: Borrow<Container>>(containers: &[C]) -> Addresses<'_> {
-    let alive = containers.iter().map(Borrow::borrow).filter(|container| container.stage() != Stage::Other);
+/// Every address of a container that has one of its own, with the uuid of the newest of those. The oldest of
+/// `containers` comes first.
+pub(super) fn addresses(containers: &[Arc<Container>]) -> Addresses<'_> {
+    let alive = containers.iter().filter(|container| container.stage() != Stage::Other);
     alive.filter_map(|container| Some((own_address(container)?, &container.uuid))).collect()
 }
 
-pub(super) fn own_address(container: &Container) -> Option<IpAddr> {
+fn own_address(container: &Container) -> Option<IpAddr> {
     container.primary_ip.as_ref()?.address()
 }
 
-/// The slot that a container with this index has; `None` if the pool has none for it.
-pub(super) fn slot_of(index: ServiceIndex, pool_size: u16) -> Option<u16> {
-    let ServiceIndex::Numbered(index) = index else { return None };
-    u16::try_from(index.get() - 1).ok().filter(|slot| *slot < pool_size)
-}
-
-fn address_of(
+fn mapped_at(
     container: &Container,
-    flaps: &Flaps,
-    taken: &Addresses<'_>,
+    damped: Option<&Damped>,
+    listed: &Addresses<'_>,
     allow_loopback: bool,
 ) -> Result<IpAddr, Unmapped> {
     if container.uuid.is_empty() {
         return Err(Unmapped::NoIdentity);
     }
-    match flaps.held(&container.uuid) {
-        // Where it was, somebody else may be by now.
-        Some(Some(address)) if taken.get(&address).is_none_or(|by| **by == container.uuid) => {
-            return Ok(address);
+    match damped {
+        // Another container may have its old address by now.
+        Some(Damped { at: Some(address), .. })
+            if listed.get(address).is_none_or(|by| **by == container.uuid) =>
+        {
+            return Ok(*address);
         }
         Some(_) => return Err(Unmapped::Flapping),
         None => {}

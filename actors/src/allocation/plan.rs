@@ -1,4 +1,7 @@
-//! What is to be: every mapping's slots, who is on them, and who is not and why.
+//! What is to be: the container of every slot, and why the others have none.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,11 +11,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::{Unmapped, assign::Assignments, eligibility::usable_address};
 use crate::{
     mapping::Mapping,
-    paged_map::{PagedMap, in_step},
+    metadata::{Container, Stage},
 };
 
 /// All mappings at one moment, in full.
@@ -31,22 +34,21 @@ pub struct MappingPlan {
     pub mapping: Mapping,
     /// The number of slots, from 1 up; the pool does not run past port 65535.
     pub pool_size: u16,
-    /// Who is on which slot.
-    pub slots: PagedMap<Occupant>,
-    /// Who is on none, and why, by container uuid.
+    /// The container of each slot.
+    pub slots: BTreeMap<u16, Assignment>,
+    /// The containers without a slot, and why, by uuid.
     pub unmapped: BTreeMap<Arc<str>, Unmapped>,
-    /// The slots whose containers are gone, as the metadata says, but which are held for a while, since so many went
-    /// at once.
+    /// The slots whose containers are gone in a mass removal that is held back.
     pub held: BTreeSet<u16>,
-    /// Where those of the unmapped are whose process still runs, as far as the metadata says; empty for a pool that
-    /// serves from memory. The supervisor lets their connections drain rather than cut them. That matters only
-    /// when a slot changes hands, so a change of it alone makes no new plan.
+    /// The addresses of the containers that have no slot although their processes run, as far as is known; empty for a
+    /// pool that serves saved assignments. Their connections drain rather than being cut. That matters only when
+    /// a slot changes hands, so a change of this alone makes no new plan.
     pub still_running: BTreeSet<IpAddr>,
 }
 
-/// The container on a slot.
+/// The container of a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Occupant {
+pub struct Assignment {
     /// Its identity.
     pub uuid: Arc<str>,
     /// Its name, for people.
@@ -55,129 +57,46 @@ pub struct Occupant {
     pub address: IpAddr,
 }
 
-/// Why a container is not mapped.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Unmapped {
-    /// It has no uuid, external id or name.
-    #[error("it has no uuid")]
-    NoIdentity,
-    /// Its state is none of those that can serve.
-    #[error("its state is {state:?}")]
-    NotRunning {
-        /// The state.
-        state: String,
-    },
-    /// It could not serve before it began to change its state too often, and is not steady yet.
-    #[error("it changes its state again and again")]
-    Flapping,
-    /// It has no address (yet).
-    #[error("it has no primary_ip")]
-    NoAddress,
-    /// Its address cannot be a container's.
-    #[error("its primary_ip {primary_ip:?} is no usable IP address")]
-    BadAddress {
-        /// The address as the metadata has it.
-        primary_ip: String,
-    },
-    /// A loopback address leads to this host itself.
-    #[error("its primary_ip {address} is a loopback address; ALLOW_LOOPBACK=true would map it")]
-    Loopback {
-        /// The address.
-        address: IpAddr,
-    },
-    /// A newer container has the same address, so this one cannot be reached there.
-    #[error("its address {address} belongs to the newer container {newer:?}")]
-    AddressTaken {
-        /// The address.
-        address: IpAddr,
-        /// The uuid of the container that has it.
-        newer: String,
-    },
-    /// A newer container has the same index, and is not ready yet.
-    #[error(
-        "the container {incumbent:?} has the slot of the same index until this one is healthy or, without a health check, accepts connections"
-    )]
-    NotReady {
-        /// The uuid of the container that has the slot.
-        incumbent: String,
-    },
-    /// A container with the same index has the slot: it is newer, or it runs and this one only starts.
-    #[error("the container {by:?} has the slot of the same index")]
-    Superseded {
-        /// The uuid of the container that has the slot.
-        by: String,
-    },
-    /// Its index leads past the end of the pool.
-    #[error("its index {index} is outside of the pool of {pool_size}; {}", reach(*index, *room))]
-    OutsidePool {
-        /// The index.
-        index: u64,
-        /// The pool's size.
-        pool_size: u16,
-        /// How large it could be: there are no more port numbers.
-        room: u16,
-    },
-    /// It has no index, and every slot is taken or a tombstone.
-    #[error("no slot of the pool of {pool_size} is free; {}", more(*pool_size, *room))]
-    NoFreeSlot {
-        /// The pool's size.
-        pool_size: u16,
-        /// How large it could be: there are no more port numbers.
-        room: u16,
-    },
-}
-
-/// What an index outside of the pool needs.
-fn reach(index: u64, room: u16) -> String {
-    if index <= room.into() {
-        format!("it needs a PORT_COUNT of at least {index}")
-    } else {
-        format!("no PORT_COUNT reaches it, port 65535 is the last of {room}")
+/// The last step: what the assignments mean for the stages to come. `containers` are those of the newest snapshot, none
+/// if there is no snapshot yet.
+pub(super) fn plan(
+    mapping: &Mapping,
+    pool_size: u16,
+    assignments: &Assignments,
+    containers: &[Arc<Container>],
+    allow_loopback: bool,
+) -> MappingPlan {
+    let Assignments { slots, unmapped, mass_removal, .. } = assignments;
+    MappingPlan {
+        mapping: mapping.clone(),
+        pool_size,
+        slots: slots.clone(),
+        unmapped: unmapped.clone(),
+        held: mass_removal.as_ref().map(|removal| removal.slots.clone()).unwrap_or_default(),
+        still_running: still_running(assignments, containers, allow_loopback),
     }
 }
 
-/// What gives a pool another slot.
-fn more(pool_size: u16, room: u16) -> &'static str {
-    if pool_size < room { "a larger PORT_COUNT would have one" } else { "port 65535 is its last" }
-}
-
-impl Unmapped {
-    /// The bounded label for logs and metrics.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::NoIdentity => "no_identity",
-            Self::NotRunning { .. } => "not_running",
-            Self::Flapping => "flapping",
-            Self::NoAddress => "no_address",
-            Self::BadAddress { .. } => "bad_address",
-            Self::Loopback { .. } => "loopback",
-            Self::AddressTaken { .. } => "address_taken",
-            Self::NotReady { .. } => "not_ready",
-            Self::Superseded { .. } => "superseded",
-            Self::OutsidePool { .. } => "outside_pool",
-            Self::NoFreeSlot { .. } => "no_free_slot",
+/// The addresses of the unmapped containers whose processes run, apart from those that a slot leads to.
+fn still_running(
+    Assignments { slots, unmapped, .. }: &Assignments,
+    containers: &[Arc<Container>],
+    allow_loopback: bool,
+) -> BTreeSet<IpAddr> {
+    // A container that is being stopped still finishes its work; one that restarts has lost it.
+    let runs = |c: &Container| matches!(c.stage(), Stage::Running | Stage::Stopping);
+    let unmapped = containers.iter().filter(|c| unmapped.contains_key(&c.uuid) && runs(c));
+    let mut running: BTreeSet<_> = unmapped.filter_map(|c| usable_address(c, allow_loopback).ok()).collect();
+    if !running.is_empty() {
+        for assignment in slots.values() {
+            running.remove(&assignment.address);
         }
     }
-
-    /// Whether a person has to mend something: the rest comes and goes in a service's normal life.
-    pub fn needs_mending(&self) -> bool {
-        match self {
-            Self::NotRunning { .. } | Self::NoAddress | Self::NotReady { .. } | Self::Superseded { .. } => {
-                false
-            }
-            Self::NoIdentity
-            | Self::Flapping
-            | Self::BadAddress { .. }
-            | Self::Loopback { .. }
-            | Self::AddressTaken { .. }
-            | Self::OutsidePool { .. }
-            | Self::NoFreeSlot { .. } => true,
-        }
-    }
+    running
 }
 
 impl MappingPlan {
-    /// Whether both say the same to whoever acts upon a plan, and to whoever reads the log.
+    /// Whether both mean the same to the stages that act upon a plan, and to a reader of the log.
     pub(super) fn is_no_news_after(&self, other: &Self) -> bool {
         let Self { mapping, pool_size, slots, unmapped, held, still_running: _ } = self;
         mapping == &other.mapping
@@ -192,8 +111,9 @@ impl MappingPlan {
         self.mapping.base_port.get().saturating_add(slot)
     }
 
-    fn route(&self, slot: u16, occupant: Option<&Occupant>) -> (u16, Option<SocketAddr>) {
-        let backend = occupant.map(|o| SocketAddr::new(o.address, self.mapping.backend_port.get()));
+    fn route(&self, slot: u16) -> (u16, Option<SocketAddr>) {
+        let assignment = self.slots.get(&slot);
+        let backend = assignment.map(|a| SocketAddr::new(a.address, self.mapping.backend_port.get()));
         (self.port(slot), backend)
     }
 }
@@ -201,10 +121,7 @@ impl MappingPlan {
 impl Plan {
     /// Every port of every pool, with the backend that it leads to or `None` where it is to refuse.
     pub fn routes(&self) -> impl Iterator<Item = (u16, Option<SocketAddr>)> + '_ {
-        self.mappings.iter().flat_map(|plan| {
-            let all = (0..plan.pool_size).map(|slot| (slot, ()));
-            in_step(all, plan.slots.iter()).map(|(slot, _, occupant)| plan.route(slot, occupant))
-        })
+        self.mappings.iter().flat_map(|plan| (0..plan.pool_size).map(|slot| plan.route(slot)))
     }
 
     /// The routes that are not as in `older`; `None` if the two do not have the same ports.
@@ -213,10 +130,12 @@ impl Plan {
         if !pools(self).eq(pools(older)) {
             return None;
         }
-        let differences = zip(&older.mappings, &self.mappings).flat_map(|(older, newer)| {
-            older.slots.differences(&newer.slots).map(|(slot, _, occupant)| newer.route(slot, occupant))
-        });
-        Some(differences.collect())
+        Some(
+            zip(older.routes(), self.routes())
+                .filter(|(older, newer)| older != newer)
+                .map(|(_, newer)| newer)
+                .collect(),
+        )
     }
 
     /// Whether a pool has this port.

@@ -1,144 +1,173 @@
-//! One mapping from one snapshot to the next: what was asked for, what is known, and who has which slot.
+//! One mapping from one snapshot to the next: what is known, and which container has which slot.
 
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     ops::RangeInclusive,
     sync::Arc,
     time::Duration,
 };
 
 use super::{
-    AllocatorSettings, Assignments, Flaps, MappingPlan, Plan, PoolSettings, SavedMapping, SavedState,
-    SavedTombstone, Tombstone,
-    bonds::Bonds,
-    concerned::Concerned,
-    decide::{Case, Decision, decide},
-    flapping::FlapNews,
+    AllocatorSettings, MappingPlan, Plan, PoolSettings, SavedMapping, SavedReservation, SavedState,
+    assign::{Assignments, Reservation, Rules, assign},
+    eligibility::{Eligible, eligible},
+    flapping::{FlapDamper, FlapNews},
+    mass_removal::hold_back,
+    plan::plan,
     size,
+    takeover::Successor,
 };
 use crate::{
     mapping::{Mapping, ServiceRef},
-    metadata::{Change, Snapshot},
+    metadata::{Container, Snapshot},
 };
 
 /// One mapping's inputs and memory.
 #[derive(Debug)]
 pub(super) struct Pool {
     mapping: Mapping,
-    most_ports: u16,
-    /// As it is remembered or was for the last snapshot. Without PORT_COUNT it never shrinks: that would cost a handover, and
-    /// nobody needs it.
+    max_ports: u16,
+    /// As it was saved, or was for the last snapshot. Without PORT_COUNT it never shrinks: that would cost a handover,
+    /// and nobody needs it.
     size: Option<u16>,
     snapshot: Option<Arc<Snapshot>>,
-    bonds: Bonds,
-    /// What has changed since the assignments were made, if these followed from the metadata alone.
-    undecided: Option<Vec<Change>>,
-    flaps: Flaps,
+    damper: FlapDamper,
     /// The run of ports that stalls' own service publishes, from the base port on.
     published: Option<u16>,
-    /// What has been said of the ports that are not published.
-    unpublished_told: Option<RangeInclusive<u16>>,
     assignments: Assignments,
-    still_running: BTreeSet<IpAddr>,
-    /// What has been said of the slots that are held.
-    held_told: BTreeSet<u16>,
+    logged: Logged,
 }
 
-/// A container that takes over a slot once somebody accepts a connection at this address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Challenger {
-    /// The container.
-    pub(super) uuid: Arc<str>,
-    /// Where it is to be reached.
-    pub(super) backend: SocketAddr,
+/// What the log has said already.
+#[derive(Debug, Default)]
+struct Logged {
+    unpublished: Option<RangeInclusive<u16>>,
+    held: BTreeSet<u16>,
 }
 
-/// The beginning or the end of a hold.
+/// The beginning or the end of a mass removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HoldNews {
+pub(super) enum RemovalNews {
     /// So many of the mapped ports keep their containers, until then.
     Begun { ports: usize, mapped: usize, until: Duration },
-    /// So many of them have been freed; the others have a container.
+    /// So many of the ports have been freed; the containers of the others have returned.
     Ended { freed: usize },
 }
 
 /// A pool that has become larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Growth {
-    /// Its size before.
+    /// The number of slots before.
     pub(super) from: u16,
-    /// Its size now.
+    /// The number of slots now.
     pub(super) to: u16,
 }
 
 impl Pool {
     /// A mapping as it was saved, on a clock that starts now. What the settings no longer have room for, or no
-    /// longer allow, is forgotten.
+    /// longer allow, is dropped.
     pub(super) fn restore(pool: &PoolSettings, state: &SavedState, settings: &AllocatorSettings) -> Self {
-        let PoolSettings { mapping, most_ports } = pool;
+        let PoolSettings { mapping, max_ports } = pool;
         let is_same = |saved: &&SavedMapping| {
             saved.service == mapping.service && saved.backend_port == mapping.backend_port.get()
         };
         let saved = state.mappings.iter().find(is_same);
         let size = saved.map(|saved| size::initial(mapping, Some(saved.pool_size)));
         let mut assignments = Assignments::default();
-        if let Some(saved) = saved {
-            let within = |slot: &u16| size.is_some_and(|size| *slot < size);
+        if let (Some(saved), Some(size)) = (saved, size) {
             let is_allowed = |address: IpAddr| settings.allow_loopback || !address.is_loopback();
-            let slots = saved.slots.iter().filter(|(slot, o)| within(slot) && is_allowed(o.address));
-            assignments.slots = slots.map(|(slot, occupant)| (*slot, occupant.clone())).collect();
-            let tombstones = saved.tombstones.iter().filter(|(slot, _)| within(slot));
-            assignments.tombstones = tombstones
-                .map(|(slot, tombstone)| {
-                    let until = Duration::from_millis(tombstone.left_ms).min(settings.tombstone);
-                    (*slot, Tombstone { uuid: tombstone.uuid.as_str().into(), until })
-                })
-                .collect();
+            let slots = saved.slots.iter().filter(|(slot, saved)| **slot < size && is_allowed(saved.address));
+            assignments.slots = slots.map(|(slot, saved)| (*slot, saved.clone())).collect();
+            let reservations = saved.reservations.iter().filter(|(slot, _)| **slot < size);
+            let reservation = |saved: &SavedReservation| Reservation {
+                uuid: saved.uuid.as_str().into(),
+                until: Duration::from_millis(saved.left_ms).min(settings.port_reuse_delay),
+            };
+            assignments.reservations =
+                reservations.map(|(slot, saved)| (*slot, reservation(saved))).collect();
         }
         Self {
             mapping: mapping.clone(),
-            most_ports: mapping.room().min(*most_ports),
+            max_ports: mapping.room().min(*max_ports),
             size,
             snapshot: None,
-            bonds: Bonds::default(),
-            undecided: None,
-            flaps: Flaps::default(),
+            damper: FlapDamper::default(),
             published: None,
-            unpublished_told: None,
             assignments,
-            still_running: BTreeSet::new(),
-            held_told: BTreeSet::new(),
+            logged: Logged::default(),
         }
+    }
+
+    /// Takes the newest snapshot.
+    pub(super) fn take(&mut self, snapshot: Arc<Snapshot>, settings: &AllocatorSettings, now: Duration) {
+        self.published = snapshot.published.run_from(self.mapping.base_port.get());
+        if let Some(older) = &self.snapshot {
+            self.damper.follow(&snapshot.changes_since(older), settings.allow_loopback, now);
+        }
+        self.snapshot = Some(snapshot);
+    }
+
+    /// Gives the containers of the newest snapshot their slots, by all rules in their order, and makes the pool larger for
+    /// them; without a snapshot, all stays as it was.
+    ///
+    /// Only assignments that `are_live` can be held in a mass removal: it is not known for how long the containers of
+    /// saved ones have been gone.
+    pub(super) fn decide(
+        &mut self,
+        settings: &AllocatorSettings,
+        probed_ready: &BTreeSet<Successor>,
+        are_live: bool,
+        now: Duration,
+    ) -> Option<Growth> {
+        let containers = &Arc::clone(self.snapshot.as_ref()?).containers;
+        self.damper.expire(now);
+        let candidates = eligible(containers, &self.damper, settings.allow_loopback);
+        let (from, to) = self.sizes(&candidates.eligible);
+        let rules = Rules {
+            backend_port: self.mapping.backend_port.get(),
+            pool_size: to,
+            max_port_count: self.mapping.room(),
+            port_reuse_delay: settings.port_reuse_delay,
+        };
+        let mut next = assign(candidates, &self.assignments, probed_ready, rules, now);
+        if are_live {
+            next = hold_back(&self.assignments, next, containers, to, settings.mass_removal_hold, now);
+        }
+        self.assignments = next;
+        self.size = Some(to);
+        (from < to).then_some(Growth { from, to })
+    }
+
+    /// The last step of the line.
+    pub(super) fn plan(&self, settings: &AllocatorSettings) -> MappingPlan {
+        plan(&self.mapping, self.size(), &self.assignments, self.containers(), settings.allow_loopback)
+    }
+
+    /// Rule 5: the size before these containers, and with them.
+    fn sizes(&self, eligible: &[Eligible<'_>]) -> (u16, u16) {
+        // What is published may be unknown for a while: that takes no slot away.
+        let initial = size::initial(&self.mapping, self.size.max(self.published));
+        let with_need = match self.mapping.port_count {
+            Some(_) => initial,
+            None => size::grown(initial, size::needed(eligible, self.max_ports), self.max_ports),
+        };
+        (self.size.unwrap_or(initial), with_need)
     }
 
     pub(super) fn service(&self) -> &ServiceRef {
         &self.mapping.service
     }
 
-    /// Takes what the metadata says now.
-    pub(super) fn take(&mut self, snapshot: Arc<Snapshot>, settings: &AllocatorSettings, now: Duration) {
-        self.published = snapshot.published.run_from(self.mapping.base_port.get());
-        let older = self.snapshot.replace(Arc::clone(&snapshot));
-        let changes = snapshot.changes_since(older.as_deref().unwrap_or(&Snapshot::default()));
-        self.bonds.follow(&changes);
-        if older.is_some() {
-            self.flaps.follow(&changes, settings.allow_loopback, now);
-        }
-        if let Some(undecided) = &mut self.undecided {
-            undecided.extend(changes);
-        }
+    /// The containers of the newest snapshot; none if there is no snapshot yet.
+    pub(super) fn containers(&self) -> &[Arc<Container>] {
+        self.snapshot.as_ref().map(|snapshot| snapshot.containers.as_slice()).unwrap_or_default()
     }
 
-    /// Who began or ceased to change its state too often.
-    pub(super) fn news_of_flapping(&mut self) -> Vec<FlapNews> {
-        self.flaps.take_news()
-    }
-
-    /// The number of slots; before the metadata has said anything and nothing is remembered, the usual one.
+    /// The number of slots; before there is a snapshot or a saved size, the usual one.
     fn size(&self) -> u16 {
         self.size.unwrap_or_else(|| size::initial(&self.mapping, None))
     }
@@ -148,40 +177,7 @@ impl Pool {
         self.mapping.pool(self.size())
     }
 
-    /// The ports behind those that stalls' own service publishes, if there are any that have not been told yet.
-    pub(super) fn newly_unpublished(&mut self) -> Option<RangeInclusive<u16>> {
-        let ports = self.ports();
-        let published = self.published.filter(|published| *published < self.size());
-        let unpublished = published.map(|published| ports.start() + published..=*ports.end());
-        let is_new = self.unpublished_told != unpublished;
-        self.unpublished_told.clone_from(&unpublished);
-        unpublished.filter(|_| is_new)
-    }
-
-    /// What has become of the hold since this was asked last.
-    pub(super) fn news_of_hold(&mut self) -> Option<HoldNews> {
-        let held = self.assignments.hold.as_ref().map(|hold| hold.slots.clone()).unwrap_or_default();
-        let told = std::mem::replace(&mut self.held_told, held);
-        let has = |slot: &u16| self.assignments.slots.contains_key(slot);
-        match (&self.assignments.hold, told.is_empty()) {
-            (Some(hold), true) => Some(HoldNews::Begun {
-                ports: hold.slots.len(),
-                mapped: self.assignments.slots.len(),
-                until: hold.until,
-            }),
-            (None, false) => Some(HoldNews::Ended { freed: told.iter().filter(|slot| !has(slot)).count() }),
-            _ => None,
-        }
-    }
-
-    /// The ports that are held, and until when.
-    pub(super) fn held(&self) -> Option<(impl Iterator<Item = u16>, Duration)> {
-        let hold = self.assignments.hold.as_ref()?;
-        let base = self.mapping.base_port.get();
-        Some((hold.slots.iter().map(move |slot| base + slot), hold.until))
-    }
-
-    /// Whether the metadata has said anything yet.
+    /// Whether there is a snapshot.
     pub(super) fn is_known(&self) -> bool {
         self.snapshot.is_some()
     }
@@ -191,102 +187,72 @@ impl Pool {
         self.assignments.slots.is_empty()
     }
 
-    /// The name of a container in the newest snapshot, for the log.
-    pub(super) fn name_of(&self, uuid: &str) -> Option<&str> {
-        let containers = &self.snapshot.as_ref()?.containers;
-        containers.iter().find(|container| &*container.uuid == uuid).map(|container| &*container.name)
+    /// The containers that take over a slot once they accept a connection.
+    pub(super) fn successors(&self) -> impl Iterator<Item = &Successor> {
+        self.assignments.successors.iter()
     }
 
-    /// Who would take over a slot if somebody accepted a connection there.
-    pub(super) fn challengers(&self) -> impl Iterator<Item = Challenger> {
-        let port = self.mapping.backend_port.get();
-        self.assignments.challengers.iter().map(move |(uuid, address)| Challenger {
-            uuid: Arc::clone(uuid),
-            backend: SocketAddr::new(*address, port),
-        })
-    }
-
-    /// When the passing of time alone may change who has which slot.
+    /// When the passing of time alone may change which container has which slot.
     pub(super) fn next_change(&self) -> Option<Duration> {
-        self.assignments.next_change().into_iter().chain(self.flaps.next_change()).min()
+        self.assignments.next_change().into_iter().chain(self.damper.next_change()).min()
     }
 
-    /// Gives the containers of the newest snapshot their slots, and makes room for them; without a snapshot,
-    /// all stays as it was.
-    /// What `is_live`, and only that, may be held: what is merely remembered has not been seen for who knows how long.
-    pub(super) fn reassign(
-        &mut self,
-        settings: &AllocatorSettings,
-        reached: &BTreeSet<Challenger>,
-        is_live: bool,
-        now: Duration,
-    ) -> Option<Growth> {
-        let snapshot = self.snapshot.clone()?;
-        self.flaps.expire(now);
-        let port = self.mapping.backend_port.get();
-        let reached = reached.iter().filter(|challenger| challenger.backend.port() == port);
-        let case = Case {
-            mapping: &self.mapping,
-            settings,
-            // What is published may be unknown for a while: that takes no slot away.
-            pool_size: size::initial(&self.mapping, self.size.max(self.published)),
-            most_ports: self.most_ports,
-            snapshot: &snapshot,
-            flaps: &self.flaps,
-            reached: &reached.map(|c| (Arc::clone(&c.uuid), c.backend.ip())).collect(),
-            assignments: &self.assignments,
-            still_running: &self.still_running,
-            is_live,
-            now,
-        };
-        let concerned = self.concerned(case);
-        let decision = decide(case, &concerned);
-        debug_assert_eq!(decision, decide(case, &Concerned::Everyone(&snapshot)), "{concerned:?}");
-        let from = self.size.unwrap_or(case.pool_size);
-        let Decision { pool_size, assignments, still_running } = decision;
-        (self.size, self.assignments, self.still_running) = (Some(pool_size), assignments, still_running);
-        // What is held, by the guard or since it flaps, does not follow from bonds between containers.
-        let by_metadata_alone = self.assignments.hold.is_none() && !self.flaps.holds_any();
-        self.undecided = by_metadata_alone.then(Vec::new);
-        (from < pool_size).then_some(Growth { from, to: pool_size })
+    /// The ports that are held in a mass removal, and until when.
+    pub(super) fn held(&self) -> Option<(impl Iterator<Item = u16>, Duration)> {
+        let removal = self.assignments.mass_removal.as_ref()?;
+        let base = self.mapping.base_port.get();
+        Some((removal.slots.iter().map(move |slot| base + slot), removal.until))
     }
 
-    /// Whose slots may not be as they were decided last.
-    fn concerned<'a>(&'a self, case: Case<'a>) -> Concerned<'a> {
-        match &self.undecided {
-            Some(changes)
-                if self.size == Some(case.pool_size)
-                    && case.reached.is_empty()
-                    && !self.flaps.holds_any() =>
-            {
-                Concerned::by_changes(changes, case.snapshot, &self.bonds, case.pool_size)
-            }
-            _ => Concerned::Everyone(case.snapshot),
-        }
-    }
-
-    pub(super) fn plan(&self) -> MappingPlan {
-        MappingPlan {
-            mapping: self.mapping.clone(),
-            pool_size: self.size(),
-            slots: self.assignments.slots.clone(),
-            unmapped: self.assignments.unmapped.clone(),
-            held: self.assignments.hold.iter().flat_map(|hold| hold.slots.clone()).collect(),
-            still_running: self.still_running.clone(),
-        }
-    }
-
+    /// The part of this mapping in the state to save.
     pub(super) fn to_save(&self, now: Duration) -> SavedMapping {
-        let tombstones = self.assignments.tombstones.iter().map(|(slot, tombstone)| {
-            let left_ms = tombstone.until.saturating_sub(now).as_millis() as u64;
-            (*slot, SavedTombstone { uuid: tombstone.uuid.to_string(), left_ms })
+        let reservations = self.assignments.reservations.iter().map(|(slot, reservation)| {
+            let left_ms = reservation.until.saturating_sub(now).as_millis() as u64;
+            (*slot, SavedReservation { uuid: reservation.uuid.to_string(), left_ms })
         });
         SavedMapping {
             service: self.mapping.service.clone(),
             backend_port: self.mapping.backend_port.get(),
             pool_size: self.size(),
             slots: self.assignments.slots.clone(),
-            tombstones: tombstones.collect(),
+            reservations: reservations.collect(),
+        }
+    }
+
+    // === what the log is to say, once ===
+
+    /// The containers that began to flap, or are steady again.
+    pub(super) fn flap_news(&mut self) -> Vec<FlapNews> {
+        self.damper.take_news()
+    }
+
+    /// The ports behind those that stalls' own service publishes, if there are any that have not been logged yet.
+    pub(super) fn newly_unpublished(&mut self) -> Option<RangeInclusive<u16>> {
+        let ports = self.ports();
+        let published = self.published.filter(|published| *published < self.size());
+        let unpublished = published.map(|published| ports.start() + published..=*ports.end());
+        let is_new = self.logged.unpublished != unpublished;
+        self.logged.unpublished.clone_from(&unpublished);
+        unpublished.filter(|_| is_new)
+    }
+
+    /// What has become of the mass removal.
+    pub(super) fn removal_news(&mut self) -> Option<RemovalNews> {
+        let removal = self.assignments.mass_removal.as_ref();
+        let held = removal.map(|removal| removal.slots.clone()).unwrap_or_default();
+        let logged = std::mem::replace(&mut self.logged.held, held);
+        let slots = &self.assignments.slots;
+        match removal {
+            Some(removal) if logged.is_empty() => Some(RemovalNews::Begun {
+                ports: removal.slots.len(),
+                mapped: slots.len(),
+                until: removal.until,
+            }),
+            None if !logged.is_empty() => {
+                let freed = logged.iter().filter(|slot| !slots.contains_key(slot)).count();
+                Some(RemovalNews::Ended { freed })
+            }
+            _ => None,
         }
     }
 }
@@ -302,8 +268,8 @@ pub fn plan_once(
         if let Some(snapshot) = snapshots.get(pool.service()) {
             pool.take(Arc::clone(snapshot), settings, Duration::ZERO);
         }
-        pool.reassign(settings, &BTreeSet::new(), false, Duration::ZERO);
-        pool.plan()
+        pool.decide(settings, &BTreeSet::new(), false, Duration::ZERO);
+        pool.plan(settings)
     });
     Plan { revision: state.revision + 1, mappings: mappings.collect() }
 }

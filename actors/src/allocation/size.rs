@@ -7,21 +7,21 @@ use crate::{
 };
 
 /// A pool grows by a quarter, and by no less than this: each growth is a handover.
-const LEAST_STEP: u16 = 16;
+const MIN_STEP: u16 = 16;
 
-/// The size before need is looked at: the settings', else what is otherwise `known`, else the default; cut off
+/// The size before the need is known: that of the settings, else what is otherwise `known`, else the default; cut off
 /// where the port numbers end.
 pub(super) fn initial(mapping: &Mapping, known: Option<u16>) -> u16 {
     let wanted = mapping.port_count.map(u16::from).or(known).unwrap_or(DEFAULT_PORT_COUNT);
     wanted.clamp(1, mapping.room())
 }
 
-/// How many slots these containers need, of `most`. It does not depend on who had which slot, so all hosts
-/// come to the same number: a container that only waits for a tombstone needs no slot more. Two with one index
-/// need one slot, or an upgrade of all containers would double the pool. An index beyond `most` needs none,
-/// since no growth would map it.
-pub(super) fn needed(eligible: &[Eligible<'_>], most: u16) -> u16 {
-    let mut is_claimed = vec![false; usize::from(most) + 1];
+/// How many slots these containers need, at most `max`. Earlier assignments do not matter, so all hosts come to the same
+/// number: a container that only waits for a reservation to end needs no slot more. Two containers with one index need one
+/// slot, or an upgrade of all containers would double the pool. An index beyond `max` needs none, since no growth
+/// would map it.
+pub(super) fn needed(eligible: &[Eligible<'_>], max: u16) -> u16 {
+    let mut is_claimed = vec![false; usize::from(max) + 1];
     let mut without_index = 0;
     for candidate in eligible {
         match candidate.container.index {
@@ -34,14 +34,14 @@ pub(super) fn needed(eligible: &[Eligible<'_>], most: u16) -> u16 {
     }
     let claimed = is_claimed.iter().filter(|is_claimed| **is_claimed).count();
     let highest = is_claimed.iter().rposition(|is_claimed| *is_claimed).unwrap_or(0);
-    u16::try_from(highest.max(claimed + without_index)).unwrap_or(u16::MAX).min(most)
+    u16::try_from(highest.max(claimed + without_index)).unwrap_or(u16::MAX).min(max)
 }
 
-/// The size of a pool of `size` slots, of which `need` are needed, that may grow to `most`.
-pub(super) fn grown(mut size: u16, need: u16, most: u16) -> u16 {
-    let need = need.min(most);
+/// The size of a pool of `size` slots, of which `need` are needed, that may grow to `max`.
+pub(super) fn grown(mut size: u16, need: u16, max: u16) -> u16 {
+    let need = need.min(max);
     while size < need {
-        size = size.saturating_add(LEAST_STEP.max(size / 4)).min(most);
+        size = size.saturating_add(MIN_STEP.max(size / 4)).min(max);
     }
     size
 }
@@ -50,13 +50,13 @@ pub(super) fn grown(mut size: u16, need: u16, most: u16) -> u16 {
 mod tests {
     use super::*;
     use crate::{
-        allocation::{Flaps, eligibility::split},
+        allocation::{eligibility::eligible, flapping::FlapDamper},
         metadata::Container,
-        testing::{container, mapping, web},
+        testing::{container, mapping, shared, web},
     };
 
-    fn needed_by(containers: &[Container], most: u16) -> u16 {
-        needed(&split(containers, &Flaps::default(), false).eligible, most)
+    fn needed_by(containers: &[Container], max: u16) -> u16 {
+        needed(&eligible(&shared(containers), &FlapDamper::default(), false).eligible, max)
     }
 
     #[test]

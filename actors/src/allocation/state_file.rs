@@ -1,8 +1,8 @@
-//! What outlives a restart: revision, assignments and tombstones, as versioned JSON.
+//! What outlives a restart: revision, assignments and reservations, as versioned JSON.
 
-mod sound;
 #[cfg(test)]
 mod tests;
+mod validate;
 
 use std::{
     collections::BTreeMap,
@@ -19,18 +19,17 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Occupant;
+use super::Assignment;
 use crate::{
     atomic_file::{self, Outlasts, off_thread},
     excerpt::excerpt,
     mapping::ServiceRef,
-    paged_map::PagedMap,
 };
 
 /// The layout below. Another number is another layout.
 const VERSION: u32 = 1;
 /// No sensible state is larger; a slot takes about 150 bytes.
-const LARGEST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// Everything that is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,16 +49,17 @@ pub struct SavedMapping {
     pub backend_port: u16,
     /// The number of slots.
     pub pool_size: u16,
-    /// Who was on which slot.
-    pub slots: PagedMap<Occupant>,
-    /// Which slots were tombstones.
-    pub tombstones: BTreeMap<u16, SavedTombstone>,
+    /// The container of each slot.
+    pub slots: BTreeMap<u16, Assignment>,
+    /// The free slots that were reserved.
+    #[serde(rename = "tombstones")]
+    pub reservations: BTreeMap<u16, SavedReservation>,
 }
 
-/// A tombstone, with what was left of its time: the wall clock may jump, so no moment is stored.
+/// A reservation, with what was left of its time: the wall clock may jump, so no moment is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedTombstone {
-    /// Who had the slot.
+pub struct SavedReservation {
+    /// The container that had the slot.
     pub uuid: String,
     /// What was left, in milliseconds.
     pub left_ms: u64,
@@ -76,7 +76,7 @@ pub enum StateError {
         /// The system's words.
         source: io::Error,
     },
-    /// The file is not what stalls of this version writes; it was renamed and is otherwise untouched.
+    /// This version of stalls cannot have written the file, which was renamed and is otherwise untouched.
     #[error("{}: {reason}; it was set aside as {}", .path.display(), .set_aside.display())]
     Unreadable {
         /// The file.
@@ -134,24 +134,24 @@ impl StateFile {
         Self { path: state_dir.join("state.json") }
     }
 
-    /// Reads the state and leaves the file as it is; for a look beside a running stalls.
+    /// Reads the state and leaves the file as it is, for a look beside a running stalls process.
     ///
     /// # Errors
     /// Says what is wrong with the file.
     pub fn peek(&self) -> Result<Option<SavedState>, String> {
-        // What else may stand there is not read: neither a link, nor a pipe that would be waited for.
+        // Neither a link is followed, nor a pipe waited for.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut bytes = Vec::new();
         match open(&self.path, flags, Mode::empty()).map(File::from) {
-            Ok(file) => file.take(LARGEST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?,
+            Ok(file) => file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(io::Error::from(error).to_string()),
         };
         parse(&bytes).map(Some)
     }
 
-    /// Renames the file; gives its new name. The one that was set aside before is kept too, so that whoever goes back
-    /// to an older stalls, and forth again, finds the memory of both.
+    /// Renames the file, and returns its new name. The one that was set aside before is kept too, so that after a
+    /// downgrade and an upgrade the files of both versions are there.
     fn set_aside(&self) -> io::Result<PathBuf> {
         let [newest, before] =
             ["json.unreadable", "json.unreadable.1"].map(|name| self.path.with_extension(name));
@@ -167,16 +167,16 @@ impl StateFile {
 }
 
 fn parse(bytes: &[u8]) -> Result<SavedState, String> {
-    if bytes.len() as u64 > LARGEST_BYTES {
-        return Err(format!("it is larger than {LARGEST_BYTES} bytes"));
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("it is larger than {MAX_BYTES} bytes"));
     }
     let AnyVersion { version } = serde_json::from_slice(bytes).map_err(|e| excerpt(&e.to_string()))?;
     if version != VERSION {
-        return Err(format!("its version is {version}, this stalls knows {VERSION}"));
+        return Err(format!("its version is {version}, this version of stalls knows {VERSION}"));
     }
     let versioned: Versioned<SavedState> =
         serde_json::from_slice(bytes).map_err(|e| excerpt(&e.to_string()))?;
-    sound::check(&versioned.state).map_err(|reason| excerpt(&reason))?;
+    validate::check(&versioned.state).map_err(|reason| excerpt(&reason))?;
     Ok(versioned.state)
 }
 

@@ -1,39 +1,46 @@
-//! Rule 4: which of several containers with one index has its slot. Pure.
+//! Rule 4: which of several containers with one index owns its slot. Pure.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
-use super::{Occupant, eligibility::Eligible};
+use super::{Assignment, eligibility::Eligible};
 use crate::metadata::Health;
 
-/// Containers, each with the address where somebody has accepted a connection.
-pub(crate) type Reached = BTreeSet<(Arc<str>, IpAddr)>;
+/// A container that takes over a slot once it accepts a connection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Successor {
+    /// The container.
+    pub(crate) uuid: Arc<str>,
+    /// Where it is to accept a connection.
+    pub(crate) backend: SocketAddr,
+}
 
-/// The position of the winner among `claimants`, of whom there is at least one and the oldest comes first.
+/// The position of the slot's owner among `claimants`, of which there is at least one and the oldest comes first.
+/// `is_probed_ready` tells whether a claimant has just accepted a connection.
 ///
-/// The `incumbent` keeps the slot until a newer one is ready, also while it restarts: whoever has gone, or has
-/// stopped, claims nothing any more. Without an incumbent, as after a first start amid an upgrade, the oldest that
-/// runs is taken for it: the older, the likelier that it serves. Nobody is kept from a slot that nobody can serve.
-pub(super) fn winner(claimants: &[Eligible<'_>], incumbent: Option<&Occupant>, reached: &Reached) -> usize {
-    let is_incumbent =
-        |c: &Eligible<'_>| incumbent.is_some_and(|incumbent| incumbent.uuid == c.container.uuid);
-    let keeper = claimants
+/// The `incumbent` keeps the slot until a newer claimant is ready, also while it restarts. One that has stopped or gone
+/// is no claimant. Without an incumbent, as after a first start amid an upgrade, the oldest claimant that runs counts as
+/// the incumbent, since it is the likeliest to serve; and if none runs, the newest.
+pub(super) fn owner(
+    claimants: &[Eligible<'_>],
+    incumbent: Option<&Assignment>,
+    is_probed_ready: impl Fn(&Eligible<'_>) -> bool,
+) -> usize {
+    let is_incumbent = |c: &Eligible<'_>| incumbent.is_some_and(|was| was.uuid == c.container.uuid);
+    let is_ready = |c: &Eligible<'_>| match c.container.health {
+        _ if !c.is_running() => false,
+        Some(health) => health == Health::Healthy,
+        None => is_probed_ready(c),
+    };
+    let incumbent = claimants
         .iter()
         .position(is_incumbent)
         .or_else(|| claimants.iter().position(Eligible::is_running))
         .unwrap_or(claimants.len() - 1);
-    let newest_ready = claimants.iter().rposition(|claimant| is_ready(claimant, reached));
-    newest_ready.map_or(keeper, |newest_ready| newest_ready.max(keeper))
+    let newest_ready = claimants.iter().rposition(is_ready);
+    newest_ready.map_or(incumbent, |newest_ready| newest_ready.max(incumbent))
 }
 
-fn is_ready(claimant: &Eligible<'_>, reached: &Reached) -> bool {
-    match claimant.container.health {
-        _ if !claimant.is_running() => false,
-        Some(health) => health == Health::Healthy,
-        None => reached.contains(&(Arc::clone(&claimant.container.uuid), claimant.address)),
-    }
-}
-
-/// Whether it is worth a try to connect to this claimant, who is newer than the winner.
-pub(super) fn may_be_reached(challenger: &Eligible<'_>) -> bool {
-    challenger.is_running() && challenger.container.health.is_none()
+/// Whether a connection can show that this claimant, which is newer than the slot's owner, is ready.
+pub(super) fn is_to_be_probed(claimant: &Eligible<'_>) -> bool {
+    claimant.is_running() && claimant.container.health.is_none()
 }

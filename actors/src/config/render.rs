@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        allocation::{MappingPlan, Occupant},
+        allocation::{Assignment, MappingPlan},
         mapping::{Mapping, ServiceRef},
     };
 
@@ -199,7 +199,7 @@ mod tests {
             base_port: NonZeroU16::new(5000).unwrap(),
             port_count: None,
         };
-        let occupant = |address: &str| Occupant {
+        let occupant = |address: &str| Assignment {
             uuid: "u".into(),
             name: "evil\n    bind *:22".into(),
             address: address.parse().unwrap(),

@@ -11,7 +11,7 @@ pub(super) const BOUND: Duration = Duration::from_secs(100);
 /// How long a change may take when nothing is wrong.
 const QUICK: Duration = Duration::from_secs(2);
 /// How long a freed port is kept from containers without an index, with a margin.
-const TOMBSTONE: Duration = Duration::from_secs(62);
+const REUSE_DELAY: Duration = Duration::from_secs(62);
 /// How long the first start may take.
 pub(super) const FIRST_START: Duration = Duration::from_secs(3);
 /// How long a container that accepts connections may remain unnoticed.
@@ -48,7 +48,7 @@ fn note_refusals(scene: &Scene, must_be_right: bool) -> Result<(), String> {
         None => c.listens_since().is_some_and(|since| since + NOTICED <= scene.now()),
     };
     let unsteady = watch.unsteady(scene.now());
-    let wanted = Wanted::by_document(containers, scene.setup.most_ports, &unsteady, is_ready);
+    let wanted = Wanted::by_document(containers, scene.setup.max_ports, &unsteady, is_ready);
     let host = scene.host.borrow();
     let mut unmapped = wanted.anywhere.clone();
     let since = &mut scene.settled.borrow_mut().refuses_since;
@@ -75,7 +75,7 @@ fn note_refusals(scene: &Scene, must_be_right: bool) -> Result<(), String> {
     }
     let is_long_free = |(port, since): (&u16, &Duration)| {
         let since = watch.freed_at(*port - BASE_PORT).map_or(*since, |freed| freed.max(*since));
-        host.views(*port).next().is_some() && scene.now() - since > TOMBSTONE
+        host.views(*port).next().is_some() && scene.now() - since > REUSE_DELAY
     };
     if must_be_right && !wanted.has_unsteady && !unmapped.is_empty() && since.iter().any(is_long_free) {
         return Err(format!("{unmapped:?} wait for a port though there is one"));

@@ -17,14 +17,14 @@ pub(super) struct Setup {
     /// The pool's size, if stalls is told one.
     pub(super) port_count: Option<u16>,
     /// The pool never has more ports.
-    pub(super) most_ports: u16,
+    pub(super) max_ports: u16,
     pub(super) on_leave: OnLeave,
     /// How many of a hundred containers have an index.
     pub(super) indexed_percent: u64,
     /// How many of a hundred containers have a health check.
     pub(super) checked_percent: u64,
-    /// How long stalls holds an answer that would free most ports.
-    pub(super) guard: Duration,
+    /// How long stalls holds a mass removal back.
+    pub(super) mass_removal_hold: Duration,
     /// Whether containers change their state so often that stalls follows them no longer.
     pub(super) has_flapping: bool,
     /// The longest that a new address takes to be in force, in milliseconds: nothing before HAProxy 2.9.
@@ -39,11 +39,11 @@ impl Setup {
         let on_leave = [OnLeave::ByState, OnLeave::ByState, OnLeave::Cut, OnLeave::Drain];
         Self {
             port_count,
-            most_ports: port_count.unwrap_or(24),
+            max_ports: port_count.unwrap_or(24),
             on_leave: on_leave[rng.usize(..on_leave.len())],
             indexed_percent: if rng.u8(..3) == 0 { 60 } else { 100 },
             checked_percent: [0, 0, 40, 100][rng.usize(..4)],
-            guard: Duration::from_secs(if rng.bool() { 15 } else { 0 }),
+            mass_removal_hold: Duration::from_secs(if rng.bool() { 15 } else { 0 }),
             has_flapping: rng.u8(..4) == 0,
             longest_lag_ms: if rng.bool() { 0 } else { rng.u64(2..40) },
             change_every_ms: rng.u64(800..10_000),
@@ -56,6 +56,6 @@ impl Setup {
 
     /// All ports that the pool may ever have.
     pub(super) fn ports(&self) -> std::ops::Range<u16> {
-        BASE_PORT..BASE_PORT + self.most_ports
+        BASE_PORT..BASE_PORT + self.max_ports
     }
 }

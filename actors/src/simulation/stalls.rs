@@ -87,13 +87,13 @@ impl Stalls {
             stalls.supervisor.clone().recipient(),
             log_of("ConfigWriter"),
         )));
-        let pool = PoolSettings { mapping: scene.setup.mapping(), most_ports: scene.setup.most_ports };
+        let pool = PoolSettings { mapping: scene.setup.mapping(), max_ports: scene.setup.max_ports };
         crew.add(allocator.run(PortAllocator::new(
             AllocatorSettings {
                 pools: vec![pool],
                 allow_loopback: false,
-                tombstone: Duration::from_secs(60),
-                guard: scene.setup.guard,
+                port_reuse_delay: Duration::from_secs(60),
+                mass_removal_hold: scene.setup.mass_removal_hold,
             },
             Files(Rc::clone(scene)),
             Clients(Rc::clone(scene)),

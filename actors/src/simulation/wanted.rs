@@ -51,7 +51,7 @@ impl Wanted {
     /// whether they are as it says.
     pub(super) fn by_document(
         containers: &[Instance],
-        most_ports: u16,
+        max_ports: u16,
         unsteady: &Unsteady,
         is_ready: impl Fn(&Instance) -> bool,
     ) -> Self {
@@ -86,7 +86,7 @@ impl Wanted {
         let flapping_there =
             flapping.iter().filter(|(c, _)| c.index.is_none()).flat_map(|(_, places)| *places).copied();
         Self {
-            claimed: (0..most_ports).filter_map(claim).collect(),
+            claimed: (0..max_ports).filter_map(claim).collect(),
             anywhere: unindexed.chain(flapping_there).map(backend).collect(),
             has_unsteady: !flapping.is_empty(),
         }
@@ -97,7 +97,7 @@ impl Wanted {
         let slots =
             state.mappings.iter().filter(|saved| saved.service == web()).flat_map(|saved| saved.slots.iter());
         let claim = |address| Claim { servers: [at(address)].into(), may_be_void: false };
-        let claimed = slots.map(|(slot, occupant)| (*slot, claim(occupant.address))).collect();
+        let claimed = slots.map(|(slot, assignment)| (*slot, claim(assignment.address))).collect();
         Self { claimed, ..Self::default() }
     }
 

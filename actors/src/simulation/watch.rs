@@ -30,8 +30,8 @@ use crate::{allocation::Plan, config::Routes};
 
 /// What has been seen so far.
 pub(super) struct Watch {
-    most_ports: u16,
-    guard: Duration,
+    max_ports: u16,
+    mass_removal_hold: Duration,
     /// What was wanted, one after the other: each document that stalls was told, and what it remembered at each start.
     history: Vec<Wanted>,
     positions: BTreeMap<u16, usize>,
@@ -85,8 +85,8 @@ impl Drop for UnderWay {
 impl Watch {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
-            most_ports: setup.most_ports,
-            guard: setup.guard,
+            max_ports: setup.max_ports,
+            mass_removal_hold: setup.mass_removal_hold,
             history: vec![Wanted::default()],
             positions: BTreeMap::new(),
             disturbed: BTreeSet::new(),
@@ -175,10 +175,10 @@ impl Watch {
     pub(super) fn may_be_held(&self, slot: u16, containers: &[Instance], now: Duration) -> bool {
         let mappings = self.life.plan.iter().flat_map(|(plan, _)| &plan.mappings);
         let mut held = mappings.filter(|mapping| mapping.held.contains(&slot));
-        let in_time = self.life.held_since.is_some_and(|since| now <= since + self.guard);
+        let in_time = self.life.held_since.is_some_and(|since| now <= since + self.mass_removal_hold);
         in_time
             && held.any(|mapping| {
-                mapping.slots.get(&slot).is_some_and(|occupant| !is_somebody_elses(occupant, containers))
+                mapping.slots.get(&slot).is_some_and(|assignment| !is_somebody_elses(assignment, containers))
             })
     }
 }

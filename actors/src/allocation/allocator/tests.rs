@@ -1,7 +1,7 @@
 //! The allocator in virtual time, with a store that can be slow, full or corrupt.
 
 mod flapping;
-mod guard;
+mod mass_removal;
 mod saving;
 mod takeover;
 
@@ -11,9 +11,9 @@ use actix::Addr;
 
 use super::*;
 use crate::{
-    allocation::{Occupant, SavedMapping},
+    allocation::{Assignment, PoolSettings, SavedMapping},
     link::{Ended, Prepared},
-    mapping::ServiceRef,
+    mapping::{Mapping, ServiceRef},
     metadata::{Container, PublishedPorts},
     testing::{Line, Lines, Received, container, mapping, ms, pass, service, settle, snapshot, web},
 };
@@ -72,14 +72,14 @@ impl StateStore for FakeStore {
     }
 }
 
-/// A probe that reaches everybody but the deaf; its copies are the same probe.
+/// A probe that all but the deaf addresses accept; its copies are the same probe.
 #[derive(Clone, Default)]
 struct FakeProbe(Rc<RefCell<Probed>>);
 
 #[derive(Default)]
 struct Probed {
     deaf: BTreeSet<SocketAddr>,
-    /// Who was tried, one after the other.
+    /// The addresses that were tried, one after the other.
     tried: Vec<SocketAddr>,
     /// How long a try takes.
     takes: Duration,
@@ -110,12 +110,12 @@ impl Probe for FakeProbe {
 
 /// Pools that may grow to 200 ports.
 fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
-    let pools = mappings.into_iter().map(|mapping| PoolSettings { mapping, most_ports: 200 });
+    let pools = mappings.into_iter().map(|mapping| PoolSettings { mapping, max_ports: 200 });
     AllocatorSettings {
         pools: pools.collect(),
         allow_loopback: false,
-        tombstone: Duration::from_secs(60),
-        guard: Duration::ZERO,
+        port_reuse_delay: Duration::from_secs(60),
+        mass_removal_hold: Duration::ZERO,
     }
 }
 
@@ -135,10 +135,10 @@ impl Running {
         Self::set(settings(mappings), store)
     }
 
-    /// With a blast guard of 15 s.
-    fn guarded(store: FakeStore) -> Self {
+    /// Holds mass removals back for 15 s.
+    fn holding(store: FakeStore) -> Self {
         let settings = settings(vec![mapping(&web(), 5000)]);
-        Self::set(AllocatorSettings { guard: ms(15_000), ..settings }, store)
+        Self::set(AllocatorSettings { mass_removal_hold: ms(15_000), ..settings }, store)
     }
 
     fn set(settings: AllocatorSettings, store: FakeStore) -> Self {
@@ -187,7 +187,7 @@ impl Running {
             let slots = plan
                 .mappings
                 .iter()
-                .flat_map(|m| m.slots.iter().map(|(s, o)| (m.port(*s), o.uuid.to_string())));
+                .flat_map(|m| m.slots.iter().map(|(slot, a)| (m.port(*slot), a.uuid.to_string())));
             slots.collect()
         };
         self.plans().iter().map(|plan| (plan.revision, slots(plan))).collect()
@@ -204,15 +204,16 @@ fn told(revision: u64, ports: &[(u16, &str)]) -> (u64, Vec<(u16, String)>) {
     (revision, ports.iter().map(|(port, uuid)| (*port, (*uuid).to_owned())).collect())
 }
 
-/// What an earlier stalls remembered: `a` on the first slot.
-fn remembered() -> SavedState {
-    let occupant = Occupant { uuid: "a".into(), name: "app-a".into(), address: "10.42.0.2".parse().unwrap() };
+/// What an earlier process saved: `a` on the first slot.
+fn saved() -> SavedState {
+    let assignment =
+        Assignment { uuid: "a".into(), name: "app-a".into(), address: "10.42.0.2".parse().unwrap() };
     let mapping = SavedMapping {
         service: web(),
         backend_port: 8080,
         pool_size: 3,
-        slots: [(0, occupant)].into(),
-        tombstones: [].into(),
+        slots: [(0, assignment)].into(),
+        reservations: [].into(),
     };
     SavedState { revision: 41, mappings: vec![mapping] }
 }
@@ -245,7 +246,7 @@ async fn a_plan_is_told_when_it_differs_and_only_then() {
 }
 
 #[actix_rt::test]
-async fn who_still_runs_is_told_with_a_plan_but_is_no_reason_for_one() {
+async fn what_still_runs_is_told_with_a_plan_but_is_no_reason_for_one() {
     let web = Running::fresh();
     // It is on the slot before the older one is known.
     let newer = container("c", 3, Some(1));
@@ -345,7 +346,7 @@ async fn ports_that_are_not_published_are_said_once() {
 }
 
 #[actix_rt::test]
-async fn who_waits_for_a_tombstone_gets_the_slot_when_it_ends() {
+async fn a_container_that_waits_for_a_reservation_gets_the_slot_when_it_ends() {
     let small = Mapping { port_count: 1.try_into().ok(), ..mapping(&web(), 5000) };
     let web = Running::with(vec![small], FakeStore::default());
     web.hears(&[container("a", 1, None)]).await;
@@ -361,7 +362,7 @@ async fn who_waits_for_a_tombstone_gets_the_slot_when_it_ends() {
 }
 
 #[actix_rt::test]
-async fn with_nobody_waiting_a_tombstone_that_ends_tells_nobody() {
+async fn without_a_waiting_container_a_reservation_that_ends_makes_no_plan() {
     let web = Running::fresh();
     web.hears(&[container("a", 1, None)]).await;
     web.hears(&[]).await;

@@ -1,4 +1,4 @@
-//! The allocation rules of the design, one by one. Rule 7 has a file of its own.
+//! The allocation rules, one by one.
 
 mod always;
 mod history;
@@ -7,37 +7,53 @@ mod without_index;
 
 use super::*;
 use crate::{
-    allocation::{Flaps, split},
+    allocation::{eligibility::eligible, flapping::FlapDamper},
     metadata::Container,
-    testing::{container, ms},
+    testing::{container, ms, shared},
 };
 
-const TOMBSTONE: Duration = Duration::from_secs(60);
+const REUSE_DELAY: Duration = Duration::from_secs(60);
 
 /// As from base port 5000.
-const ROOM: u16 = 60_536;
+const MAX_PORT_COUNT: u16 = 60_536;
+const BACKEND_PORT: u16 = 8080;
 
 /// Assigns slots to `containers` (oldest first), on loopback addresses none.
 fn assigned(containers: &[Container], previous: &Assignments, rules: Rules, now: Duration) -> Assignments {
-    assign(split(containers, &Flaps::default(), false), previous, &reached(containers), rules, now)
+    let shared = shared(containers);
+    let candidates = eligible(&shared, &FlapDamper::default(), false);
+    assign(candidates, previous, &probed_ready(containers), rules, now)
 }
 
-/// Whoever is of an even age accepts connections.
+/// A container of an even age accepts connections.
 fn accepts(container: &Container) -> bool {
     container.create_index.is_multiple_of(2)
 }
 
-fn reached(containers: &[Container]) -> Reached {
-    let at = |c: &Container| Some((c.uuid.clone(), c.primary_ip.as_ref()?.address()?));
-    containers.iter().filter(|container| accepts(container)).filter_map(at).collect()
+fn probed_ready(containers: &[Container]) -> BTreeSet<Successor> {
+    let successor = |c: &Container| {
+        let backend = SocketAddr::new(c.primary_ip.as_ref()?.address()?, BACKEND_PORT);
+        Some(Successor { uuid: c.uuid.clone(), backend })
+    };
+    containers.iter().filter(|container| accepts(container)).filter_map(successor).collect()
 }
 
 fn outside_pool(index: u64, pool_size: u16) -> Unmapped {
-    Unmapped::OutsidePool { index, pool_size, room: ROOM }
+    Unmapped::OutsidePool { index, pool_size, max_port_count: MAX_PORT_COUNT }
 }
 
 fn no_free_slot(pool_size: u16) -> Unmapped {
-    Unmapped::NoFreeSlot { pool_size, room: ROOM }
+    Unmapped::NoFreeSlot { pool_size, max_port_count: MAX_PORT_COUNT }
+}
+
+/// What holds for all containers of a pool of this size.
+fn rules(pool_size: u16) -> Rules {
+    Rules {
+        backend_port: BACKEND_PORT,
+        pool_size,
+        max_port_count: MAX_PORT_COUNT,
+        port_reuse_delay: REUSE_DELAY,
+    }
 }
 
 /// A service as stalls follows it.
@@ -50,28 +66,34 @@ struct Followed {
 
 impl Followed {
     fn with_pool(pool_size: u16) -> Self {
-        let rules = Rules { pool_size, room: ROOM, tombstone: TOMBSTONE };
-        Self { rules, allow_loopback: false, now: ms(0), assignments: Assignments::default() }
+        Self {
+            rules: rules(pool_size),
+            allow_loopback: false,
+            now: ms(0),
+            assignments: Assignments::default(),
+        }
     }
 
     /// Takes a snapshot with these containers, in any order.
     fn sees(&mut self, containers: &[&Container]) {
         let mut containers: Vec<_> = containers.iter().copied().cloned().collect();
         containers.sort_by_key(|c| (c.create_index, c.uuid.clone()));
-        let candidates = split(&containers, &Flaps::default(), self.allow_loopback);
-        self.assignments = assign(candidates, &self.assignments, &reached(&containers), self.rules, self.now);
+        let shared = shared(&containers);
+        let candidates = eligible(&shared, &FlapDamper::default(), self.allow_loopback);
+        let probed_ready = probed_ready(&containers);
+        self.assignments = assign(candidates, &self.assignments, &probed_ready, self.rules, self.now);
     }
 
     fn passes(&mut self, time: Duration) {
         self.now += time;
     }
 
-    /// Who is on which slot.
+    /// The container of each slot.
     fn slots(&self) -> Vec<(u16, &str)> {
-        self.assignments.slots.iter().map(|(slot, occupant)| (*slot, &*occupant.uuid)).collect()
+        self.assignments.slots.iter().map(|(slot, assignment)| (*slot, &*assignment.uuid)).collect()
     }
 
-    /// Why a container is on none.
+    /// Why a container has none.
     #[track_caller]
     fn why_not(&self, uuid: &str) -> Unmapped {
         self.assignments.unmapped[uuid].clone()
@@ -218,7 +240,7 @@ fn rule_5_an_index_past_the_pool_is_never_given_another_slot() {
 
 #[test]
 fn rule_5_the_reason_names_what_would_do_and_only_if_something_would() {
-    let outside = |index| Unmapped::OutsidePool { index, pool_size: 30, room: 36 }.to_string();
+    let outside = |index| Unmapped::OutsidePool { index, pool_size: 30, max_port_count: 36 }.to_string();
     assert_eq!(
         outside(36),
         "its index 36 is outside of the pool of 30; it needs a PORT_COUNT of at least 36"
@@ -227,7 +249,7 @@ fn rule_5_the_reason_names_what_would_do_and_only_if_something_would() {
         outside(37),
         "its index 37 is outside of the pool of 30; no PORT_COUNT reaches it, port 65535 is the last of 36"
     );
-    let none_free = |pool_size| Unmapped::NoFreeSlot { pool_size, room: 36 }.to_string();
+    let none_free = |pool_size| Unmapped::NoFreeSlot { pool_size, max_port_count: 36 }.to_string();
     assert_eq!(none_free(35), "no slot of the pool of 35 is free; a larger PORT_COUNT would have one");
     assert_eq!(none_free(36), "no slot of the pool of 36 is free; port 65535 is its last");
 }
@@ -253,7 +275,7 @@ fn rule_5_a_pool_that_shrinks_leaves_the_rest_where_it_is() {
     assert_eq!(web.slots(), [(0, "a"), (1, "b")]);
     assert_eq!(web.why_not("c"), outside_pool(3, 2));
     assert_eq!(web.why_not("d"), no_free_slot(2));
-    assert_eq!(web.assignments.tombstones, [].into());
+    assert_eq!(web.assignments.reservations, [].into());
 }
 
 // === rule 6: leaving ===

@@ -1,30 +1,29 @@
 //! How large a pool is, and what of a saved state is still of use.
 
-mod changes;
 mod growth;
 
 use std::num::NonZeroU16;
 
 use super::*;
 use crate::{
-    allocation::{Occupant, Unmapped},
+    allocation::{Assignment, Unmapped},
     mapping::DEFAULT_PORT_COUNT,
     metadata::{Container, PublishedPorts},
     testing::{container, mapping, ms, service, snapshot, web},
 };
 
-const MOST: u16 = 200;
+const MAX_PORTS: u16 = 200;
 
 fn pool(mapping: Mapping) -> PoolSettings {
-    PoolSettings { mapping, most_ports: MOST }
+    PoolSettings { mapping, max_ports: MAX_PORTS }
 }
 
 fn settings(mapping: Mapping) -> AllocatorSettings {
     AllocatorSettings {
         pools: vec![pool(mapping)],
         allow_loopback: false,
-        tombstone: ms(60_000),
-        guard: ms(0),
+        port_reuse_delay: ms(60_000),
+        mass_removal_hold: ms(0),
     }
 }
 
@@ -44,16 +43,17 @@ fn planned(mapping: Mapping, state: &SavedState, containers: &[Container], publi
     plan_once(&settings(mapping), state, &snapshots).mappings.remove(0)
 }
 
-/// `u` on the third slot, the fourth kept for `gone`.
+/// `u` on the third slot, the fourth reserved for `gone`.
 fn saved() -> SavedState {
-    let occupant = Occupant { uuid: "u".into(), name: "app-u".into(), address: "10.42.0.9".parse().unwrap() };
-    let tombstone = SavedTombstone { uuid: "gone".into(), left_ms: 3_600_000 };
+    let assignment =
+        Assignment { uuid: "u".into(), name: "app-u".into(), address: "10.42.0.9".parse().unwrap() };
+    let reservation = SavedReservation { uuid: "gone".into(), left_ms: 3_600_000 };
     let mapping = SavedMapping {
         service: web(),
         backend_port: 8080,
         pool_size: 4,
-        slots: [(2, occupant)].into(),
-        tombstones: [(3, tombstone)].into(),
+        slots: [(2, assignment)].into(),
+        reservations: [(3, reservation)].into(),
     };
     SavedState { revision: 7, mappings: vec![mapping] }
 }
@@ -69,7 +69,7 @@ fn the_settings_size_the_pool_before_what_is_published_before_the_default() {
 }
 
 #[test]
-fn a_remembered_size_holds_unless_more_is_published_or_needed() {
+fn a_saved_size_holds_unless_more_is_published_or_needed() {
     let size = |containers: &[Container], published: &[u16]| {
         planned(sized(5000, None), &saved(), containers, published).pool_size
     };
@@ -97,7 +97,7 @@ fn a_pool_grows_when_an_index_is_beyond_it_and_nothing_else_has_said_its_size() 
 fn a_pool_grows_no_further_than_it_may_and_not_at_all_for_what_is_beyond_that() {
     let plan =
         |index| planned(sized(5000, None), &SavedState::default(), &[container("c", 1, Some(index))], &[]);
-    assert_eq!(plan(199).pool_size, MOST);
+    assert_eq!(plan(199).pool_size, MAX_PORTS);
     assert_eq!(plan(200).slots[&199].uuid, "c".into());
     let beyond = plan(201);
     assert_eq!((beyond.pool_size, beyond.unmapped["c"].kind()), (DEFAULT_PORT_COUNT, "outside_pool"));
@@ -109,16 +109,16 @@ fn a_pool_grows_no_further_than_it_may_and_not_at_all_for_what_is_beyond_that() 
 }
 
 #[test]
-fn a_container_that_only_waits_for_a_tombstone_does_not_make_the_pool_grow() {
+fn a_container_that_only_waits_for_a_reservation_does_not_make_the_pool_grow() {
     let mut full = restored(sized(5000, None), &saved());
     let settings = settings(sized(5000, None));
     let mut hears = |uuids: &[&str], now| {
         let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None));
         full.take(Arc::new(snapshot(containers, PublishedPorts::default())), &settings, now);
-        let growth = full.reassign(&settings, &BTreeSet::new(), true, now);
-        (growth, full.plan().slots.len())
+        let growth = full.decide(&settings, &BTreeSet::new(), true, now);
+        (growth, full.plan(&settings).slots.len())
     };
-    // One slot is a tombstone of the saved state.
+    // One slot is reserved in the saved state.
     assert_eq!(hears(&["u", "v", "w", "x"], ms(0)), (None, 3));
     assert_eq!(hears(&["u", "v", "w", "x"], ms(60_000)), (None, 4));
     assert_eq!(hears(&["u", "v", "w", "x", "y"], ms(60_000)), (Some(Growth { from: 4, to: 20 }), 5));
@@ -134,7 +134,7 @@ fn no_pool_runs_past_the_last_port() {
     assert_eq!(size(1, Some(65_535)), 65_535);
     let last = container("c", 1, Some(37));
     let plan = planned(sized(65_500, None), &SavedState::default(), &[last], &[]);
-    assert_eq!(plan.unmapped["c"], Unmapped::OutsidePool { index: 37, pool_size: 36, room: 36 });
+    assert_eq!(plan.unmapped["c"], Unmapped::OutsidePool { index: 37, pool_size: 36, max_port_count: 36 });
 }
 
 #[test]
@@ -147,10 +147,10 @@ fn without_a_snapshot_the_saved_plan_stands() {
 }
 
 #[test]
-fn a_smaller_pool_forgets_what_stood_outside_of_it() {
+fn a_smaller_pool_drops_what_stood_outside_of_it() {
     let restored = restored(sized(5000, Some(2)), &saved());
     assert!(restored.is_empty());
-    assert_eq!(restored.to_save(ms(0)).tombstones, [].into());
+    assert_eq!(restored.to_save(ms(0)).reservations, [].into());
 }
 
 #[test]
@@ -164,22 +164,22 @@ fn what_was_saved_of_another_service_or_backend_port_is_not_ours() {
 }
 
 #[test]
-fn a_tombstone_lasts_no_longer_than_the_settings_now_say() {
+fn a_reservation_lasts_no_longer_than_the_settings_now_say() {
     let restored = restored(sized(5000, None), &saved());
-    assert_eq!(restored.to_save(ms(0)).tombstones[&3].left_ms, 60_000);
-    assert_eq!(restored.to_save(ms(20_000)).tombstones[&3].left_ms, 40_000);
+    assert_eq!(restored.to_save(ms(0)).reservations[&3].left_ms, 60_000);
+    assert_eq!(restored.to_save(ms(20_000)).reservations[&3].left_ms, 40_000);
 }
 
 #[test]
-fn a_loopback_address_that_is_no_longer_allowed_is_not_served_from_memory() {
+fn a_saved_loopback_address_that_is_no_longer_allowed_is_not_served() {
     let mut state = saved();
-    let mut occupant = state.mappings[0].slots[&2].clone();
-    occupant.address = "127.0.0.9".parse().unwrap();
-    state.mappings[0].slots.insert(2, occupant);
+    let mut assignment = state.mappings[0].slots[&2].clone();
+    assignment.address = "127.0.0.9".parse().unwrap();
+    state.mappings[0].slots.insert(2, assignment);
     let mapping = sized(5000, None);
     let served = |allow_loopback| {
         let settings = AllocatorSettings { allow_loopback, ..settings(mapping.clone()) };
-        Pool::restore(&pool(mapping.clone()), &state, &settings).plan().slots.len()
+        Pool::restore(&pool(mapping.clone()), &state, &settings).plan(&settings).slots.len()
     };
     assert_eq!((served(true), served(false)), (1, 0));
 }

@@ -12,7 +12,7 @@ use super::*;
 use crate::testing::mangled::{any_json, mangled_json, nested};
 
 fn state() -> SavedState {
-    let occupant = Occupant {
+    let assignment = Assignment {
         uuid: "c72f".into(),
         name: "app\nweb \"1\"".into(),
         address: "10.42.0.7".parse().unwrap(),
@@ -23,8 +23,8 @@ fn state() -> SavedState {
             service: ServiceRef { stack: None, service: "web".into() },
             backend_port: 8080,
             pool_size: 64,
-            slots: [(3, occupant)].into(),
-            tombstones: [(4, SavedTombstone { uuid: "dead".into(), left_ms: 30_000 })].into(),
+            slots: [(3, assignment)].into(),
+            reservations: [(4, SavedReservation { uuid: "dead".into(), left_ms: 30_000 })].into(),
         }],
     }
 }
@@ -114,25 +114,25 @@ const KEYS: &[&str] = &[
 
 /// Any state that could have been saved.
 fn any_state() -> impl Strategy<Value = SavedState> {
-    let occupant = any::<(String, String, IpAddr)>().prop_map(|(uuid, name, address)| Occupant {
+    let assignment = any::<(String, String, IpAddr)>().prop_map(|(uuid, name, address)| Assignment {
         uuid: uuid.into(),
         name: name.into(),
         address,
     });
-    let tombstone = any::<(String, u64)>().prop_map(|(uuid, left_ms)| SavedTombstone { uuid, left_ms });
+    let reservation = any::<(String, u64)>().prop_map(|(uuid, left_ms)| SavedReservation { uuid, left_ms });
     let mapping = (
         any::<(Option<String>, String, u16, u16)>(),
-        btree_map(any::<u16>(), occupant, 0..4),
-        btree_map(any::<u16>(), tombstone, 0..4),
+        btree_map(any::<u16>(), assignment, 0..4),
+        btree_map(any::<u16>(), reservation, 0..4),
     );
-    let mapping = mapping.prop_map(|((stack, service, backend_port, pool_size), slots, tombstones)| {
+    let mapping = mapping.prop_map(|((stack, service, backend_port, pool_size), slots, reservations)| {
         let service = ServiceRef { stack, service };
-        let slots: PagedMap<_> = slots.into_iter().filter(|(slot, _)| *slot < pool_size).collect();
-        SavedMapping { service, backend_port, pool_size, slots, tombstones }
+        let slots: BTreeMap<_, _> = slots.into_iter().filter(|(slot, _)| *slot < pool_size).collect();
+        SavedMapping { service, backend_port, pool_size, slots, reservations }
     });
     (any::<u64>(), vec(mapping, 0..3))
         .prop_map(|(revision, mappings)| SavedState { revision, mappings })
-        .prop_filter("no stalls would have saved it", |state| sound::check(state).is_ok())
+        .prop_filter("it would not have been saved", |state| validate::check(state).is_ok())
 }
 
 /// Bytes, JSON of any kind, and a state that is not quite.
@@ -149,11 +149,11 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
 /// How many entries a state has, and the bytes of its texts.
 fn size(state: &SavedState) -> (usize, usize) {
     let of_mapping = |mapping: &SavedMapping| {
-        let SavedMapping { service, slots, tombstones, .. } = mapping;
+        let SavedMapping { service, slots, reservations, .. } = mapping;
         let of_service = service.service.len() + service.stack.as_ref().map_or(0, String::len);
-        let of_slots: usize = slots.values().map(|o| o.uuid.len() + o.name.len()).sum();
-        let of_tombstones: usize = tombstones.values().map(|t| t.uuid.len()).sum();
-        (1 + slots.len() + tombstones.len(), of_service + of_slots + of_tombstones)
+        let of_slots: usize = slots.values().map(|a| a.uuid.len() + a.name.len()).sum();
+        let of_reservations: usize = reservations.values().map(|r| r.uuid.len()).sum();
+        (1 + slots.len() + reservations.len(), of_service + of_slots + of_reservations)
     };
     let sizes = state.mappings.iter().map(of_mapping);
     sizes.fold((0, 0), |(entries, bytes), (more, texts)| (entries + more, bytes + texts))

@@ -8,7 +8,7 @@ use actix::Addr;
 
 use super::*;
 use crate::{
-    allocation::{MappingPlan, Occupant},
+    allocation::{Assignment, MappingPlan},
     config::{ConfigText, ListenSettings, Template},
     link::{End, Ended, Prepared},
     messages::Leave,
@@ -109,7 +109,7 @@ fn containers_in(text: &str) -> Vec<String> {
 fn plan(revision: u64, pool_size: u16, containers: &[u8]) -> Plan {
     let occupant = |n: &u8| {
         let address = IpAddr::from([10, 42, 0, *n]);
-        Occupant { uuid: format!("u{n}").into(), name: format!("app-{n}").into(), address }
+        Assignment { uuid: format!("u{n}").into(), name: format!("app-{n}").into(), address }
     };
     let slots = (0..).zip(containers.iter().map(occupant)).collect();
     let mapping = MappingPlan {
@@ -214,7 +214,7 @@ async fn a_plan_that_says_the_same_is_told_without_being_written() {
     writer.hears(plan(1, 2, &[1])).await;
     let mut said_otherwise = plan(2, 2, &[1]);
     let slots = &mut said_otherwise.mappings[0].slots;
-    slots.insert(0, Occupant { name: "renamed".into(), ..slots[&0].clone() });
+    slots.insert(0, Assignment { name: "renamed".into(), ..slots[&0].clone() });
     writer.hears(said_otherwise).await;
     assert_eq!(writer.store.writes_begun(), 1);
     assert_eq!(writer.told(), [told(1, 1, &["1"]), told(2, 2, &["1"])]);

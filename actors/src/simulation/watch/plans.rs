@@ -9,7 +9,7 @@ use super::{
     },
     Watch,
 };
-use crate::allocation::{MappingPlan, Occupant, Plan};
+use crate::allocation::{Assignment, MappingPlan, Plan};
 
 impl Watch {
     pub(super) fn plan(&mut self, plan: &Arc<Plan>, now: Duration) -> Result<(), String> {
@@ -22,7 +22,7 @@ impl Watch {
         let is_told_now = self.life.document_at == Some(now);
         let before = self.life.plan.replace((Arc::clone(plan), documents));
         for (position, mapping) in plan.mappings.iter().enumerate() {
-            let uuids: BTreeSet<_> = mapping.slots.values().map(|occupant| &occupant.uuid).collect();
+            let uuids: BTreeSet<_> = mapping.slots.values().map(|assignment| &assignment.uuid).collect();
             if uuids.len() != mapping.slots.len() {
                 return Err(format!("a container has two slots: {:?}", mapping.slots));
             }
@@ -55,7 +55,7 @@ impl Watch {
         let unsteady = self.unsteady(now);
         for (slot, old) in before.slots.iter() {
             let Some(new) = after.slots.get(slot).filter(|new| new.uuid != old.uuid) else { continue };
-            let is_doubtful = [old, new].iter().any(|occupant| unsteady.contains_key(&*occupant.uuid));
+            let is_doubtful = [old, new].iter().any(|assignment| unsteady.contains_key(&*assignment.uuid));
             let is_reached = self.life.reached.get(&at(new.address)) == Some(&now);
             let is_fine = |document: &Vec<Instance>| may_take_over(document, &old.uuid, &new.uuid);
             if !is_doubtful && !is_reached && !told.iter().any(is_fine) {
@@ -70,23 +70,25 @@ impl Watch {
 
     /// Most ports are not freed at once, unless that has been wanted for a while.
     fn frees_in_time(&self, before: &MappingPlan, after: &MappingPlan, now: Duration) -> Result<(), String> {
-        let placed: BTreeSet<_> = after.slots.values().map(|occupant| &occupant.uuid).collect();
+        let placed: BTreeSet<_> = after.slots.values().map(|assignment| &assignment.uuid).collect();
         let gone: Vec<_> = before
             .slots
             .iter()
-            .filter(|(slot, occupant)| !after.slots.contains_key(slot) && !placed.contains(&occupant.uuid))
+            .filter(|(slot, assignment)| {
+                !after.slots.contains_key(slot) && !placed.contains(&assignment.uuid)
+            })
             .collect();
         let mapped = before.slots.len();
         let are_most = gone.len() == mapped || (mapped >= 4 && 2 * gone.len() > mapped);
-        let is_due = self.life.held_since.is_some_and(|since| now >= since + self.guard);
+        let is_due = self.life.held_since.is_some_and(|since| now >= since + self.mass_removal_hold);
         let Some(newest) = self.life.documents.last() else { return Ok(()) };
         let leads_there_too =
-            |occupant: &Occupant| after.slots.values().any(|o| o.address == occupant.address);
+            |assignment: &Assignment| after.slots.values().any(|o| o.address == assignment.address);
         let is_explained =
-            |occupant: &Occupant| is_somebody_elses(occupant, newest) || leads_there_too(occupant);
-        let unexplained = gone.iter().find(|(_, occupant)| !is_explained(occupant));
+            |assignment: &Assignment| is_somebody_elses(assignment, newest) || leads_there_too(assignment);
+        let unexplained = gone.iter().find(|(_, assignment)| !is_explained(assignment));
         match unexplained {
-            Some((slot, _)) if are_most && !is_due && !self.guard.is_zero() => {
+            Some((slot, _)) if are_most && !is_due && !self.mass_removal_hold.is_zero() => {
                 Err(format!("slot {slot} and most others are freed at once, {} of {mapped}", gone.len()))
             }
             _ => Ok(()),
@@ -123,18 +125,18 @@ impl Watch {
         if after.pool_size < before.pool_size {
             return Err(format!("the pool shrinks from {} to {}", before.pool_size, after.pool_size));
         }
-        for (slot, occupant) in before.slots.iter() {
-            let stays = after.slots.get(slot).is_some_and(|after| after.uuid == occupant.uuid);
-            let server = at(occupant.address);
+        for (slot, assignment) in before.slots.iter() {
+            let stays = after.slots.get(slot).is_some_and(|after| after.uuid == assignment.uuid);
+            let server = at(assignment.address);
             if !stays && !is_told && !is_due {
-                return Err(format!("{} loses slot {slot}, and no document says so", occupant.uuid));
+                return Err(format!("{} loses slot {slot}, and no document says so", assignment.uuid));
             }
             // Whoever has no index keeps the slot that no index claims.
             let may_stay =
                 newest.is_some_and(|w| !w.claimed.contains_key(slot) && w.anywhere.contains(&server));
-            let is_elsewhere = after.slots.iter().any(|(_, other)| other.uuid == occupant.uuid);
+            let is_elsewhere = after.slots.iter().any(|(_, other)| other.uuid == assignment.uuid);
             if !stays && may_stay && is_elsewhere {
-                return Err(format!("{} moves away from slot {slot}", occupant.uuid));
+                return Err(format!("{} moves away from slot {slot}", assignment.uuid));
             }
         }
         Ok(())
@@ -142,7 +144,7 @@ impl Watch {
 }
 
 /// Whether somebody else is reached where this container was.
-pub(super) fn is_somebody_elses(occupant: &Occupant, containers: &[Instance]) -> bool {
-    let is_there = |c: &&Instance| c.is_alive() && c.address.map(Into::into) == Some(occupant.address);
-    containers.iter().filter(is_there).max_by_key(|c| c.age()).is_some_and(|c| c.uuid() != *occupant.uuid)
+pub(super) fn is_somebody_elses(assignment: &Assignment, containers: &[Instance]) -> bool {
+    let is_there = |c: &&Instance| c.is_alive() && c.address.map(Into::into) == Some(assignment.address);
+    containers.iter().filter(is_there).max_by_key(|c| c.age()).is_some_and(|c| c.uuid() != *assignment.uuid)
 }

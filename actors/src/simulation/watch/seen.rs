@@ -49,7 +49,7 @@ impl Scene {
         watch.life.flapping.follow(containers, self.now());
         let unsteady = watch.unsteady(self.now());
         let is_ready = |container: &Instance| container.health == Some("healthy");
-        let wanted = Wanted::by_document(containers, watch.most_ports, &unsteady, is_ready);
+        let wanted = Wanted::by_document(containers, watch.max_ports, &unsteady, is_ready);
         watch.want(wanted);
     }
 

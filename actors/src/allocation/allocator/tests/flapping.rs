@@ -2,7 +2,7 @@
 
 use super::*;
 
-const HELD: &str = "container changes its state again and again, its port stays as it was";
+const DAMPED: &str = "container is flapping, port frozen";
 
 impl Running {
     /// `a` crashes and is started again, twice.
@@ -23,21 +23,21 @@ async fn a_crash_loop_is_said_and_moves_nothing_until_it_is_over() {
     web.crash_twice().await;
     assert_eq!(web.told().len(), plans, "{:?}", web.told());
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a"), (5001, "b")]).1);
-    let held = web.log.saying(HELD);
+    let held = web.log.saying(DAMPED);
     assert_eq!(held.len(), 1);
     let said =
         ["service", "container", "uuid", "mapped", "until_steady_for_ms"].map(|key| held[0].field(key));
     assert_eq!(said, ["web", "app-a", "a", "true", "30000"]);
-    // The hold is prolonged for the changes during it.
+    // The penalty is prolonged for the changes during it.
     pass(ms(90_000)).await;
-    assert_eq!(web.log.saying(HELD).len(), 2);
+    assert_eq!(web.log.saying(DAMPED).len(), 2);
     assert_eq!(web.log.saying("container is steady again").len(), 1);
     web.hears(&[Container { state: Some("stopped".into()), ..a() }, b()]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
 }
 
 #[actix_rt::test]
-async fn a_container_that_stops_in_the_end_is_let_go_in_time() {
+async fn a_container_that_stops_in_the_end_is_released_in_time() {
     let web = Running::fresh();
     web.hears(&[a(), b()]).await;
     web.crash_twice().await;
@@ -57,7 +57,7 @@ async fn a_container_that_is_removed_amid_its_crashes_is_gone_at_once() {
 }
 
 #[actix_rt::test]
-async fn a_port_is_not_held_where_it_would_lead_to_somebody_else() {
+async fn a_port_is_not_frozen_where_it_would_lead_to_another_container() {
     let web = Running::fresh();
     let in_state = |state: &str| Container { state: Some(state.into()), ..b() };
     web.hears(&[a(), b()]).await;

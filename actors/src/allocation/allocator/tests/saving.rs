@@ -1,7 +1,7 @@
-//! What the allocator remembers, and what becomes of it at the next start.
+//! What the allocator saves, and what becomes of it at the next start.
 
 use super::*;
-use crate::{allocation::SavedTombstone, link::End, messages::Leave};
+use crate::{allocation::SavedReservation, link::End, messages::Leave};
 
 const SHUTDOWN: Shutdown = Shutdown { haproxy: Leave::Serving };
 
@@ -14,21 +14,21 @@ fn started_with(store: FakeStore) -> Running {
 
 #[actix_rt::test]
 async fn the_revision_grows_across_restarts() {
-    let web = started_with(FakeStore::holding(remembered()));
+    let web = started_with(FakeStore::holding(saved()));
     web.hears(&[a()]).await;
     assert_eq!(web.told(), [told(42, &[(5000, "a")])]);
     assert_eq!(web.store.saved_revisions(), [42]);
 }
 
 #[actix_rt::test]
-async fn with_metadata_away_the_remembered_plan_serves_after_the_grace() {
-    let web = started_with(FakeStore::holding(remembered()));
+async fn without_metadata_the_saved_plan_serves_after_the_grace() {
+    let web = started_with(FakeStore::holding(saved()));
     pass(METADATA_GRACE - ms(2)).await;
     assert_eq!(web.told(), []);
     pass(ms(4)).await;
     assert_eq!(web.told(), [told(42, &[(5000, "a")])]);
     assert_eq!(web.plans()[0].mappings[0].pool_size, 3);
-    assert_eq!(web.log.troubles(), ["metadata is away, the remembered assignments serve"]);
+    assert_eq!(web.log.troubles(), ["metadata unavailable, serving saved assignments"]);
     // The metadata comes back with the same: nothing to tell.
     web.hears_with(5000..5003, &[a()]).await;
     assert_eq!(web.told().len(), 1);
@@ -37,8 +37,8 @@ async fn with_metadata_away_the_remembered_plan_serves_after_the_grace() {
 }
 
 #[actix_rt::test]
-async fn a_snapshot_within_the_grace_makes_the_memory_unnecessary() {
-    let web = started_with(FakeStore::holding(remembered()));
+async fn a_snapshot_within_the_grace_makes_the_saved_plan_unnecessary() {
+    let web = started_with(FakeStore::holding(saved()));
     pass(METADATA_GRACE / 2).await;
     web.hears(&[b()]).await;
     pass(METADATA_GRACE).await;
@@ -47,7 +47,7 @@ async fn a_snapshot_within_the_grace_makes_the_memory_unnecessary() {
 }
 
 #[actix_rt::test]
-async fn with_nothing_remembered_and_metadata_away_there_is_no_plan() {
+async fn without_metadata_and_saved_assignments_there_is_no_plan() {
     let web = started_with(FakeStore::default());
     pass(ms(3_600_000)).await;
     assert_eq!(web.told(), []);
@@ -56,10 +56,10 @@ async fn with_nothing_remembered_and_metadata_away_there_is_no_plan() {
 }
 
 #[actix_rt::test]
-async fn slots_and_tombstones_outlive_a_restart() {
-    let mut state = remembered();
-    let tombstone = SavedTombstone { uuid: "gone".into(), left_ms: 5_000 };
-    state.mappings[0].tombstones = [(1, tombstone)].into();
+async fn slots_and_reservations_outlive_a_restart() {
+    let mut state = saved();
+    let reservation = SavedReservation { uuid: "gone".into(), left_ms: 5_000 };
+    state.mappings[0].reservations = [(1, reservation)].into();
     let three = Mapping { port_count: 3.try_into().ok(), ..mapping(&web(), 5000) };
     let web = Running::with(vec![three], FakeStore::holding(state));
     // `a` has no index now, and would come second by age.
@@ -70,14 +70,14 @@ async fn slots_and_tombstones_outlive_a_restart() {
 }
 
 #[actix_rt::test]
-async fn a_corrupt_memory_is_said_and_the_start_is_a_fresh_one() {
-    let store = FakeStore::holding(remembered());
+async fn a_corrupt_state_is_logged_and_the_start_is_a_fresh_one() {
+    let store = FakeStore::holding(saved());
     store.0.borrow_mut().is_corrupt = true;
     let web = started_with(store);
     pass(METADATA_GRACE * 2).await;
     web.hears(&[b()]).await;
     assert_eq!(web.told(), [told(1, &[(5001, "b")])]);
-    let lost = web.log.saying("remembered assignments are lost, starting without");
+    let lost = web.log.saying("saved assignments unusable, starting without them");
     assert_eq!((lost.len(), lost[0].field("kind")), (1, "unreadable"));
     assert!(lost[0].field("error").contains("set aside as state.json.unreadable"));
 }
@@ -85,7 +85,7 @@ async fn a_corrupt_memory_is_said_and_the_start_is_a_fresh_one() {
 #[actix_rt::test]
 async fn when_the_grace_is_over_the_known_mapping_does_not_wait_for_the_other() {
     let mappings = vec![mapping(&web(), 5000), mapping(&db(), 6000)];
-    let both = Running::with(mappings, FakeStore::holding(remembered()));
+    let both = Running::with(mappings, FakeStore::holding(saved()));
     both.hears_of(&db(), &[container("d", 1, Some(2))]).await;
     pass(METADATA_GRACE - SAVE_DELAY * 2 - ms(3)).await;
     assert_eq!(both.told(), []);
@@ -121,7 +121,7 @@ async fn while_a_save_is_in_flight_only_the_newest_waits() {
 }
 
 #[actix_rt::test]
-async fn what_is_saved_is_who_has_which_slot_and_what_is_left_of_the_tombstones() {
+async fn what_is_saved_is_the_assignments_and_what_is_left_of_the_reservations() {
     let web = Running::fresh();
     web.hears(&[container("a", 1, None), b()]).await;
     web.hears(&[b()]).await;
@@ -133,9 +133,9 @@ async fn what_is_saved_is_who_has_which_slot_and_what_is_left_of_the_tombstones(
     let mapping = &saved.mappings[0];
     assert_eq!((&*mapping.service.service, mapping.backend_port, mapping.pool_size), ("web", 8080, 64));
     assert_eq!(mapping.slots.keys().copied().collect::<Vec<_>>(), [1, 2]);
-    let tombstone = &mapping.tombstones[&0];
-    assert_eq!(tombstone.uuid, "a");
-    assert!((39_900..=40_000).contains(&tombstone.left_ms), "{}", tombstone.left_ms);
+    let reservation = &mapping.reservations[&0];
+    assert_eq!(reservation.uuid, "a");
+    assert!((39_900..=40_000).contains(&reservation.left_ms), "{}", reservation.left_ms);
 }
 
 #[actix_rt::test]

@@ -27,7 +27,7 @@ async fn the_new_container_takes_over_once_it_accepts_connections() {
     let web = Running::fresh();
     web.probe.0.borrow_mut().deaf.insert(backend());
     web.hears(&[a()]).await;
-    assert_eq!(web.times_tried(), 0, "nobody challenges it");
+    assert_eq!(web.times_tried(), 0, "it has no successor");
     web.hears(&[a(), new()]).await;
     pass(ms(60_000)).await;
     assert_eq!(web.now(), told(0, &[(5000, "a")]).1);

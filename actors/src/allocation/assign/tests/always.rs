@@ -28,33 +28,34 @@ fn runs(container: &Container) -> bool {
     !matches!(container.state.as_deref(), Some("starting" | "restarting"))
 }
 
-/// Rules 2, 4 and 5 once more, as obvious as can be: who is on which slot by index.
+/// Rules 2, 4 and 5 once more, as obvious as can be: the container of each slot by index.
 fn by_index(containers: &[Container], before: &Assignments, pool_size: u16) -> BTreeMap<u16, Arc<str>> {
     let eligible = eligible(containers);
-    let winner_of = |slot: u16| {
+    let owner_of = |slot: u16| {
         let mut claimants: Vec<_> =
             eligible.iter().copied().filter(|c| number(c) == Some(u64::from(slot) + 1)).collect();
         claimants.sort_by_key(|c| (c.create_index, &c.uuid));
         let was_there = |c: &&&Container| before.slots.get(&slot).is_some_and(|was| was.uuid == c.uuid);
         let first_running = claimants.iter().find(|c| runs(c));
-        let keeper = claimants.iter().find(was_there).or(first_running).or(claimants.last());
-        let ready_and_newer = |keeper: &Container| {
-            let is_newer = |c: &Container| (c.create_index, &c.uuid) > (keeper.create_index, &keeper.uuid);
+        let incumbent = claimants.iter().find(was_there).or(first_running).or(claimants.last());
+        let ready_and_newer = |incumbent: &Container| {
+            let is_newer =
+                |c: &Container| (c.create_index, &c.uuid) > (incumbent.create_index, &incumbent.uuid);
             claimants.iter().rfind(|c| runs(c) && accepts(c) && is_newer(c))
         };
-        let winner = keeper.map(|keeper| ready_and_newer(keeper).unwrap_or(keeper));
-        winner.map(|c| (slot, c.uuid.clone()))
+        let owner = incumbent.map(|incumbent| ready_and_newer(incumbent).unwrap_or(incumbent));
+        owner.map(|c| (slot, c.uuid.clone()))
     };
-    (0..pool_size).filter_map(winner_of).collect()
+    (0..pool_size).filter_map(owner_of).collect()
 }
 
 fn uuids(assignments: &Assignments) -> BTreeMap<u16, Arc<str>> {
-    assignments.slots.iter().map(|(slot, occupant)| (*slot, occupant.uuid.clone())).collect()
+    assignments.slots.iter().map(|(slot, assignment)| (*slot, assignment.uuid.clone())).collect()
 }
 
 /// The slot of one container.
 fn slot_of(assignments: &Assignments, uuid: &str) -> Option<u16> {
-    assignments.slots.iter().find(|(_, occupant)| &*occupant.uuid == uuid).map(|(slot, _)| *slot)
+    assignments.slots.iter().find(|(_, assignment)| &*assignment.uuid == uuid).map(|(slot, _)| *slot)
 }
 
 /// Lives through a history, looking at each step at (moment, containers, before, after).
@@ -73,12 +74,12 @@ fn live_through(
 }
 
 proptest! {
-    /// A port leads to at most one container since a slot has one occupant; here the other way round.
+    /// A port leads to at most one container since a slot has one assignment; here the other way round.
     #[test]
     fn a_container_has_at_most_one_port_and_an_address_too(history in history()) {
         live_through(&history, |_, _, _, after| {
-            let uuids: BTreeSet<_> = after.slots.values().map(|occupant| &occupant.uuid).collect();
-            let addresses: BTreeSet<IpAddr> = after.slots.values().map(|occupant| occupant.address).collect();
+            let uuids: BTreeSet<_> = after.slots.values().map(|assignment| &assignment.uuid).collect();
+            let addresses: BTreeSet<IpAddr> = after.slots.values().map(|assignment| assignment.address).collect();
             prop_assert_eq!(uuids.len(), after.slots.len());
             prop_assert_eq!(addresses.len(), after.slots.len());
             Ok(())
@@ -86,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn a_listed_container_is_on_a_slot_or_has_a_reason_and_nobody_else_is(history in history()) {
+    fn a_listed_container_has_a_slot_or_a_reason_and_no_other_has(history in history()) {
         live_through(&history, |_, containers, _, after| {
             let listed: BTreeSet<_> = containers.iter().map(|c| c.uuid.clone()).collect();
             let mapped: BTreeSet<_> = uuids(after).into_values().collect();
@@ -113,7 +114,7 @@ proptest! {
                     Unmapped::AddressTaken { newer, .. } => find(newer)
                         .is_some_and(|d| is_newer(d) && d.primary_ip == container.primary_ip),
                     Unmapped::Superseded { by } => find(by).is_some_and(|d| {
-                        // Of those that only start, whoever was there before.
+                        // Of those that only start, the one that was there before.
                         d.index == container.index && (is_newer(d) || !runs(container))
                     }),
                     Unmapped::NotReady { incumbent } => find(incumbent).is_some_and(|d| {
@@ -140,27 +141,27 @@ proptest! {
     fn a_port_leads_to_where_its_container_is_now(history in history()) {
         live_through(&history, |_, containers, _, after| {
             let eligible: BTreeMap<_, _> = eligible(containers).into_iter().map(|c| (&c.uuid, c)).collect();
-            for occupant in after.slots.values() {
-                let container = eligible.get(&occupant.uuid);
-                prop_assert!(container.is_some(), "{occupant:?} is not eligible");
+            for assignment in after.slots.values() {
+                let container = eligible.get(&assignment.uuid);
+                prop_assert!(container.is_some(), "{assignment:?} is not eligible");
                 let address = container.and_then(|c| c.primary_ip.clone());
-                prop_assert_eq!(address.as_deref(), Some(&*occupant.address.to_string()));
+                prop_assert_eq!(address.as_deref(), Some(&*assignment.address.to_string()));
             }
             Ok(())
         })?;
     }
 
     #[test]
-    fn slots_and_tombstones_are_apart_and_within_the_pool(history in history()) {
+    fn slots_and_reservations_are_apart_and_within_the_pool(history in history()) {
         live_through(&history, |moment, _, _, after| {
-            let mut slots = after.slots.keys().chain(after.tombstones.keys());
+            let mut slots = after.slots.keys().chain(after.reservations.keys());
             prop_assert!(slots.all(|slot| *slot < moment.rules.pool_size), "{after:?}");
-            prop_assert!(after.tombstones.keys().all(|slot| !after.slots.contains_key(slot)), "{after:?}");
+            prop_assert!(after.reservations.keys().all(|slot| !after.slots.contains_key(slot)), "{after:?}");
             Ok(())
         })?;
     }
 
-    /// All hosts agree, however long each has been up, as soon as nobody has to be waited for.
+    /// All hosts agree, however long each has been up, as soon as no container has to be waited for.
     #[test]
     fn containers_with_an_index_are_where_the_reference_has_them(history in history()) {
         live_through(&history, |moment, containers, before, after| {
@@ -188,8 +189,8 @@ proptest! {
     }
 
     #[test]
-    fn one_without_an_index_follows_another_only_after_the_tombstones_time(history in history()) {
-        // Who was on each slot last, and since when it is free.
+    fn one_without_an_index_follows_another_only_after_the_reuse_delay(history in history()) {
+        // The last container of each slot, and since when it is free.
         let mut last: BTreeMap<u16, (Arc<str>, Option<Duration>)> = BTreeMap::new();
         live_through(&history, |moment, containers, _, after| {
             last.retain(|slot, _| *slot < moment.rules.pool_size);
@@ -199,7 +200,7 @@ proptest! {
                 let former = last.insert(slot, (uuid.clone(), None));
                 let former = former.filter(|(former, _)| *former != uuid && unindexed.contains(&uuid));
                 if let Some((former, free_since)) = former {
-                    let is_over = free_since.is_some_and(|since| moment.now >= since + TOMBSTONE);
+                    let is_over = free_since.is_some_and(|since| moment.now >= since + REUSE_DELAY);
                     prop_assert!(is_over, "{uuid} follows {former} on {slot}, free since {free_since:?}");
                 }
             }
@@ -211,13 +212,13 @@ proptest! {
     }
 
     #[test]
-    fn a_newcomer_is_on_the_lowest_slot_that_is_neither_taken_nor_a_tombstone(history in history()) {
+    fn a_newcomer_is_on_the_lowest_slot_that_is_neither_taken_nor_reserved(history in history()) {
         live_through(&history, |moment, containers, before, after| {
-            let free = |slot: &u16| !after.slots.contains_key(slot) && !after.tombstones.contains_key(slot);
+            let free = |slot: &u16| !after.slots.contains_key(slot) && !after.reservations.contains_key(slot);
             let lowest = (0..moment.rules.pool_size).find(free);
             for container in containers.iter().filter(|c| number(c).is_none()) {
                 let came_to = slot_of(after, &container.uuid);
-                let is_back = |slot: u16| before.tombstones.get(&slot).is_some_and(|t| t.uuid == container.uuid);
+                let is_back = |slot: u16| before.reservations.get(&slot).is_some_and(|had| had.uuid == container.uuid);
                 let is_newcomer = slot_of(before, &container.uuid).is_none();
                 if let Some(slot) = came_to.filter(|slot| is_newcomer && !is_back(*slot)) {
                     prop_assert!(lowest.is_none_or(|lowest| slot < lowest), "{} on {slot}", container.uuid);
@@ -243,7 +244,7 @@ proptest! {
     #[test]
     fn the_passing_of_time_changes_nothing_before_it_is_said_to(history in history(), share in 0.0..1.0) {
         live_through(&history, |moment, containers, _, after| {
-            let end = after.next_change().unwrap_or(moment.now + 2 * TOMBSTONE);
+            let end = after.next_change().unwrap_or(moment.now + 2 * REUSE_DELAY);
             let between = moment.now + (end - moment.now).mul_f64(share);
             let looked_again = assigned(containers, after, moment.rules, between);
             prop_assert_eq!(&looked_again.slots, &after.slots);
@@ -253,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn who_waits_has_a_slot_once_the_next_change_has_come(history in history()) {
+    fn a_container_that_waits_has_a_slot_once_the_next_change_has_come(history in history()) {
         live_through(&history, |moment, containers, _, after| {
             let Some(end) = after.next_change() else { return Ok(()) };
             prop_assert!(end > moment.now);

@@ -67,7 +67,7 @@ enum Fate {
 
 fn step() -> impl Strategy<Value = Step> {
     let pool_size = prop_oneof![6 => Just(6_u16), 1 => 1..9_u16];
-    // A tombstone lives for 60 s: it mostly outlives a step.
+    // A reservation lasts for 60 s, mostly longer than a step.
     let pass_ms = prop_oneof![4 => 0..5_000_u64, 1 => Just(60_000), 1 => 0..100_000_u64];
     (vec(event(), 0..4), pass_ms, pool_size).prop_map(|(events, pass_ms, pool_size)| Step {
         events,
@@ -123,8 +123,7 @@ impl World {
         self.now += ms(step.pass_ms);
         let listed = self.cast.iter().zip(&self.removed).filter(|(_, removed)| !**removed);
         let document = listed.map(|(container, _)| as_json(container)).collect();
-        let rules = Rules { pool_size: step.pool_size, room: ROOM, tombstone: TOMBSTONE };
-        Moment { document, rules, now: self.now }
+        Moment { document, rules: rules(step.pool_size), now: self.now }
     }
 
     fn happens(&mut self, event: Event) {

@@ -17,12 +17,13 @@ fn rule_4_a_newer_one_takes_over_once_it_accepts_connections() {
         let (old, new) = (indexed("z-old", 1, 2), indexed("a-new", age, 2));
         web.sees(&[&old]);
         web.sees(&[&old, &new]);
-        let challengers: Vec<_> = web.assignments.challengers.iter().map(|(uuid, _)| &**uuid).collect();
+        let successors: Vec<_> =
+            web.assignments.successors.iter().map(|successor| &*successor.uuid).collect();
         if takes_over {
-            assert_eq!((web.slots(), challengers), (vec![(1, "a-new")], vec![]));
+            assert_eq!((web.slots(), successors), (vec![(1, "a-new")], vec![]));
             assert_eq!(web.why_not("z-old"), Unmapped::Superseded { by: "a-new".into() });
         } else {
-            assert_eq!((web.slots(), challengers), (vec![(1, "z-old")], vec!["a-new"]));
+            assert_eq!((web.slots(), successors), (vec![(1, "z-old")], vec!["a-new"]));
             assert_eq!(web.why_not("a-new"), not_ready("z-old"));
         }
     }
@@ -36,7 +37,7 @@ fn rule_4_a_health_check_decides_alone() {
     for state in ["initializing", "unhealthy", "reinitializing", "updating-unhealthy", "odd"] {
         web.sees(&[&old, &health(state, &new)]);
         assert_eq!(web.slots(), [(1, "old")], "{state}");
-        assert_eq!((web.why_not("new"), web.assignments.challengers.len()), (not_ready("old"), 0));
+        assert_eq!((web.why_not("new"), web.assignments.successors.len()), (not_ready("old"), 0));
     }
     let deaf = indexed("deaf", 11, 2);
     for state in ["healthy", "updating-healthy"] {

@@ -1,4 +1,4 @@
-//! Rule 3: containers without a usable index, and the tombstones that they leave.
+//! Rule 3: containers without a usable index, and the reservations of freed slots.
 
 use super::*;
 
@@ -22,20 +22,23 @@ fn rule_3_a_container_keeps_its_slot_while_others_come_and_go() {
 }
 
 #[test]
-fn rule_3_the_same_container_comes_back_to_its_tombstone() {
+fn rule_3_the_same_container_comes_back_to_its_reserved_slot() {
     let mut web = Followed::with_pool(3);
     let (a, b) = (unindexed("a", 1), unindexed("b", 2));
     web.sees(&[&a, &b]);
     web.sees(&[&a, &in_state("stopped", &b)]);
-    assert_eq!(web.assignments.tombstones, [(1, Tombstone { uuid: "b".into(), until: TOMBSTONE })].into());
-    web.passes(TOMBSTONE - ms(1));
+    assert_eq!(
+        web.assignments.reservations,
+        [(1, Reservation { uuid: "b".into(), until: REUSE_DELAY })].into()
+    );
+    web.passes(REUSE_DELAY - ms(1));
     web.sees(&[&a, &b]);
     assert_eq!(web.slots(), [(0, "a"), (1, "b")]);
-    assert_eq!(web.assignments.tombstones, [].into());
+    assert_eq!(web.assignments.reservations, [].into());
 }
 
 #[test]
-fn rule_3_another_container_stays_away_from_a_tombstone() {
+fn rule_3_another_container_stays_away_from_a_reserved_slot() {
     let mut web = Followed::with_pool(3);
     let (a, b, c) = (unindexed("a", 1), unindexed("b", 2), unindexed("c", 3));
     web.sees(&[&a, &b]);
@@ -49,15 +52,15 @@ fn rule_3_another_container_stays_away_from_a_tombstone() {
 }
 
 #[test]
-fn rule_3_a_tombstone_ends_and_frees_the_slot_for_whoever_waits() {
+fn rule_3_a_reservation_ends_and_the_slot_is_free_for_the_one_that_waits() {
     let mut web = Followed::with_pool(1);
     web.sees(&[&unindexed("a", 1)]);
     web.passes(ms(10));
     let b = unindexed("b", 2);
     web.sees(&[&b]);
     assert_eq!(web.slots(), []);
-    assert_eq!(web.assignments.next_change(), Some(ms(10) + TOMBSTONE));
-    web.passes(TOMBSTONE - ms(1));
+    assert_eq!(web.assignments.next_change(), Some(ms(10) + REUSE_DELAY));
+    web.passes(REUSE_DELAY - ms(1));
     web.sees(&[&b]);
     assert_eq!(web.slots(), []);
     web.passes(ms(1));
@@ -67,30 +70,30 @@ fn rule_3_a_tombstone_ends_and_frees_the_slot_for_whoever_waits() {
 }
 
 #[test]
-fn the_first_tombstone_to_end_is_the_next_change_and_only_if_someone_waits() {
+fn the_first_reservation_to_end_is_the_next_change_and_only_if_a_container_waits() {
     let mut web = Followed::with_pool(2);
     let (a, b, c) = (unindexed("a", 1), unindexed("b", 2), unindexed("c", 3));
     web.sees(&[&a, &b]);
     web.sees(&[&a]);
     web.passes(ms(500));
     web.sees(&[]);
-    assert_eq!(web.assignments.tombstones.len(), 2);
+    assert_eq!(web.assignments.reservations.len(), 2);
     assert_eq!(web.assignments.next_change(), None);
     web.sees(&[&c]);
-    assert_eq!(web.assignments.next_change(), Some(TOMBSTONE));
+    assert_eq!(web.assignments.next_change(), Some(REUSE_DELAY));
 }
 
 #[test]
-fn without_a_tombstone_time_a_freed_slot_is_free_at_once() {
+fn without_a_reuse_delay_a_freed_slot_is_free_at_once() {
     let mut web = Followed::with_pool(1);
-    web.rules.tombstone = ms(0);
+    web.rules.port_reuse_delay = ms(0);
     web.sees(&[&unindexed("a", 1)]);
     web.sees(&[&unindexed("b", 2)]);
     assert_eq!(web.slots(), [(0, "b")]);
 }
 
 #[test]
-fn a_tombstone_does_not_hold_off_a_container_with_an_index() {
+fn a_reservation_does_not_hold_off_a_container_with_an_index() {
     let mut web = Followed::with_pool(2);
     let a = unindexed("a", 1);
     web.sees(&[&a]);
@@ -129,7 +132,7 @@ fn a_container_that_loses_its_index_for_a_moment_keeps_its_slot() {
 }
 
 #[test]
-fn a_container_with_an_index_leaves_a_tombstone_for_those_without() {
+fn the_slot_that_a_container_with_an_index_frees_is_reserved_too() {
     let mut web = Followed::with_pool(2);
     web.sees(&[&indexed("i", 1, 1)]);
     web.sees(&[&unindexed("a", 2)]);

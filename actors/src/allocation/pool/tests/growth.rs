@@ -20,7 +20,7 @@ fn history() -> impl Strategy<Value = Vec<Moment>> {
         2 => vec((index(), state()), 50..120),
         1 => vec((index(), state()), 180..260),
     ];
-    let published = prop_oneof![3 => Just(0), 1 => 1..100_u16, 1 => Just(MOST + 30)];
+    let published = prop_oneof![3 => Just(0), 1 => 1..100_u16, 1 => Just(MAX_PORTS + 30)];
     let moment = (containers, published, 0..100_000_u64).prop_map(|(containers, published, pass_ms)| {
         let containers = containers.into_iter().zip(1..).map(|((index, state), age)| Container {
             state: Some(state.into()),
@@ -34,7 +34,7 @@ fn history() -> impl Strategy<Value = Vec<Moment>> {
 }
 
 fn index() -> impl Strategy<Value = Option<u64>> {
-    let most = u64::from(MOST);
+    let most = u64::from(MAX_PORTS);
     prop_oneof![
         8 => (1..=60_u64).prop_map(Some),
         1 => (61..=most).prop_map(Some),
@@ -53,7 +53,7 @@ fn eligible(snapshot: &Snapshot) -> Vec<Option<u16>> {
     let index = |c: &Arc<Container>| match c.index {
         ServiceIndex::Unusable => Some(None),
         ServiceIndex::Numbered(index) => {
-            u16::try_from(index.get()).ok().filter(|index| *index <= MOST).map(Some)
+            u16::try_from(index.get()).ok().filter(|index| *index <= MAX_PORTS).map(Some)
         }
     };
     snapshot.containers.iter().filter(can_serve).filter_map(index).collect()
@@ -65,13 +65,13 @@ fn need(snapshot: &Snapshot) -> u16 {
     let indexes: BTreeSet<_> = eligible.iter().flatten().collect();
     let without = eligible.iter().filter(|index| index.is_none()).count();
     let highest = indexes.last().map_or(0, |index| **index);
-    MOST.min(highest.max((indexes.len() + without) as u16))
+    MAX_PORTS.min(highest.max((indexes.len() + without) as u16))
 }
 
 /// The sizes that a pool of this size may come to, in order.
 fn steps(size: u16) -> impl Iterator<Item = u16> {
     let larger = |size: &u16| Some(size + (size / 4).max(16));
-    iter::successors(Some(size), larger).map(move |step| step.min(MOST.max(size)))
+    iter::successors(Some(size), larger).map(move |step| step.min(MAX_PORTS.max(size)))
 }
 
 /// Lives through a history from a fresh start, looking at each step at (moment, size before, plan after).
@@ -84,8 +84,8 @@ fn live_through(
     let (mut now, mut before) = (ms(0), None);
     for moment in history {
         pool.take(Arc::clone(&moment.snapshot), &settings, now);
-        let growth = pool.reassign(&settings, &BTreeSet::new(), true, now);
-        let plan = pool.plan();
+        let growth = pool.decide(&settings, &BTreeSet::new(), true, now);
+        let plan = pool.plan(&settings);
         if let Some(before) = before {
             let expected = (before < plan.pool_size).then_some(Growth { from: before, to: plan.pool_size });
             prop_assert_eq!(growth, expected);
@@ -98,14 +98,14 @@ fn live_through(
 }
 
 proptest! {
-    /// Who had which slot, and which slots are tombstones, has no influence. So a fresh start comes to the same
+    /// Earlier assignments and reservations have no influence. So a fresh start comes to the same
     /// size on every host.
     #[test]
     fn the_size_follows_from_the_snapshot_and_the_size_before(history in history()) {
         live_through(&history, |moment, before, plan| {
             let published = moment.snapshot.published.run_from(5000);
             let initial = before.max(published).unwrap_or(DEFAULT_PORT_COUNT);
-            let expected = steps(initial).find(|size| *size >= need(&moment.snapshot).min(MOST.max(initial)));
+            let expected = steps(initial).find(|size| *size >= need(&moment.snapshot).min(MAX_PORTS.max(initial)));
             prop_assert_eq!(Some(plan.pool_size), expected);
             Ok(())
         })?;
@@ -138,7 +138,7 @@ proptest! {
             let plan = planned(sized(5000, None), &SavedState::default(), &containers, &[]);
             let indexes: BTreeSet<_> = eligible.iter().flatten().collect();
             let without = eligible.iter().filter(|index| index.is_none()).count();
-            if indexes.len() + without <= usize::from(MOST) {
+            if indexes.len() + without <= usize::from(MAX_PORTS) {
                 prop_assert_eq!(plan.slots.len(), indexes.len() + without);
             }
         }

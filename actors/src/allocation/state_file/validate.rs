@@ -1,17 +1,17 @@
-//! What is true of every state that was ever saved, and must be true of one that is to be believed. Pure.
+//! Whether a state contradicts itself, as none does that stalls has saved. Pure.
 
 use std::collections::BTreeSet;
 
 use super::{SavedMapping, SavedState};
 
 /// # Errors
-/// What makes this a state that no stalls has saved.
+/// The contradiction.
 pub(super) fn check(state: &SavedState) -> Result<(), String> {
     let mut services = BTreeSet::new();
     for mapping in &state.mappings {
         if !services.insert((&mapping.service, mapping.backend_port)) {
             return Err(format!(
-                "the mapping of {}:{} is there twice",
+                "the mapping of {}:{} is listed twice",
                 mapping.service, mapping.backend_port
             ));
         }
@@ -22,8 +22,8 @@ pub(super) fn check(state: &SavedState) -> Result<(), String> {
 
 fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
     let mut uuids = BTreeSet::new();
-    for (slot, occupant) in mapping.slots.iter() {
-        let (uuid, address, size) = (&occupant.uuid, occupant.address, mapping.pool_size);
+    for (slot, assignment) in &mapping.slots {
+        let (uuid, address, size) = (&assignment.uuid, assignment.address, mapping.pool_size);
         if *slot >= size {
             return Err(format!("slot {slot} is beyond a pool of {size}"));
         }
@@ -40,48 +40,48 @@ fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Occupant, ServiceRef},
+        super::{Assignment, ServiceRef},
         *,
     };
 
     /// A pool of five, with a container on each of these slots.
-    fn complaint(slots: &[(u16, &str, &str)]) -> Option<String> {
+    fn contradiction(slots: &[(u16, &str, &str)]) -> Option<String> {
         check(&SavedState { revision: 1, mappings: vec![mapping(slots)] }).err()
     }
 
     fn mapping(slots: &[(u16, &str, &str)]) -> SavedMapping {
-        let occupant = |(slot, uuid, address): &(u16, &str, &str)| {
-            (*slot, Occupant { uuid: (*uuid).into(), name: "".into(), address: address.parse().unwrap() })
+        let assignment = |(slot, uuid, address): &(u16, &str, &str)| {
+            (*slot, Assignment { uuid: (*uuid).into(), name: "".into(), address: address.parse().unwrap() })
         };
         SavedMapping {
             service: ServiceRef { stack: None, service: "web".into() },
             backend_port: 8080,
             pool_size: 5,
-            slots: slots.iter().map(occupant).collect(),
-            tombstones: [].into(),
+            slots: slots.iter().map(assignment).collect(),
+            reservations: [].into(),
         }
     }
 
     #[test]
-    fn what_contradicts_itself_is_no_state() {
-        assert_eq!(complaint(&[(0, "a", "10.42.0.1"), (4, "b", "fd00::2")]), None);
-        assert_eq!(complaint(&[(5, "a", "10.42.0.1")]).unwrap(), "slot 5 is beyond a pool of 5");
-        let twice = complaint(&[(0, "a", "10.42.0.1"), (1, "a", "10.42.0.2")]);
+    fn a_state_that_contradicts_itself_is_refused() {
+        assert_eq!(contradiction(&[(0, "a", "10.42.0.1"), (4, "b", "fd00::2")]), None);
+        assert_eq!(contradiction(&[(5, "a", "10.42.0.1")]).unwrap(), "slot 5 is beyond a pool of 5");
+        let twice = contradiction(&[(0, "a", "10.42.0.1"), (1, "a", "10.42.0.2")]);
         assert_eq!(twice.unwrap(), "container \"a\" is on two slots");
-        for nobodys in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
+        for unspecified in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
             assert_eq!(
-                complaint(&[(3, "a", nobodys)]).unwrap(),
-                format!("the container on slot 3 is at {nobodys}")
+                contradiction(&[(3, "a", unspecified)]).unwrap(),
+                format!("the container on slot 3 is at {unspecified}")
             );
         }
     }
 
     #[test]
-    fn a_mapping_is_there_once() {
+    fn a_mapping_is_listed_once() {
         let other = SavedMapping { backend_port: 9090, ..mapping(&[]) };
         let mut state = SavedState { revision: 1, mappings: vec![mapping(&[]), other] };
         assert_eq!(check(&state), Ok(()));
         state.mappings.push(mapping(&[]));
-        assert_eq!(check(&state).unwrap_err(), "the mapping of web:8080 is there twice");
+        assert_eq!(check(&state).unwrap_err(), "the mapping of web:8080 is listed twice");
     }
 }

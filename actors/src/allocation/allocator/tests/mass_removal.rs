@@ -1,12 +1,12 @@
-//! The blast guard at work.
+//! Mass removals.
 
 use super::*;
 
-const HELD: &str = "most containers are gone all at once, their ports are held";
+const HELD: &str = "mass removal held back";
 
 #[actix_rt::test]
 async fn a_scale_to_0_happens_after_the_hold() {
-    let web = Running::guarded(FakeStore::default());
+    let web = Running::holding(FakeStore::default());
     web.hears(&[a(), b()]).await;
     web.hears(&[]).await;
     let begun = web.start.elapsed();
@@ -27,7 +27,7 @@ async fn a_scale_to_0_happens_after_the_hold() {
     assert_eq!(web.addr.send(ReportAllocation).await.unwrap(), AllocationReport::default());
     let freed = web.plans.times(web.start).last().copied().unwrap() - begun;
     assert!(freed.abs_diff(ms(15_000)) <= ms(10), "{freed:?}");
-    let ended = web.log.saying("ports are held no longer, their containers stay away");
+    let ended = web.log.saying("held ports released, containers did not return");
     assert_eq!(ended.len(), 1);
     assert_eq!(ended[0].field("freed"), "2");
     assert_eq!(web.log.saying(HELD).len(), 1, "it is said once");
@@ -35,7 +35,7 @@ async fn a_scale_to_0_happens_after_the_hold() {
 
 #[actix_rt::test]
 async fn containers_that_come_back_during_the_hold_have_never_been_away() {
-    let web = Running::guarded(FakeStore::default());
+    let web = Running::holding(FakeStore::default());
     web.hears(&[a(), b()]).await;
     web.hears(&[]).await;
     pass(ms(14_000)).await;
@@ -43,12 +43,12 @@ async fn containers_that_come_back_during_the_hold_have_never_been_away() {
     pass(ms(60_000)).await;
     assert!(web.told().iter().all(|(_, slots)| slots.len() == 2), "{:?}", web.told());
     assert_eq!(web.log.saying("slot freed").len(), 0);
-    assert_eq!(web.log.saying("ports are held no longer, all have a container").len(), 1);
+    assert_eq!(web.log.saying("mass removal over, all containers returned").len(), 1);
 }
 
 #[actix_rt::test]
-async fn who_comes_while_others_are_held_is_mapped_at_once() {
-    let web = Running::guarded(FakeStore::default());
+async fn a_container_that_comes_while_others_are_held_is_mapped_at_once() {
+    let web = Running::holding(FakeStore::default());
     web.hears(&[a(), b()]).await;
     web.hears(&[container("c", 3, Some(3))]).await;
     let all = told(0, &[(5000, "a"), (5001, "b"), (5002, "c")]).1;
@@ -56,16 +56,16 @@ async fn who_comes_while_others_are_held_is_mapped_at_once() {
 }
 
 #[actix_rt::test]
-async fn what_is_merely_remembered_is_not_held() {
-    let web = Running::guarded(FakeStore::holding(remembered()));
+async fn what_is_merely_saved_is_not_held() {
+    let web = Running::holding(FakeStore::holding(saved()));
     web.hears(&[]).await;
     assert_eq!(web.told().last().unwrap().1, []);
     assert_eq!(web.log.saying(HELD).len(), 0);
 }
 
 #[actix_rt::test]
-async fn what_serves_from_memory_is_held() {
-    let web = Running::guarded(FakeStore::holding(remembered()));
+async fn saved_assignments_that_serve_are_held() {
+    let web = Running::holding(FakeStore::holding(saved()));
     pass(ms(1_000)).await;
     web.hears(&[]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a")]).1);

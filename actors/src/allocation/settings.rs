@@ -1,0 +1,27 @@
+//! What the allocator is to allocate.
+
+use std::time::Duration;
+
+use crate::mapping::Mapping;
+
+/// What the allocator is to allocate.
+#[derive(Clone, Debug)]
+pub struct AllocatorSettings {
+    /// One for each mapping; the pools do not overlap.
+    pub pools: Vec<PoolSettings>,
+    /// Whether containers may have loopback addresses.
+    pub allow_loopback: bool,
+    /// How long a freed slot is reserved for its last container; zero: not at all.
+    pub port_reuse_delay: Duration,
+    /// How long a mass removal is held back; zero: not at all.
+    pub mass_removal_hold: Duration,
+}
+
+/// A mapping, and how far its pool may grow.
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    /// What the operator asked for.
+    pub mapping: Mapping,
+    /// The most ports that the pool may grow to if the mapping does not give its size. More ports may be published.
+    pub max_ports: u16,
+}

@@ -1,0 +1,126 @@
+//! Why containers are not mapped.
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+/// Why a container is not mapped.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unmapped {
+    /// It has no uuid, external id or name.
+    #[error("it has no uuid")]
+    NoIdentity,
+    /// Its state is none of those that can serve.
+    #[error("its state is {state:?}")]
+    NotRunning {
+        /// The state.
+        state: String,
+    },
+    /// It could not serve before it began to change its state too often, and is not steady yet.
+    #[error("it changes its state again and again")]
+    Flapping,
+    /// It has no address (yet).
+    #[error("it has no primary_ip")]
+    NoAddress,
+    /// Its address cannot be a container's.
+    #[error("its primary_ip {primary_ip:?} is no usable IP address")]
+    BadAddress {
+        /// The address as the metadata has it.
+        primary_ip: String,
+    },
+    /// A loopback address leads to this host itself.
+    #[error("its primary_ip {address} is a loopback address; ALLOW_LOOPBACK=true would map it")]
+    Loopback {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A newer container has the same address, so this one cannot be reached there.
+    #[error("its address {address} belongs to the newer container {newer:?}")]
+    AddressTaken {
+        /// The address.
+        address: IpAddr,
+        /// The uuid of the container that has it.
+        newer: String,
+    },
+    /// A newer container has the same index, and is not ready yet.
+    #[error(
+        "the container {incumbent:?} has the slot of the same index until this one is healthy or, without a health check, accepts connections"
+    )]
+    NotReady {
+        /// The uuid of the container that has the slot.
+        incumbent: String,
+    },
+    /// A container with the same index has the slot: it is newer, or it runs and this one only starts.
+    #[error("the container {by:?} has the slot of the same index")]
+    Superseded {
+        /// The uuid of the container that has the slot.
+        by: String,
+    },
+    /// Its index leads past the end of the pool.
+    #[error("its index {index} is outside of the pool of {pool_size}; {}", reach(*index, *max_port_count))]
+    OutsidePool {
+        /// The index.
+        index: u64,
+        /// The pool's size.
+        pool_size: u16,
+        /// How large it could be: there are no more port numbers.
+        max_port_count: u16,
+    },
+    /// It has no index, and every slot is taken or reserved.
+    #[error("no slot of the pool of {pool_size} is free; {}", more(*pool_size, *max_port_count))]
+    NoFreeSlot {
+        /// The pool's size.
+        pool_size: u16,
+        /// How large it could be: there are no more port numbers.
+        max_port_count: u16,
+    },
+}
+
+/// What an index outside of the pool needs.
+fn reach(index: u64, max_port_count: u16) -> String {
+    if index <= max_port_count.into() {
+        format!("it needs a PORT_COUNT of at least {index}")
+    } else {
+        format!("no PORT_COUNT reaches it, port 65535 is the last of {max_port_count}")
+    }
+}
+
+/// What gives a pool another slot.
+fn more(pool_size: u16, max_port_count: u16) -> &'static str {
+    if pool_size < max_port_count { "a larger PORT_COUNT would have one" } else { "port 65535 is its last" }
+}
+
+impl Unmapped {
+    /// The bounded label for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoIdentity => "no_identity",
+            Self::NotRunning { .. } => "not_running",
+            Self::Flapping => "flapping",
+            Self::NoAddress => "no_address",
+            Self::BadAddress { .. } => "bad_address",
+            Self::Loopback { .. } => "loopback",
+            Self::AddressTaken { .. } => "address_taken",
+            Self::NotReady { .. } => "not_ready",
+            Self::Superseded { .. } => "superseded",
+            Self::OutsidePool { .. } => "outside_pool",
+            Self::NoFreeSlot { .. } => "no_free_slot",
+        }
+    }
+
+    /// Whether a person has to mend something: the rest comes and goes in a service's normal life.
+    pub fn needs_mending(&self) -> bool {
+        match self {
+            Self::NotRunning { .. } | Self::NoAddress | Self::NotReady { .. } | Self::Superseded { .. } => {
+                false
+            }
+            Self::NoIdentity
+            | Self::Flapping
+            | Self::BadAddress { .. }
+            | Self::Loopback { .. }
+            | Self::AddressTaken { .. }
+            | Self::OutsidePool { .. }
+            | Self::NoFreeSlot { .. } => true,
+        }
+    }
+}
