@@ -8,9 +8,10 @@ use std::{
 
 use anyhow::Context;
 use stalls_actors::{
-    allocation::{StateFile, plan_once},
+    allocation::plan_once,
     config::{ConfigText, Renderer},
     metadata::{HttpMetadata, MetadataLimits, fetch_once},
+    state::StateFile,
 };
 
 use crate::{exit::Exit, printable::Printable, settings::Settings};

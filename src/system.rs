@@ -9,12 +9,14 @@ use actix::Addr;
 use slog::{Logger, crit, info, o, warn};
 use stalls_actors::{
     Children,
-    allocation::{PortAllocator, StateFile, TcpProbe},
+    allocation::PortAllocator,
     config::{CheckedFile, ConfigWriter, Renderer, WriterSettings},
     haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi},
     link::{Crew, End, Prepared},
     messages::{Leave, Shutdown},
     metadata::{HttpMetadata, MetadataLimits, MetadataPoller, PollerSettings},
+    readiness::TcpProbe,
+    state::StateFile,
 };
 use tokio::time::timeout;
 
@@ -103,7 +105,7 @@ async fn serve(settings: Settings, locks: &mut [DirLock], log: &Logger) -> io::R
 struct System {
     crew: Crew,
     poller: Addr<MetadataPoller<HttpMetadata>>,
-    allocator: Addr<PortAllocator<StateFile, TcpProbe>>,
+    allocator: Addr<PortAllocator<TcpProbe>>,
     writer: Addr<ConfigWriter<CheckedFile>>,
     supervisor: Addr<HaproxySupervisor<LocalHaproxy, UnixSocketApi>>,
     admin: Option<Admin>,

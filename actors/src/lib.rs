@@ -24,6 +24,8 @@ pub mod mapping;
 pub mod messages;
 pub mod metadata;
 pub mod paged_map;
+pub mod readiness;
+pub mod state;
 
 mod atomic_file;
 mod backoff;

@@ -17,9 +17,9 @@ use super::{
     Assignment, Unmapped,
     eligibility::{Candidates, Eligible},
     mass_removal::MassRemoval,
-    takeover::{Successor, is_to_be_probed, owner},
+    takeover::{is_to_be_probed, owner},
 };
-use crate::metadata::ServiceIndex;
+use crate::{metadata::ServiceIndex, readiness::Successor};
 
 /// What is decided, and remembered from one snapshot to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,25 +5,26 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
     ops::RangeInclusive,
     sync::Arc,
     time::Duration,
 };
 
 use super::{
-    AllocatorSettings, MappingPlan, Plan, PoolSettings, SavedMapping, SavedReservation, SavedState,
+    AllocatorSettings, MappingPlan, Plan, PoolSettings,
     assign::{Assignments, Reservation, Rules, assign},
     eligibility::{Eligible, eligible},
     flapping::{FlapDamper, FlapNews},
     mass_removal::hold_back,
+    memory::restored,
     plan::plan,
     size,
-    takeover::Successor,
 };
 use crate::{
     mapping::{Mapping, ServiceRef},
     metadata::{Container, Snapshot},
+    readiness::Successor,
+    state::SavedState,
 };
 
 /// One mapping's inputs and memory.
@@ -68,28 +69,11 @@ pub(super) struct Growth {
 }
 
 impl Pool {
-    /// A mapping as it was saved, on a clock that starts now. What the settings no longer have room for, or no
-    /// longer allow, is dropped.
+    /// A mapping as it was saved, on a clock that starts now.
     pub(super) fn restore(pool: &PoolSettings, state: &SavedState, settings: &AllocatorSettings) -> Self {
         let PoolSettings { mapping, max_ports } = pool;
-        let is_same = |saved: &&SavedMapping| {
-            saved.service == mapping.service && saved.backend_port == mapping.backend_port.get()
-        };
-        let saved = state.mappings.iter().find(is_same);
-        let size = saved.map(|saved| size::initial(mapping, Some(saved.pool_size)));
-        let mut assignments = Assignments::default();
-        if let (Some(saved), Some(size)) = (saved, size) {
-            let is_allowed = |address: IpAddr| settings.allow_loopback || !address.is_loopback();
-            let slots = saved.slots.iter().filter(|(slot, saved)| **slot < size && is_allowed(saved.address));
-            assignments.slots = slots.map(|(slot, saved)| (*slot, saved.clone())).collect();
-            let reservations = saved.reservations.iter().filter(|(slot, _)| **slot < size);
-            let reservation = |saved: &SavedReservation| Reservation {
-                uuid: saved.uuid.as_str().into(),
-                until: Duration::from_millis(saved.left_ms).min(settings.port_reuse_delay),
-            };
-            assignments.reservations =
-                reservations.map(|(slot, saved)| (*slot, reservation(saved))).collect();
-        }
+        let restored = restored(mapping, state, settings);
+        let (size, assignments) = restored.map_or_else(Default::default, |(size, a)| (Some(size), a));
         Self {
             mapping: mapping.clone(),
             max_ports: mapping.room().min(*max_ports),
@@ -204,19 +188,9 @@ impl Pool {
         Some((removal.slots.iter().map(move |slot| base + slot), removal.until))
     }
 
-    /// The part of this mapping in the state to save.
-    pub(super) fn to_save(&self, now: Duration) -> SavedMapping {
-        let reservations = self.assignments.reservations.iter().map(|(slot, reservation)| {
-            let left_ms = reservation.until.saturating_sub(now).as_millis() as u64;
-            (*slot, SavedReservation { uuid: reservation.uuid.to_string(), left_ms })
-        });
-        SavedMapping {
-            service: self.mapping.service.clone(),
-            backend_port: self.mapping.backend_port.get(),
-            pool_size: self.size(),
-            slots: self.assignments.slots.clone(),
-            reservations: reservations.collect(),
-        }
+    /// The free slots that are reserved.
+    pub(super) fn reservations(&self) -> &BTreeMap<u16, Reservation> {
+        &self.assignments.reservations
     }
 
     // === what the log is to say, once ===

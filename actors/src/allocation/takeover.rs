@@ -1,18 +1,7 @@
 //! Rule 4: which of several containers with one index owns its slot. Pure.
 
-use std::{net::SocketAddr, sync::Arc};
-
 use super::{Assignment, eligibility::Eligible};
 use crate::metadata::Health;
-
-/// A container that takes over a slot once it accepts a connection.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Successor {
-    /// The container.
-    pub(crate) uuid: Arc<str>,
-    /// Where it is to accept a connection.
-    pub(crate) backend: SocketAddr,
-}
 
 /// The position of the slot's owner among `claimants`, of which there is at least one and the oldest comes first.
 /// `is_probed_ready` tells whether a claimant has just accepted a connection.

@@ -6,8 +6,8 @@ use tokio::time::sleep;
 
 use super::{faults::Fault, scene::Scene};
 use crate::{
-    allocation::{SavedState, StateError, StateStore},
     config::{ConfigStore, ConfigText, Routes, WriteError},
+    state::{SavedState, StateError, StateStore},
 };
 
 /// What lies on it.

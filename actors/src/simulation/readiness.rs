@@ -10,7 +10,7 @@ use std::{
 use tokio::time::sleep;
 
 use super::{scene::Scene, world::Instance};
-use crate::{allocation::Probe, testing::ms};
+use crate::{readiness::Probe, testing::ms};
 
 /// When a container is ready, once it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Clients {
 }
 
 impl Probe for Clients {
-    fn reaches(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
+    fn accepts(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
         self.clone().connect(address)
     }
 }

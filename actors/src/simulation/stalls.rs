@@ -22,7 +22,7 @@ pub(super) const DRAIN: Duration = Duration::from_secs(8);
 /// The running actors.
 pub(super) struct Stalls {
     poller: Addr<MetadataPoller<Server>>,
-    allocator: Addr<PortAllocator<Files, Clients>>,
+    allocator: Addr<PortAllocator<Clients>>,
     writer: Addr<ConfigWriter<Files>>,
     supervisor: Addr<HaproxySupervisor<Haproxies, Cli>>,
     has_ended: Rc<Cell<bool>>,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{flapping::Unsteady, world::Instance};
-use crate::{allocation::SavedState, testing::web};
+use crate::{state::SavedState, testing::web};
 
 /// What one document, or what stalls remembers, says of all slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,16 +5,17 @@ mod mass_removal;
 mod saving;
 mod takeover;
 
-use std::{cell::RefCell, future::Future, ops::Range};
+use std::{cell::RefCell, future::Future, net::SocketAddr, ops::Range, rc::Rc};
 
 use actix::Addr;
 
 use super::*;
 use crate::{
-    allocation::{Assignment, PoolSettings, SavedMapping},
+    allocation::{Assignment, PoolSettings},
     link::{Ended, Prepared},
     mapping::{Mapping, ServiceRef},
     metadata::{Container, PublishedPorts},
+    state::{SAVE_DELAY, SAVE_RETRY, SavedMapping, StateError},
     testing::{Line, Lines, Received, container, mapping, ms, pass, service, settle, snapshot, web},
 };
 
@@ -88,7 +89,7 @@ struct Probed {
 }
 
 impl Probe for FakeProbe {
-    fn reaches(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
+    fn accepts(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
         let probed = Rc::clone(&self.0);
         let takes = {
             let mut probed = probed.borrow_mut();
@@ -121,7 +122,7 @@ fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
 
 /// An allocator at work.
 struct Running {
-    addr: Addr<PortAllocator<FakeStore, FakeProbe>>,
+    addr: Addr<PortAllocator<FakeProbe>>,
     ended: Ended,
     plans: Received<PlanChanged>,
     store: FakeStore,

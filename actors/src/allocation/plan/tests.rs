@@ -8,8 +8,8 @@ use crate::{
         assign::{Rules, assign},
         eligibility::eligible,
         flapping::FlapDamper,
-        takeover::Successor,
     },
+    readiness::Successor,
     testing::{container, mapping, shared, web},
 };
 

@@ -6,9 +6,10 @@ use std::num::NonZeroU16;
 
 use super::*;
 use crate::{
-    allocation::{Assignment, Unmapped},
+    allocation::{Assignment, Unmapped, memory::to_save},
     mapping::DEFAULT_PORT_COUNT,
     metadata::{Container, PublishedPorts},
+    state::{SavedMapping, SavedReservation},
     testing::{container, mapping, ms, service, snapshot, web},
 };
 
@@ -150,7 +151,7 @@ fn without_a_snapshot_the_saved_plan_stands() {
 fn a_smaller_pool_drops_what_stood_outside_of_it() {
     let restored = restored(sized(5000, Some(2)), &saved());
     assert!(restored.is_empty());
-    assert_eq!(restored.to_save(ms(0)).reservations, [].into());
+    assert_eq!(*restored.reservations(), [].into());
 }
 
 #[test]
@@ -165,9 +166,14 @@ fn what_was_saved_of_another_service_or_backend_port_is_not_ours() {
 
 #[test]
 fn a_reservation_lasts_no_longer_than_the_settings_now_say() {
+    let settings = settings(sized(5000, None));
     let restored = restored(sized(5000, None), &saved());
-    assert_eq!(restored.to_save(ms(0)).reservations[&3].left_ms, 60_000);
-    assert_eq!(restored.to_save(ms(20_000)).reservations[&3].left_ms, 40_000);
+    let plan = Plan { revision: 8, mappings: vec![restored.plan(&settings)] };
+    let left_ms = |now| {
+        let state = to_save(&plan, &[restored.reservations().clone()], now);
+        state.mappings[0].reservations[&3].left_ms
+    };
+    assert_eq!((left_ms(ms(0)), left_ms(ms(20_000))), (60_000, 40_000));
 }
 
 #[test]

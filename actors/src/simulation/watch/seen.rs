@@ -14,9 +14,10 @@ use super::{
     Cuts, Life, UnderWay, Watch,
 };
 use crate::{
-    allocation::{Plan, SavedState},
+    allocation::Plan,
     config::Routes,
     haproxy::{Command, Launch},
+    state::SavedState,
 };
 
 impl Scene {

@@ -1,7 +1,7 @@
 //! What the allocator saves, and what becomes of it at the next start.
 
 use super::*;
-use crate::{allocation::SavedReservation, link::End, messages::Leave};
+use crate::{link::End, messages::Leave, state::SavedReservation};
 
 const SHUTDOWN: Shutdown = Shutdown { haproxy: Leave::Serving };
 

@@ -8,10 +8,10 @@ use tokio::{net::TcpStream, time::timeout};
 /// A container is on this host or on one beside it. One that takes longer is not ready.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
-/// Somebody who connects.
+/// Connects to containers.
 pub trait Probe: 'static {
-    /// Whether somebody accepts a connection at `address` now.
-    fn reaches(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static;
+    /// Whether a connection to `address` is accepted now.
+    fn accepts(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static;
 }
 
 /// Connects over TCP and says nothing.
@@ -19,7 +19,7 @@ pub trait Probe: 'static {
 pub struct TcpProbe;
 
 impl Probe for TcpProbe {
-    fn reaches(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
+    fn accepts(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
         timeout(CONNECT_LIMIT, TcpStream::connect(address)).map(|connected| matches!(connected, Ok(Ok(_))))
     }
 }
@@ -31,11 +31,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_who_listens_is_reached() {
+    async fn only_a_listener_accepts() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        assert!(TcpProbe.reaches(address).await);
+        assert!(TcpProbe.accepts(address).await);
         drop(listener);
-        assert!(!TcpProbe.reaches(address).await);
+        assert!(!TcpProbe.accepts(address).await);
     }
 }

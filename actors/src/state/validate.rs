@@ -39,10 +39,8 @@ fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{Assignment, ServiceRef},
-        *,
-    };
+    use super::*;
+    use crate::{allocation::Assignment, mapping::ServiceRef};
 
     /// A pool of five, with a container on each of these slots.
     fn contradiction(slots: &[(u16, &str, &str)]) -> Option<String> {

@@ -2,7 +2,6 @@
 
 #[cfg(test)]
 mod tests;
-mod validate;
 
 use std::{
     collections::BTreeMap,
@@ -19,8 +18,9 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Assignment;
+use super::validate;
 use crate::{
+    allocation::Assignment,
     atomic_file::{self, Outlasts, off_thread},
     excerpt::excerpt,
     mapping::ServiceRef,
