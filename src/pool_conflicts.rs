@@ -6,14 +6,14 @@ use std::{
     ops::RangeInclusive,
 };
 
-use stalls_actors::mapping::{DEFAULT_PORT_COUNT, Mapping};
+use stalls_actors::domain::{DEFAULT_PORT_COUNT, Mapping};
 use thiserror::Error;
 
 /// Why a pool cannot be served.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum PoolConflict<'a> {
     /// Its size extends it beyond port 65535.
-    #[error("must be at most {}, so that the pool from port {} on ends at 65535", .mapping.room(), .mapping.base_port)]
+    #[error("must be at most {}, so that the pool from port {} on ends at 65535", .mapping.max_port_count(), .mapping.base_port)]
     TooLarge {
         /// The pool.
         mapping: &'a Mapping,
@@ -76,7 +76,7 @@ fn range(mapping: &Mapping) -> String {
 }
 
 fn too_large(mapping: &Mapping) -> Option<PoolConflict<'_>> {
-    let count = mapping.port_count.filter(|count| count.get() > mapping.room())?;
+    let count = mapping.port_count.filter(|count| count.get() > mapping.max_port_count())?;
     Some(PoolConflict::TooLarge { mapping, count })
 }
 
@@ -101,7 +101,7 @@ fn collide(a: IpAddr, b: IpAddr) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use stalls_actors::mapping::ServiceRef;
+    use stalls_actors::domain::ServiceRef;
 
     use super::*;
 

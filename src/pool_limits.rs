@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use stalls_actors::{allocation::PoolSettings, mapping::Mapping};
+use stalls_actors::{allocation::PoolSettings, domain::Mapping};
 
 use crate::pool_conflicts::binds_collide;
 
@@ -39,7 +39,7 @@ fn max_ports(
     let pools = mappings.iter().map(|other| other.base_port.get());
     let admin = admin_listen.filter(|admin| binds_collide(admin.ip(), bind_address));
     let next_used = pools.chain(admin.map(|admin| admin.port())).filter(|port| *port > base).min();
-    let free = next_used.map_or(mapping.room(), |port| port - base);
+    let free = next_used.map_or(mapping.max_port_count(), |port| port - base);
     let growing = mappings.iter().filter(|other| other.port_count.is_none()).count().max(1) as u64;
     let affordable = descriptor_limit / DESCRIPTORS_PER_PORT / growing;
     free.min(MAX_GROWN_PORTS).min(u16::try_from(affordable).unwrap_or(u16::MAX))

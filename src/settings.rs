@@ -20,8 +20,8 @@ use rustix::process::{Resource, getrlimit};
 use stalls_actors::{
     allocation::AllocatorSettings,
     config::{ListenSettings, Template},
+    domain::{Mapping, ServiceRef},
     haproxy::OnLeave,
-    mapping::{Mapping, ServiceRef},
 };
 
 pub(crate) use self::host::{Host, ThisHost};

@@ -17,10 +17,10 @@
 
 pub mod allocation;
 pub mod config;
+pub mod domain;
 pub mod episode;
 pub mod haproxy;
 pub mod link;
-pub mod mapping;
 pub mod messages;
 pub mod metadata;
 pub mod paged_map;

@@ -7,7 +7,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use actix::{Message, MessageResponse};
 
-use crate::{allocation::Plan, config::HaproxyConfig, mapping::ServiceRef, metadata::Snapshot};
+use crate::{
+    allocation::Plan,
+    config::HaproxyConfig,
+    domain::{ServiceRef, Snapshot},
+};
 
 /// `MetadataPoller` → `PortAllocator`: what the metadata now says of one service.
 ///

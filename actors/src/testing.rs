@@ -17,8 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     config::HaproxyConfig,
-    mapping::{Mapping, ServiceRef},
-    metadata::{Container, PublishedPorts, ServiceIndex, Snapshot},
+    domain::{Container, Mapping, PublishedPorts, ServiceRef, Snapshot},
     paged_map::PagedMap,
 };
 
@@ -151,6 +150,9 @@ impl Serializer for Fields {
 
 // === values ===
 
+/// The state that this word stands for; and the health.
+pub(crate) use crate::metadata::{health, state};
+
 /// The service of most tests.
 pub(crate) fn web() -> ServiceRef {
     service("web")
@@ -171,15 +173,15 @@ pub(crate) fn mapping(service: &ServiceRef, base_port: u16) -> Mapping {
     }
 }
 
-/// A running container. Its address follows from `create_index`, so that no two share one by chance.
-pub(crate) fn container(uuid: &str, create_index: u64, index: Option<u64>) -> Container {
+/// A running container. Its address follows from `created`, so that no two share one by chance.
+pub(crate) fn container(uuid: &str, created: u64, index: Option<u64>) -> Container {
     Container {
         uuid: uuid.into(),
         name: format!("app-{uuid}").into(),
-        index: index.and_then(NonZeroU64::new).map_or(ServiceIndex::Unusable, ServiceIndex::Numbered),
-        create_index,
-        state: Some("running".into()),
-        primary_ip: Some(format!("10.42.{}.{}", create_index / 200, create_index % 200 + 1).as_str().into()),
+        index: index.and_then(NonZeroU64::new),
+        created,
+        state: Some(state("running")),
+        address: Some(format!("10.42.{}.{}", created / 200, created % 200 + 1).as_str().into()),
         health: None,
     }
 }

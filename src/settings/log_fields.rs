@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slog::{KV, Record, Serializer, kv};
-use stalls_actors::mapping::Mapping;
+use stalls_actors::domain::Mapping;
 
 use super::Settings;
 

@@ -9,8 +9,8 @@ use std::{
 use slog::{Drain, Level, Logger, Never, OwnedKVList, Record, o};
 use stalls_actors::{
     config::Template,
+    domain::{Mapping, ServiceRef},
     haproxy::OnLeave,
-    mapping::{Mapping, ServiceRef},
 };
 use stalls_lab::{
     block::Block,

@@ -19,7 +19,7 @@ use super::{
     mass_removal::MassRemoval,
     takeover::{is_to_be_probed, owner},
 };
-use crate::{metadata::ServiceIndex, readiness::Successor};
+use crate::readiness::Successor;
 
 /// What is decided, and remembered from one snapshot to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl<'a> Placement<'a> {
         let mut unindexed = Vec::new();
         let mut claims = Vec::with_capacity(eligible.len());
         for candidate in eligible {
-            let ServiceIndex::Numbered(index) = candidate.container.index else {
+            let Some(index) = candidate.container.index else {
                 unindexed.push(candidate);
                 continue;
             };

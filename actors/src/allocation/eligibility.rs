@@ -8,7 +8,7 @@ use super::{
     Unmapped,
     flapping::{Damped, FlapDamper},
 };
-use crate::metadata::{Container, Stage};
+use crate::domain::{Container, Lifecycle};
 
 /// A container that can be mapped, and where it is reached.
 #[derive(Clone, Copy, Debug)]
@@ -69,12 +69,12 @@ pub(super) type Addresses<'a> = FxHashMap<IpAddr, &'a Arc<str>>;
 /// Every address of a container that has one of its own, with the uuid of the newest of those. The oldest of
 /// `containers` comes first.
 pub(super) fn addresses(containers: &[Arc<Container>]) -> Addresses<'_> {
-    let alive = containers.iter().filter(|container| container.stage() != Stage::Other);
+    let alive = containers.iter().filter(|container| container.lifecycle() != Lifecycle::Inactive);
     alive.filter_map(|container| Some((own_address(container)?, &container.uuid))).collect()
 }
 
 fn own_address(container: &Container) -> Option<IpAddr> {
-    container.primary_ip.as_ref()?.address()
+    container.address.as_ref()?.ip()
 }
 
 fn mapped_at(
@@ -103,22 +103,22 @@ fn mapped_at(
 }
 
 pub(super) fn can_serve(container: &Container) -> bool {
-    matches!(container.stage(), Stage::Running | Stage::Starting)
+    matches!(container.lifecycle(), Lifecycle::Running | Lifecycle::Starting)
 }
 
 /// Where a container is reached, whatever its state.
 pub(super) fn usable_address(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
-    let primary_ip = container.primary_ip.as_ref().ok_or(Unmapped::NoAddress)?;
-    match primary_ip.address() {
-        Some(address) if address.is_loopback() && !allow_loopback => Err(Unmapped::Loopback { address }),
-        Some(address) if !address.is_unspecified() => Ok(address),
-        _ => Err(Unmapped::BadAddress { primary_ip: primary_ip.to_string() }),
+    let address = container.address.as_ref().ok_or(Unmapped::NoAddress)?;
+    match address.ip() {
+        Some(ip) if ip.is_loopback() && !allow_loopback => Err(Unmapped::Loopback { address: ip }),
+        Some(ip) if !ip.is_unspecified() => Ok(ip),
+        _ => Err(Unmapped::BadAddress { address: address.to_string() }),
     }
 }
 
 impl Eligible<'_> {
     /// Whether it runs already.
     pub(super) fn is_running(&self) -> bool {
-        self.container.stage() == Stage::Running
+        self.container.lifecycle() == Lifecycle::Running
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::eligibility::{can_serve, usable_address};
-use crate::metadata::{Change, Container};
+use crate::domain::{Change, Container};
 
 /// More changes than these within [`WINDOW`] are flapping. A whole life, from the creation to the removal, has five.
 const MAX_CHANGES: usize = 5;
@@ -68,7 +68,7 @@ impl FlapDamper {
         for Change { was, is } in changes {
             let (was, is) = (was.as_deref(), is.as_deref());
             let Some(container) = is.or(was).filter(|container| !container.uuid.is_empty()) else { continue };
-            if was.map(Container::stage) == is.map(Container::stage) {
+            if was.map(Container::lifecycle) == is.map(Container::lifecycle) {
                 continue;
             }
             let history = self.histories.entry(Arc::clone(&container.uuid)).or_default();

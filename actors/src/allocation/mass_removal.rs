@@ -6,7 +6,7 @@ mod tests;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{Assignment, assign::Assignments, eligibility::addresses};
-use crate::metadata::Container;
+use crate::domain::Container;
 
 /// Of fewer slots than these most may be freed together, but never all.
 const MIN_SLOTS: usize = 4;

@@ -8,7 +8,7 @@ use super::{
     size,
 };
 use crate::{
-    mapping::Mapping,
+    domain::Mapping,
     state::{SavedMapping, SavedReservation, SavedState},
 };
 
@@ -41,7 +41,8 @@ pub(super) fn restored(
 
 /// The state to save for a plan, and for the reservations that belong to its mappings.
 pub(super) fn to_save(plan: &Plan, reservations: &[BTreeMap<u16, Reservation>], now: Duration) -> SavedState {
-    let mappings = zip(&plan.mappings, reservations).map(|(plan, reserved)| saved_mapping(plan, reserved, now));
+    let mappings =
+        zip(&plan.mappings, reservations).map(|(plan, reserved)| saved_mapping(plan, reserved, now));
     SavedState { revision: plan.revision, mappings: mappings.collect() }
 }
 

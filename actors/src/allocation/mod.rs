@@ -49,8 +49,9 @@ mod size;
 mod takeover;
 mod unmapped;
 
+pub use crate::domain::Assignment;
 pub use allocator::PortAllocator;
-pub use plan::{Assignment, MappingPlan, Plan};
+pub use plan::{MappingPlan, Plan};
 pub use pool::plan_once;
 pub use settings::{AllocatorSettings, PoolSettings};
 pub use unmapped::Unmapped;

@@ -10,13 +10,8 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{Unmapped, assign::Assignments, eligibility::usable_address};
-use crate::{
-    mapping::Mapping,
-    metadata::{Container, Stage},
-};
+use crate::domain::{Assignment, Container, Lifecycle, Mapping};
 
 /// All mappings at one moment, in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,17 +41,6 @@ pub struct MappingPlan {
     pub still_running: BTreeSet<IpAddr>,
 }
 
-/// The container of a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Assignment {
-    /// Its identity.
-    pub uuid: Arc<str>,
-    /// Its name, for people.
-    pub name: Arc<str>,
-    /// Where it is reached.
-    pub address: IpAddr,
-}
-
 /// The last step: what the assignments mean for the stages to come. `containers` are those of the newest snapshot, none
 /// if there is no snapshot yet.
 pub(super) fn plan(
@@ -84,7 +68,7 @@ fn still_running(
     allow_loopback: bool,
 ) -> BTreeSet<IpAddr> {
     // A container that is being stopped still finishes its work; one that restarts has lost it.
-    let runs = |c: &Container| matches!(c.stage(), Stage::Running | Stage::Stopping);
+    let runs = |c: &Container| matches!(c.lifecycle(), Lifecycle::Running | Lifecycle::Stopping);
     let unmapped = containers.iter().filter(|c| unmapped.contains_key(&c.uuid) && runs(c));
     let mut running: BTreeSet<_> = unmapped.filter_map(|c| usable_address(c, allow_loopback).ok()).collect();
     if !running.is_empty() {

@@ -21,8 +21,7 @@ use super::{
     size,
 };
 use crate::{
-    mapping::{Mapping, ServiceRef},
-    metadata::{Container, Snapshot},
+    domain::{Container, Mapping, ServiceRef, Snapshot},
     readiness::Successor,
     state::SavedState,
 };
@@ -76,7 +75,7 @@ impl Pool {
         let (size, assignments) = restored.map_or_else(Default::default, |(size, a)| (Some(size), a));
         Self {
             mapping: mapping.clone(),
-            max_ports: mapping.room().min(*max_ports),
+            max_ports: mapping.max_port_count().min(*max_ports),
             size,
             snapshot: None,
             damper: FlapDamper::default(),
@@ -114,7 +113,7 @@ impl Pool {
         let rules = Rules {
             backend_port: self.mapping.backend_port.get(),
             pool_size: to,
-            max_port_count: self.mapping.room(),
+            max_port_count: self.mapping.max_port_count(),
             port_reuse_delay: settings.port_reuse_delay,
         };
         let mut next = assign(candidates, &self.assignments, probed_ready, rules, now);

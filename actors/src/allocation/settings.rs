@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mapping::Mapping;
+use crate::domain::Mapping;
 
 /// What the allocator is to allocate.
 #[derive(Clone, Debug)]

@@ -1,10 +1,7 @@
 //! How large a pool is: what the operator says, else what is known, and larger when more is needed. Pure.
 
 use super::eligibility::Eligible;
-use crate::{
-    mapping::{DEFAULT_PORT_COUNT, Mapping},
-    metadata::ServiceIndex,
-};
+use crate::domain::{DEFAULT_PORT_COUNT, Mapping};
 
 /// A pool grows by a quarter, and by no less than this: each growth is a handover.
 const MIN_STEP: u16 = 16;
@@ -13,7 +10,7 @@ const MIN_STEP: u16 = 16;
 /// where the port numbers end.
 pub(super) fn initial(mapping: &Mapping, known: Option<u16>) -> u16 {
     let wanted = mapping.port_count.map(u16::from).or(known).unwrap_or(DEFAULT_PORT_COUNT);
-    wanted.clamp(1, mapping.room())
+    wanted.clamp(1, mapping.max_port_count())
 }
 
 /// How many slots these containers need, at most `max`. Earlier assignments do not matter, so all hosts come to the same
@@ -25,11 +22,11 @@ pub(super) fn needed(eligible: &[Eligible<'_>], max: u16) -> u16 {
     let mut without_index = 0;
     for candidate in eligible {
         match candidate.container.index {
-            ServiceIndex::Numbered(index) => {
+            Some(index) => {
                 let place = usize::try_from(index.get()).ok().and_then(|index| is_claimed.get_mut(index));
                 place.into_iter().for_each(|is_claimed| *is_claimed = true);
             }
-            ServiceIndex::Unusable => without_index += 1,
+            None => without_index += 1,
         }
     }
     let claimed = is_claimed.iter().filter(|is_claimed| **is_claimed).count();
@@ -51,8 +48,8 @@ mod tests {
     use super::*;
     use crate::{
         allocation::{eligibility::eligible, flapping::FlapDamper},
-        metadata::Container,
-        testing::{container, mapping, shared, web},
+        domain::Container,
+        testing::{container, mapping, shared, state, web},
     };
 
     fn needed_by(containers: &[Container], max: u16) -> u16 {
@@ -103,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_mapped_needs_no_slot() {
-        let stopped = Container { state: Some("stopped".into()), ..container("a", 1, Some(90)) };
+        let stopped = Container { state: Some(state("stopped")), ..container("a", 1, Some(90)) };
         let bogus = [container("b", 2, Some(101)), container("c", 3, Some(u64::MAX))];
         assert_eq!(needed_by(&[&[stopped][..], &bogus].concat(), 100), 0);
         let crowd: Vec<_> = (1..=101).map(|age| container(&age.to_string(), age, None)).collect();

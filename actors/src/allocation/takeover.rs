@@ -1,7 +1,7 @@
 //! Rule 4: which of several containers with one index owns its slot. Pure.
 
 use super::{Assignment, eligibility::Eligible};
-use crate::metadata::Health;
+use crate::domain::Health;
 
 /// The position of the slot's owner among `claimants`, of which there is at least one and the oldest comes first.
 /// `is_probed_ready` tells whether a claimant has just accepted a connection.

@@ -20,16 +20,16 @@ pub enum Unmapped {
     #[error("it changes its state again and again")]
     Flapping,
     /// It has no address (yet).
-    #[error("it has no primary_ip")]
+    #[error("it has no address")]
     NoAddress,
     /// Its address cannot be a container's.
-    #[error("its primary_ip {primary_ip:?} is no usable IP address")]
+    #[error("its address {address:?} is no usable IP address")]
     BadAddress {
-        /// The address as the metadata has it.
-        primary_ip: String,
+        /// The address as the source has it.
+        address: String,
     },
     /// A loopback address leads to this host itself.
-    #[error("its primary_ip {address} is a loopback address; ALLOW_LOOPBACK=true would map it")]
+    #[error("its address {address} is a loopback address; ALLOW_LOOPBACK=true would map it")]
     Loopback {
         /// The address.
         address: IpAddr,

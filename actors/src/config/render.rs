@@ -188,8 +188,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        allocation::{Assignment, MappingPlan},
-        mapping::{Mapping, ServiceRef},
+        allocation::MappingPlan,
+        domain::{Assignment, Mapping, ServiceRef},
     };
 
     fn plan(addresses: &[(u16, &str)]) -> Plan {

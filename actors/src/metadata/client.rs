@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{MetadataFault, document::parse_version};
-use crate::{excerpt::excerpt, mapping::ServiceRef};
+use crate::{domain::ServiceRef, excerpt::excerpt};
 
 /// What is percent-encoded in a path segment or query value: all but the unreserved characters (RFC 3986,
 /// section 2.3).

@@ -15,14 +15,18 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Container, MetadataFault, PublishedPorts, ServiceIndex,
+    MetadataFault,
     entry::{Entry, containers},
     lenient::{Lenient, List, Scalar, Shape},
+    vocabulary,
 };
-use crate::excerpt::excerpt;
+use crate::{
+    domain::{Container, PublishedPorts},
+    excerpt::excerpt,
+};
 
 /// The server's versions are UUIDs. One of any length would be part of the next request.
-const LONGEST_VERSION: usize = 256;
+const MAX_VERSION_LENGTH: usize = 256;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -68,7 +72,7 @@ impl Shape for ContainerDocument<'_> {
 }
 
 /// The containers of the service document in `body`, which was asked for as `service` (a name or uuid) at
-/// `path`; ordered by (`create_index`, `uuid`), each uuid once. Those that are as they were among the `known` ones,
+/// `path`; ordered by (`created`, `uuid`), each uuid once. Those that are as they were among the `known` ones,
 /// of an earlier document, are shared with them.
 ///
 /// # Errors
@@ -113,7 +117,7 @@ pub(crate) fn parse_published_ports(path: &str, body: &[u8]) -> Result<Published
 /// The version in the answer to `/version`: an opaque JSON string.
 pub(super) fn parse_version(path: &str, body: &[u8]) -> Result<String, MetadataFault> {
     match serde_json::from_slice(body).map_err(|error| not_read(path, &error))? {
-        Value::String(version) if (1..=LONGEST_VERSION).contains(&version.len()) => Ok(version),
+        Value::String(version) if (1..=MAX_VERSION_LENGTH).contains(&version.len()) => Ok(version),
         _ => Err(MetadataFault::WrongShape { path: path.to_owned(), reason: "not a version string".into() }),
     }
 }
@@ -141,13 +145,13 @@ impl<'a> From<&'a ContainerDocument<'_>> for Entry<'a> {
         let name = text(&container.name);
         let identity = [&container.uuid, &container.external_id].into_iter().find_map(text).or(name);
         Self {
-            create_index: container.create_index.as_count().unwrap_or(0),
+            created: container.create_index.as_count().unwrap_or(0),
             uuid: identity.unwrap_or_default(),
             name: name.unwrap_or_default(),
             index: service_index(&container.service_index),
             state: text(&container.state),
-            primary_ip: text(&container.primary_ip),
-            health: text(&container.health_state).map(Into::into),
+            address: text(&container.primary_ip),
+            health: text(&container.health_state).map(vocabulary::health),
         }
     }
 }
@@ -157,7 +161,7 @@ fn text<'a>(value: &'a Scalar<'_>) -> Option<&'a str> {
 }
 
 /// A string in most builds of the server, a number in some of December 2016.
-fn service_index(value: &Scalar<'_>) -> ServiceIndex {
+fn service_index(value: &Scalar<'_>) -> Option<NonZeroU64> {
     let number = match value {
         Scalar::Text(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
             // What does not fit is a number all the same, and far outside of any pool.
@@ -166,7 +170,7 @@ fn service_index(value: &Scalar<'_>) -> ServiceIndex {
         Scalar::Count(number) => *number,
         Scalar::Text(_) | Scalar::Other => 0,
     };
-    NonZeroU64::new(number).map_or(ServiceIndex::Unusable, ServiceIndex::Numbered)
+    NonZeroU64::new(number)
 }
 
 /// The container's side of a published port: `5000`, `80:5000`, `10.0.0.1:80:5000`, each with an optional
@@ -188,7 +192,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::metadata::Health;
+    use crate::domain::Health;
 
     fn service(containers: Value) -> Result<Vec<Arc<Container>>, MetadataFault> {
         let document = json!({"name": "web", "containers": containers}).to_string();
@@ -196,10 +200,8 @@ mod tests {
     }
 
     fn index_of(index: Value) -> Option<u64> {
-        match service(json!([{"uuid": "a", "service_index": index}])).unwrap().remove(0).index {
-            ServiceIndex::Numbered(number) => Some(number.get()),
-            ServiceIndex::Unusable => None,
-        }
+        let container = service(json!([{"uuid": "a", "service_index": index}])).unwrap().remove(0);
+        container.index.map(NonZeroU64::get)
     }
 
     #[test]
@@ -254,10 +256,10 @@ mod tests {
         let expected = Container {
             uuid: "a".into(),
             name: "".into(),
-            index: ServiceIndex::Unusable,
-            create_index: 0,
+            index: None,
+            created: 0,
             state: None,
-            primary_ip: None,
+            address: None,
             health: None,
         };
         assert_eq!(service(odd), Ok(vec![Arc::new(expected)]));
@@ -271,7 +273,7 @@ mod tests {
             assert_eq!(health(json!(healthy)), Some(Health::Healthy));
         }
         for other in ["initializing", "reinitializing", "unhealthy", "updating-unhealthy"] {
-            assert_eq!(health(json!(other)), Some(Health::Other));
+            assert_eq!(health(json!(other)), Some(Health::NotHealthy));
         }
         assert_eq!([json!(null), json!(""), json!(7)].map(health), [None; 3], "it has none");
     }
@@ -282,7 +284,7 @@ mod tests {
         let new = json!({"uuid": "a", "create_index": 2, "primary_ip": "10.0.0.2"});
         let containers = service(json!([new, old])).unwrap();
         assert_eq!(containers.len(), 1);
-        assert_eq!(containers[0].primary_ip, Some("10.0.0.2".into()));
+        assert_eq!(containers[0].address, Some("10.0.0.2".into()));
     }
 
     #[test]

@@ -1,33 +1,34 @@
 //! A container as it stands in a document, before anything of it is kept. Pure.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, num::NonZeroU64, sync::Arc};
 
 use itertools::{EitherOrBoth, Itertools};
 
-use super::{Container, Health, ServiceIndex};
+use super::vocabulary;
+use crate::domain::{Address, Container, Health, State};
 
 /// A container as it stands in a document, with the texts of that document. The order is that of age, the oldest
 /// first; it is total, so that it does not matter where a container stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry<'a> {
-    pub(super) create_index: u64,
+    pub(super) created: u64,
     pub(super) uuid: &'a str,
     pub(super) name: &'a str,
-    pub(super) index: ServiceIndex,
+    pub(super) index: Option<NonZeroU64>,
     pub(super) state: Option<&'a str>,
-    pub(super) primary_ip: Option<&'a str>,
+    pub(super) address: Option<&'a str>,
     pub(super) health: Option<Health>,
 }
 
 impl<'a> From<&'a Container> for Entry<'a> {
     fn from(container: &'a Container) -> Self {
         Self {
-            create_index: container.create_index,
+            created: container.created,
             uuid: &container.uuid,
             name: &container.name,
             index: container.index,
-            state: container.state.as_deref(),
-            primary_ip: container.primary_ip.as_deref(),
+            state: container.state.as_ref().map(State::as_str),
+            address: container.address.as_ref().map(Address::as_str),
             health: container.health,
         }
     }
@@ -39,9 +40,9 @@ impl From<Entry<'_>> for Container {
             uuid: entry.uuid.into(),
             name: entry.name.into(),
             index: entry.index,
-            create_index: entry.create_index,
-            state: entry.state.map(Into::into),
-            primary_ip: entry.primary_ip.map(Into::into),
+            created: entry.created,
+            state: entry.state.map(vocabulary::state),
+            address: entry.address.map(Into::into),
             health: entry.health,
         }
     }
@@ -56,7 +57,7 @@ pub(super) fn containers(mut entries: Vec<Entry<'_>>, known: &[Arc<Container>]) 
     entries.retain(|entry| entry.uuid.is_empty() || seen.insert(entry.uuid));
     entries.reverse();
     let place = |known: &&Arc<Container>, entry: &Entry<'_>| {
-        (known.create_index, &*known.uuid).cmp(&(entry.create_index, entry.uuid))
+        (known.created, &*known.uuid).cmp(&(entry.created, entry.uuid))
     };
     let paired = known.iter().merge_join_by(entries, place);
     let containers = paired.filter_map(|pair| match pair {
@@ -82,7 +83,7 @@ mod tests {
     fn what_stays_is_shared_and_what_changes_is_not() {
         let (a, b, c) = (container("a", 1, None), container("b", 2, None), container("c", 3, None));
         let older = read(&[a.clone(), b.clone()], &[]);
-        let moved = Container { primary_ip: Some("10.9.9.9".into()), ..b };
+        let moved = Container { address: Some("10.9.9.9".into()), ..b };
         let newer = read(&[a.clone(), moved.clone(), c.clone()], &older);
         assert!(Arc::ptr_eq(&newer[0], &older[0]));
         assert_eq!(newer[1..], [Arc::new(moved), Arc::new(c)]);
@@ -93,7 +94,7 @@ mod tests {
     fn any_container() -> impl Strategy<Value = Container> {
         (0..4_u8, 0..4_u64, 0..3_u8, any::<bool>()).prop_map(|(uuid, age, ip, has_uuid)| Container {
             uuid: if has_uuid { format!("u{uuid}").into() } else { "".into() },
-            primary_ip: Some(format!("10.0.0.{ip}").as_str().into()),
+            address: Some(format!("10.0.0.{ip}").as_str().into()),
             ..container("x", age, None)
         })
     }

@@ -15,15 +15,15 @@ use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
 use super::{
-    MetadataFault, PublishedPorts, Snapshot,
+    MetadataFault,
     client::{MetadataSource, OWN_SERVICE_PATH, service_path},
     document::{parse_published_ports, parse_service},
     pace::Pace,
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
+    domain::{PublishedPorts, ServiceRef, Snapshot},
     episode::Episode,
-    mapping::ServiceRef,
     messages::{MetadataReport, ReportMetadata, ServiceChanged, Shutdown},
     outbox::Outbox,
 };

@@ -3,8 +3,8 @@
 use std::{num::NonZeroU16, time::Duration};
 
 use crate::{
+    domain::Mapping,
     haproxy::OnLeave,
-    mapping::Mapping,
     testing::{mapping, web},
 };
 

@@ -20,10 +20,9 @@ use thiserror::Error;
 
 use super::validate;
 use crate::{
-    allocation::Assignment,
     atomic_file::{self, Outlasts, off_thread},
+    domain::{Assignment, ServiceRef},
     excerpt::excerpt,
-    mapping::ServiceRef,
 };
 
 /// The layout below. Another number is another layout.

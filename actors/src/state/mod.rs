@@ -5,6 +5,6 @@ mod saver;
 mod validate;
 
 pub use file::{SavedMapping, SavedReservation, SavedState, StateError, StateFile, StateStore};
+pub(crate) use saver::Saver;
 #[cfg(test)]
 pub(crate) use saver::{SAVE_DELAY, SAVE_RETRY};
-pub(crate) use saver::Saver;

@@ -40,7 +40,7 @@ fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{allocation::Assignment, mapping::ServiceRef};
+    use crate::domain::{Assignment, ServiceRef};
 
     /// A pool of five, with a container on each of these slots.
     fn contradiction(slots: &[(u16, &str, &str)]) -> Option<String> {

@@ -11,12 +11,11 @@ use actix::Addr;
 
 use super::*;
 use crate::{
-    allocation::{Assignment, PoolSettings},
+    allocation::PoolSettings,
+    domain::{Assignment, Container, Mapping, PublishedPorts, ServiceRef},
     link::{Ended, Prepared},
-    mapping::{Mapping, ServiceRef},
-    metadata::{Container, PublishedPorts},
     state::{SAVE_DELAY, SAVE_RETRY, SavedMapping, StateError},
-    testing::{Line, Lines, Received, container, mapping, ms, pass, service, settle, snapshot, web},
+    testing::{Line, Lines, Received, container, mapping, ms, pass, service, settle, snapshot, state, web},
 };
 
 /// A store in memory; its copies are the same store.
@@ -238,7 +237,7 @@ async fn a_plan_is_told_when_it_differs_and_only_then() {
     let web = Running::fresh();
     web.hears(&[a()]).await;
     web.hears(&[a()]).await;
-    let health_check = Container { state: Some("updating-running".into()), ..a() };
+    let health_check = Container { state: Some(state("updating-running")), ..a() };
     web.hears(&[health_check]).await;
     assert_eq!(web.told(), [told(1, &[(5000, "a")])]);
     web.hears(&[a(), b()]).await;
@@ -257,7 +256,7 @@ async fn what_still_runs_is_told_with_a_plan_but_is_no_reason_for_one() {
     web.hears(std::slice::from_ref(&newer)).await;
     web.hears(&[a(), newer.clone()]).await;
     let said = lines(&web);
-    let restarting = Container { state: Some("restarting".into()), ..a() };
+    let restarting = Container { state: Some(state("restarting")), ..a() };
     web.hears(&[restarting.clone(), newer.clone()]).await;
     assert_eq!((web.plans().len(), lines(&web)), (2, said));
     web.hears(&[restarting, b(), newer]).await;

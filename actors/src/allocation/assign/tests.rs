@@ -8,7 +8,7 @@ mod without_index;
 use super::*;
 use crate::{
     allocation::{eligibility::eligible, flapping::FlapDamper},
-    metadata::Container,
+    domain::Container,
     testing::{container, ms, shared},
 };
 
@@ -27,12 +27,12 @@ fn assigned(containers: &[Container], previous: &Assignments, rules: Rules, now:
 
 /// A container of an even age accepts connections.
 fn accepts(container: &Container) -> bool {
-    container.create_index.is_multiple_of(2)
+    container.created.is_multiple_of(2)
 }
 
 fn probed_ready(containers: &[Container]) -> BTreeSet<Successor> {
     let successor = |c: &Container| {
-        let backend = SocketAddr::new(c.primary_ip.as_ref()?.address()?, BACKEND_PORT);
+        let backend = SocketAddr::new(c.address.as_ref()?.ip()?, BACKEND_PORT);
         Some(Successor { uuid: c.uuid.clone(), backend })
     };
     containers.iter().filter(|container| accepts(container)).filter_map(successor).collect()
@@ -77,7 +77,7 @@ impl Followed {
     /// Takes a snapshot with these containers, in any order.
     fn sees(&mut self, containers: &[&Container]) {
         let mut containers: Vec<_> = containers.iter().copied().cloned().collect();
-        containers.sort_by_key(|c| (c.create_index, c.uuid.clone()));
+        containers.sort_by_key(|c| (c.created, c.uuid.clone()));
         let shared = shared(&containers);
         let candidates = eligible(&shared, &FlapDamper::default(), self.allow_loopback);
         let probed_ready = probed_ready(&containers);
@@ -100,20 +100,20 @@ impl Followed {
     }
 }
 
-fn indexed(uuid: &str, create_index: u64, index: u64) -> Container {
-    container(uuid, create_index, Some(index))
+fn indexed(uuid: &str, created: u64, index: u64) -> Container {
+    container(uuid, created, Some(index))
 }
 
-fn unindexed(uuid: &str, create_index: u64) -> Container {
-    container(uuid, create_index, None)
+fn unindexed(uuid: &str, created: u64) -> Container {
+    container(uuid, created, None)
 }
 
 fn in_state(state: &str, container: &Container) -> Container {
-    Container { state: Some(state.into()), ..container.clone() }
+    Container { state: Some(crate::testing::state(state)), ..container.clone() }
 }
 
 fn at(address: &str, container: &Container) -> Container {
-    Container { primary_ip: Some(address.into()), ..container.clone() }
+    Container { address: Some(address.into()), ..container.clone() }
 }
 
 // === rule 1: eligible ===
@@ -123,7 +123,7 @@ fn rule_1_a_container_that_can_serve_is_mapped() {
     let a = indexed("a", 1, 1);
     for state in [Some("running"), Some("starting"), Some("restarting"), Some("updating-running"), None] {
         let mut web = Followed::with_pool(3);
-        web.sees(&[&Container { state: state.map(Into::into), ..a.clone() }]);
+        web.sees(&[&Container { state: state.map(crate::testing::state), ..a.clone() }]);
         assert_eq!(web.slots(), [(0, "a")], "{state:?}");
     }
 }
@@ -146,11 +146,11 @@ fn rule_1_only_an_ip_address_is_an_address() {
         let mut web = Followed::with_pool(3);
         web.sees(&[&at(odd, &indexed("a", 1, 1))]);
         assert_eq!(web.slots(), []);
-        assert_eq!(web.why_not("a"), Unmapped::BadAddress { primary_ip: odd.into() });
+        assert_eq!(web.why_not("a"), Unmapped::BadAddress { address: odd.into() });
     }
     let mut web = Followed::with_pool(3);
     web.sees(&[
-        &Container { primary_ip: None, ..indexed("a", 1, 1) },
+        &Container { address: None, ..indexed("a", 1, 1) },
         &at("fd00::7", &indexed("b", 2, 2)),
         &at("::ffff:10.42.0.9", &indexed("c", 3, 3)),
     ]);
@@ -184,7 +184,7 @@ fn rule_1_a_container_without_identity_cannot_be_followed() {
 #[test]
 fn of_two_at_one_address_the_newer_is_reached_there() {
     let (old, new) = (indexed("old", 1, 1), at("10.42.0.2", &indexed("new", 2, 2)));
-    assert_eq!(old.primary_ip, new.primary_ip);
+    assert_eq!(old.address, new.address);
     let mut web = Followed::with_pool(3);
     web.sees(&[&old, &new]);
     assert_eq!(web.slots(), [(1, "new")]);

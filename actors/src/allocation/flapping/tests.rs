@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
 use crate::{
-    metadata::{PublishedPorts, Snapshot},
+    domain::{PublishedPorts, Snapshot},
     testing::{container, ms, snapshot},
 };
 
@@ -57,7 +57,8 @@ impl Seen {
 }
 
 fn moment(state: Option<&str>) -> Snapshot {
-    let container = state.map(|state| Container { state: Some(state.into()), ..container("a", 1, Some(1)) });
+    let container = state
+        .map(|state| Container { state: Some(crate::testing::state(state)), ..container("a", 1, Some(1)) });
     snapshot(container, PublishedPorts::default())
 }
 

@@ -35,7 +35,7 @@ fn held(previous: &Assignments, next: Assignments, now: u64) -> Assignments {
 fn held_among(listed: &[(&str, u16)], previous: &Assignments, next: Assignments, now: u64) -> Assignments {
     let listed = listed.iter().map(|(uuid, n)| {
         let address = assignment(*n).address.to_string();
-        Arc::new(Container { primary_ip: Some(address.as_str().into()), ..container(uuid, 1, None) })
+        Arc::new(Container { address: Some(address.as_str().into()), ..container(uuid, 1, None) })
     });
     hold_back(previous, next, &listed.collect::<Vec<_>>(), POOL, HOLD, ms(now))
 }

@@ -19,7 +19,7 @@ fn running(containers: &[Container]) -> Vec<String> {
     let rules =
         Rules { backend_port: 8080, pool_size: 2, max_port_count: 100, port_reuse_delay: Duration::ZERO };
     let successor = |c: &Container| {
-        let backend = SocketAddr::new(c.primary_ip.as_ref()?.address()?, rules.backend_port);
+        let backend = SocketAddr::new(c.address.as_ref()?.ip()?, rules.backend_port);
         Some(Successor { uuid: c.uuid.clone(), backend })
     };
     let ready: BTreeSet<_> = containers.iter().filter_map(successor).collect();
@@ -31,11 +31,11 @@ fn running(containers: &[Container]) -> Vec<String> {
 }
 
 fn with(state: &str, container: &Container) -> Container {
-    Container { state: Some(state.into()), ..container.clone() }
+    Container { state: Some(crate::testing::state(state)), ..container.clone() }
 }
 
 fn at(address: &str, container: &Container) -> Container {
-    Container { primary_ip: Some(address.into()), ..container.clone() }
+    Container { address: Some(address.into()), ..container.clone() }
 }
 
 #[test]
@@ -65,5 +65,5 @@ fn an_address_that_a_slot_has_or_that_is_none_is_left_out() {
     for odd in ["x", "0.0.0.0", "127.0.0.1"] {
         assert_eq!(running(&[at(odd, &stopping)]), [] as [&str; 0], "{odd}");
     }
-    assert_eq!(running(&[Container { primary_ip: None, ..stopping }]), [] as [&str; 0]);
+    assert_eq!(running(&[Container { address: None, ..stopping }]), [] as [&str; 0]);
 }

@@ -6,9 +6,8 @@ use std::num::NonZeroU16;
 
 use super::*;
 use crate::{
-    allocation::{Assignment, Unmapped, memory::to_save},
-    mapping::DEFAULT_PORT_COUNT,
-    metadata::{Container, PublishedPorts},
+    allocation::{Unmapped, memory::to_save},
+    domain::{Assignment, Container, DEFAULT_PORT_COUNT, PublishedPorts},
     state::{SavedMapping, SavedReservation},
     testing::{container, mapping, ms, service, snapshot, web},
 };

@@ -8,8 +8,9 @@ use actix::Addr;
 
 use super::*;
 use crate::{
-    allocation::{Assignment, MappingPlan},
+    allocation::MappingPlan,
     config::{ConfigText, ListenSettings, Template},
+    domain::Assignment,
     link::{End, Ended, Prepared},
     messages::Leave,
     testing::{Lines, Received, mapping, ms, pass, settle, web},

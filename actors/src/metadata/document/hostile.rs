@@ -6,7 +6,10 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use super::*;
-use crate::testing::mangled::{any_json, mangled_json, nested};
+use crate::{
+    domain::{Address, State},
+    testing::mangled::{any_json, mangled_json, nested},
+};
 
 const KEYS: &[&str] = &[
     "name",
@@ -21,7 +24,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// The most characters that a fault says beside the path.
-const LONGEST_FAULT: usize = 400;
+const MAX_FAULT_LENGTH: usize = 400;
 
 fn document() -> Value {
     let container = |number: u32| {
@@ -50,7 +53,8 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn texts(container: &Container) -> impl Iterator<Item = &str> {
-    let options = [container.state.as_deref(), container.primary_ip.as_deref()];
+    let options =
+        [container.state.as_ref().map(State::as_str), container.address.as_ref().map(Address::as_str)];
     [&*container.uuid, &*container.name].into_iter().chain(options.into_iter().flatten())
 }
 
@@ -66,14 +70,14 @@ proptest! {
                 let uuids: Vec<_> = containers.iter().map(|c| &c.uuid).filter(|uuid| !uuid.is_empty()).collect();
                 prop_assert_eq!(uuids.iter().collect::<BTreeSet<_>>().len(), uuids.len());
             }
-            Err(fault) => prop_assert!(fault.to_string().chars().count() <= LONGEST_FAULT, "{}", fault),
+            Err(fault) => prop_assert!(fault.to_string().chars().count() <= MAX_FAULT_LENGTH, "{}", fault),
         }
         if let Err(fault) = parse_published_ports("/p", &body) {
-            prop_assert!(fault.to_string().chars().count() <= LONGEST_FAULT, "{}", fault);
+            prop_assert!(fault.to_string().chars().count() <= MAX_FAULT_LENGTH, "{}", fault);
         }
         match parse_version("/p", &body) {
-            Ok(version) => prop_assert!((1..=LONGEST_VERSION).contains(&version.len())),
-            Err(fault) => prop_assert!(fault.to_string().chars().count() <= LONGEST_FAULT, "{}", fault),
+            Ok(version) => prop_assert!((1..=MAX_VERSION_LENGTH).contains(&version.len())),
+            Err(fault) => prop_assert!(fault.to_string().chars().count() <= MAX_FAULT_LENGTH, "{}", fault),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the real server answered (tests/lab/testdata/rancher-metadata).
 
 use super::*;
+use crate::domain::{Address, State};
 
 macro_rules! sample {
     ($name:literal) => {
@@ -8,7 +9,7 @@ macro_rules! sample {
     };
 }
 
-/// (name, index, create_index, state, address) of each container.
+/// (name, index, created, state, address) of each container.
 type Row<'a> = (&'a str, u64, u64, &'a str, Option<&'a str>);
 
 const WEB_1: Row<'_> = ("app-web-1", 1, 1, "running", Some("127.0.1.1"));
@@ -24,9 +25,9 @@ fn assert_web(body: &str, expected: &[Row<'_>]) {
 }
 
 fn row(container: &Container) -> Row<'_> {
-    let (name, state) = (&*container.name, container.state.as_deref().unwrap_or_default());
-    let ServiceIndex::Numbered(index) = container.index else { panic!("{container:?}") };
-    (name, index.get(), container.create_index, state, container.primary_ip.as_deref())
+    let state = container.state.as_ref().map(State::as_str).unwrap_or_default();
+    let address = container.address.as_ref().map(Address::as_str);
+    (&container.name, container.index.unwrap().get(), container.created, state, address)
 }
 
 #[test]

@@ -211,7 +211,8 @@ async fn what_differs_in_the_document_but_does_not_matter_is_not_told() {
     let web = Running::web(&server);
     pass(ms(10_000)).await;
     assert_about(&web.changes.times(web.start), &[0, 3_000]);
-    assert_eq!(web.changes.all()[1].snapshot.containers[1].state.as_deref(), Some("stopped"));
+    let state = web.changes.all()[1].snapshot.containers[1].state.clone();
+    assert_eq!(state, Some(crate::testing::state("stopped")));
 }
 
 #[actix_rt::test]

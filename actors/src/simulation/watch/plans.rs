@@ -9,7 +9,8 @@ use super::{
     },
     Watch,
 };
-use crate::allocation::{Assignment, MappingPlan, Plan};
+use crate::allocation::{MappingPlan, Plan};
+use crate::domain::Assignment;
 
 impl Watch {
     pub(super) fn plan(&mut self, plan: &Arc<Plan>, now: Duration) -> Result<(), String> {

@@ -8,7 +8,7 @@ impl Running {
     /// `a` crashes and is started again, twice.
     async fn crash_twice(&self) {
         for state in ["stopped", "starting", "running", "stopped", "starting", "running"] {
-            self.hears(&[Container { state: Some(state.into()), ..a() }, b()]).await;
+            self.hears(&[Container { state: Some(crate::testing::state(state)), ..a() }, b()]).await;
             pass(ms(1_000)).await;
         }
     }
@@ -32,7 +32,7 @@ async fn a_crash_loop_is_said_and_moves_nothing_until_it_is_over() {
     pass(ms(90_000)).await;
     assert_eq!(web.log.saying(DAMPED).len(), 2);
     assert_eq!(web.log.saying("container is steady again").len(), 1);
-    web.hears(&[Container { state: Some("stopped".into()), ..a() }, b()]).await;
+    web.hears(&[Container { state: Some(state("stopped")), ..a() }, b()]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
 }
 
@@ -41,7 +41,7 @@ async fn a_container_that_stops_in_the_end_is_released_in_time() {
     let web = Running::fresh();
     web.hears(&[a(), b()]).await;
     web.crash_twice().await;
-    web.hears(&[Container { state: Some("stopped".into()), ..a() }, b()]).await;
+    web.hears(&[Container { state: Some(state("stopped")), ..a() }, b()]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a"), (5001, "b")]).1);
     pass(ms(90_000)).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
@@ -59,16 +59,16 @@ async fn a_container_that_is_removed_amid_its_crashes_is_gone_at_once() {
 #[actix_rt::test]
 async fn a_port_is_not_frozen_where_it_would_lead_to_another_container() {
     let web = Running::fresh();
-    let in_state = |state: &str| Container { state: Some(state.into()), ..b() };
+    let in_state = |state: &str| Container { state: Some(crate::testing::state(state)), ..b() };
     web.hears(&[a(), b()]).await;
     for state in ["stopped", "starting", "running", "stopped", "starting", "running"] {
         web.hears(&[a(), in_state(state)]).await;
         pass(ms(1_000)).await;
     }
     // The older one has got the address, the newer one has none or another one.
-    let moved = Container { primary_ip: b().primary_ip, ..a() };
-    for primary_ip in [None, Some("10.42.0.9".into()), b().primary_ip] {
-        web.hears(&[moved.clone(), Container { primary_ip, ..in_state("stopped") }]).await;
+    let moved = Container { address: b().address, ..a() };
+    for address in [None, Some("10.42.0.9".into()), b().address] {
+        web.hears(&[moved.clone(), Container { address, ..in_state("stopped") }]).await;
         assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a")]).1);
     }
     web.hears(&[a(), in_state("stopped")]).await;
@@ -84,9 +84,9 @@ async fn where_a_flapping_container_is_by_now_no_older_one_is_reached() {
     let web = Running::fresh();
     web.hears(&[a(), b()]).await;
     for state in ["stopped", "starting", "running", "stopped", "starting", "running"] {
-        web.hears(&[a(), Container { state: Some(state.into()), ..b() }]).await;
+        web.hears(&[a(), Container { state: Some(crate::testing::state(state)), ..b() }]).await;
         pass(ms(1_000)).await;
     }
-    web.hears(&[a(), Container { primary_ip: a().primary_ip, ..b() }]).await;
+    web.hears(&[a(), Container { address: a().address, ..b() }]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1, "its port stays as it was");
 }

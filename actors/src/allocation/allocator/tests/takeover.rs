@@ -65,7 +65,7 @@ async fn of_many_new_containers_64_are_tried_at_once_and_each_in_its_turn() {
 #[actix_rt::test]
 async fn a_new_container_with_a_health_check_is_not_connected_to() {
     let web = Running::fresh();
-    let with = |health: &str| Container { health: Some(health.into()), ..new() };
+    let with = |health: &str| Container { health: Some(crate::testing::health(health)), ..new() };
     web.hears(&[a()]).await;
     web.hears(&[a(), with("initializing")]).await;
     pass(ms(60_000)).await;
@@ -82,7 +82,7 @@ async fn the_new_container_is_no_longer_tried_when_the_old_one_stops() {
     web.hears(&[a()]).await;
     web.hears(&[a(), new()]).await;
     pass(ms(5_000)).await;
-    web.hears(&[Container { state: Some("stopping".into()), ..a() }, new()]).await;
+    web.hears(&[Container { state: Some(state("stopping")), ..a() }, new()]).await;
     assert_eq!(web.now(), told(0, &[(5000, "new")]).1);
     let tried = web.times_tried();
     pass(ms(60_000)).await;

@@ -11,21 +11,24 @@ use super::{
     history::{Moment, history, number},
     *,
 };
+use crate::domain::{Address, State};
 
 /// The containers that can be mapped, by the words of rule 1 alone.
 fn eligible(containers: &[Container]) -> Vec<&Container> {
-    let can_serve = |c: &Container| !matches!(c.state.as_deref(), Some("creating" | "stopping" | "stopped"));
-    let has_address = |c: &Container| c.primary_ip.as_deref().is_some_and(|ip| ip != "0.0.0.0");
+    let can_serve = |c: &Container| {
+        !matches!(c.state.as_ref().map(State::as_str), Some("creating" | "stopping" | "stopped"))
+    };
+    let has_address =
+        |c: &Container| c.address.as_ref().map(Address::as_str).is_some_and(|ip| ip != "0.0.0.0");
     let able: Vec<_> = containers.iter().filter(|c| can_serve(c) && has_address(c)).collect();
-    let age = |c: &Container| (c.create_index, c.uuid.clone());
-    let is_newest_there =
-        |c: &Container| !able.iter().any(|d| d.primary_ip == c.primary_ip && age(d) > age(c));
+    let age = |c: &Container| (c.created, c.uuid.clone());
+    let is_newest_there = |c: &Container| !able.iter().any(|d| d.address == c.address && age(d) > age(c));
     able.iter().copied().filter(|c| is_newest_there(c)).collect()
 }
 
 /// Whether it runs already.
 fn runs(container: &Container) -> bool {
-    !matches!(container.state.as_deref(), Some("starting" | "restarting"))
+    !matches!(container.state.as_ref().map(State::as_str), Some("starting" | "restarting"))
 }
 
 /// Rules 2, 4 and 5 once more, as obvious as can be: the container of each slot by index.
@@ -34,13 +37,12 @@ fn by_index(containers: &[Container], before: &Assignments, pool_size: u16) -> B
     let owner_of = |slot: u16| {
         let mut claimants: Vec<_> =
             eligible.iter().copied().filter(|c| number(c) == Some(u64::from(slot) + 1)).collect();
-        claimants.sort_by_key(|c| (c.create_index, &c.uuid));
+        claimants.sort_by_key(|c| (c.created, &c.uuid));
         let was_there = |c: &&&Container| before.slots.get(&slot).is_some_and(|was| was.uuid == c.uuid);
         let first_running = claimants.iter().find(|c| runs(c));
         let incumbent = claimants.iter().find(was_there).or(first_running).or(claimants.last());
         let ready_and_newer = |incumbent: &Container| {
-            let is_newer =
-                |c: &Container| (c.create_index, &c.uuid) > (incumbent.create_index, &incumbent.uuid);
+            let is_newer = |c: &Container| (c.created, &c.uuid) > (incumbent.created, &incumbent.uuid);
             claimants.iter().rfind(|c| runs(c) && accepts(c) && is_newer(c))
         };
         let owner = incumbent.map(|incumbent| ready_and_newer(incumbent).unwrap_or(incumbent));
@@ -106,13 +108,13 @@ proptest! {
             let eligible: BTreeSet<_> = eligible(containers).into_iter().map(|c| &c.uuid).collect();
             for (uuid, reason) in &after.unmapped {
                 let Some(container) = find(uuid) else { continue };
-                let is_newer = |d: &Container| (d.create_index, &d.uuid) > (container.create_index, uuid);
+                let is_newer = |d: &Container| (d.created, &d.uuid) > (container.created, uuid);
                 let is_true = match reason {
-                    Unmapped::NotRunning { state } => container.state.as_deref() == Some(state),
-                    Unmapped::NoAddress => container.primary_ip.is_none(),
-                    Unmapped::BadAddress { primary_ip } => container.primary_ip.as_deref() == Some(primary_ip),
+                    Unmapped::NotRunning { state } => container.state.as_ref().map(State::as_str) == Some(state),
+                    Unmapped::NoAddress => container.address.is_none(),
+                    Unmapped::BadAddress { address } => container.address.as_ref().map(Address::as_str) == Some(address),
                     Unmapped::AddressTaken { newer, .. } => find(newer)
-                        .is_some_and(|d| is_newer(d) && d.primary_ip == container.primary_ip),
+                        .is_some_and(|d| is_newer(d) && d.address == container.address),
                     Unmapped::Superseded { by } => find(by).is_some_and(|d| {
                         // Of those that only start, the one that was there before.
                         d.index == container.index && (is_newer(d) || !runs(container))
@@ -144,8 +146,8 @@ proptest! {
             for assignment in after.slots.values() {
                 let container = eligible.get(&assignment.uuid);
                 prop_assert!(container.is_some(), "{assignment:?} is not eligible");
-                let address = container.and_then(|c| c.primary_ip.clone());
-                prop_assert_eq!(address.as_deref(), Some(&*assignment.address.to_string()));
+                let address = container.and_then(|c| c.address.clone());
+                prop_assert_eq!(address.as_ref().map(Address::as_str), Some(&*assignment.address.to_string()));
             }
             Ok(())
         })?;

@@ -6,7 +6,8 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::metadata::{PrimaryIp, parse_service};
+use crate::domain::{Address, State};
+use crate::metadata::parse_service;
 
 /// A history has at most so many containers; those that are gone may come back.
 const CAST: usize = 12;
@@ -127,7 +128,7 @@ impl World {
     }
 
     fn happens(&mut self, event: Event) {
-        let newest = self.cast.iter().map(|container| container.create_index).max().unwrap_or(0);
+        let newest = self.cast.iter().map(|container| container.created).max().unwrap_or(0);
         match event {
             Event::Comes { index, address, is_twin } => {
                 self.comes(index, address, newest + u64::from(!is_twin));
@@ -142,28 +143,28 @@ impl World {
                     }
                     Fate::Removal => self.removed[whom] = true,
                     Fate::Return => self.removed[whom] = false,
-                    Fate::State(state) => container.state = state.map(Into::into),
+                    Fate::State(state) => container.state = state.map(crate::testing::state),
                     Fate::Index(index) => container.index = indexed_by(index),
-                    Fate::Address(address) => container.primary_ip = ip(address),
+                    Fate::Address(address) => container.address = ip(address),
                 }
             }
             Event::Befalls(..) => {}
         }
     }
 
-    fn comes(&mut self, index: Option<u64>, address: u8, create_index: u64) {
+    fn comes(&mut self, index: Option<u64>, address: u8, created: u64) {
         let position = self.cast.len();
         if position < CAST {
             // 5 and the cast's size have no divisor in common: each is another one, in no order of age.
             let uuid = format!("u{:02}", position * 5 % CAST);
-            self.cast.push(Container { primary_ip: ip(address), ..container(&uuid, create_index, index) });
+            self.cast.push(Container { address: ip(address), ..container(&uuid, created, index) });
             self.removed.push(false);
         }
     }
 }
 
 /// 0 and 1 stand for no address and for one that is none.
-fn ip(address: u8) -> Option<PrimaryIp> {
+fn ip(address: u8) -> Option<Address> {
     match address {
         0 => None,
         1 => Some("0.0.0.0".into()),
@@ -171,16 +172,13 @@ fn ip(address: u8) -> Option<PrimaryIp> {
     }
 }
 
-fn indexed_by(index: Option<u64>) -> ServiceIndex {
-    index.and_then(NonZeroU64::new).map_or(ServiceIndex::Unusable, ServiceIndex::Numbered)
+fn indexed_by(index: Option<u64>) -> Option<NonZeroU64> {
+    index.and_then(NonZeroU64::new)
 }
 
 /// The index as a number.
 pub(super) fn number(container: &Container) -> Option<u64> {
-    match container.index {
-        ServiceIndex::Numbered(number) => Some(number.get()),
-        ServiceIndex::Unusable => None,
-    }
+    container.index.map(NonZeroU64::get)
 }
 
 fn as_json(container: &Container) -> Value {
@@ -188,8 +186,8 @@ fn as_json(container: &Container) -> Value {
         "uuid": container.uuid,
         "name": container.name,
         "service_index": number(container).map(|index| index.to_string()),
-        "create_index": container.create_index,
-        "state": container.state.as_deref(),
-        "primary_ip": container.primary_ip.as_deref(),
+        "create_index": container.created,
+        "state": container.state.as_ref().map(State::as_str),
+        "primary_ip": container.address.as_ref().map(Address::as_str),
     })
 }

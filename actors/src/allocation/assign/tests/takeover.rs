@@ -7,7 +7,7 @@ fn not_ready(incumbent: &str) -> Unmapped {
 }
 
 fn health(health: &str, container: &Container) -> Container {
-    Container { health: Some(health.into()), ..container.clone() }
+    Container { health: Some(crate::testing::health(health)), ..container.clone() }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, iter};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
-use crate::metadata::ServiceIndex;
+use crate::domain::State;
 
 /// What the metadata says at one moment, and what then passes until the next one.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ fn history() -> impl Strategy<Value = Vec<Moment>> {
     let published = prop_oneof![3 => Just(0), 1 => 1..100_u16, 1 => Just(MAX_PORTS + 30)];
     let moment = (containers, published, 0..100_000_u64).prop_map(|(containers, published, pass_ms)| {
         let containers = containers.into_iter().zip(1..).map(|((index, state), age)| Container {
-            state: Some(state.into()),
+            state: Some(crate::testing::state(state)),
             ..container(&format!("u{age}"), age, index)
         });
         let published = PublishedPorts((5000..5000 + published).map(|port| port..=port).collect());
@@ -49,12 +49,11 @@ fn state() -> impl Strategy<Value = &'static str> {
 
 /// The indexes of the containers that can be mapped, those that lead too far left out.
 fn eligible(snapshot: &Snapshot) -> Vec<Option<u16>> {
-    let can_serve = |c: &&Arc<Container>| matches!(c.state.as_deref(), Some("running" | "starting"));
+    let can_serve =
+        |c: &&Arc<Container>| matches!(c.state.as_ref().map(State::as_str), Some("running" | "starting"));
     let index = |c: &Arc<Container>| match c.index {
-        ServiceIndex::Unusable => Some(None),
-        ServiceIndex::Numbered(index) => {
-            u16::try_from(index.get()).ok().filter(|index| *index <= MAX_PORTS).map(Some)
-        }
+        None => Some(None),
+        Some(index) => u16::try_from(index.get()).ok().filter(|index| *index <= MAX_PORTS).map(Some),
     };
     snapshot.containers.iter().filter(can_serve).filter_map(index).collect()
 }

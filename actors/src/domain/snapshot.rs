@@ -1,4 +1,4 @@
-//! What the metadata says of a service, as plain values.
+//! One service's containers at one moment.
 
 use std::{cmp::Ordering, sync::Arc};
 
@@ -11,7 +11,7 @@ use super::Container;
 /// order of the containers in the document does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Its containers, ordered by (`create_index`, `uuid`), each uuid once.
+    /// Its containers, ordered by (`created`, `uuid`), each uuid once.
     /// Those that are as they were in the snapshot before it are shared with it.
     pub containers: Vec<Arc<Container>>,
     /// What stalls' own service publishes.
@@ -35,7 +35,7 @@ impl Snapshot {
             if Arc::ptr_eq(was, is) {
                 return Ordering::Equal;
             }
-            (was.create_index, &was.uuid).cmp(&(is.create_index, &is.uuid))
+            (was.created, &was.uuid).cmp(&(is.created, &is.uuid))
         };
         let pairs = older.containers.iter().merge_join_by(&self.containers, place);
         let pairs = pairs.map(|pair| (pair.clone().left(), pair.right()));
@@ -44,7 +44,7 @@ impl Snapshot {
     }
 }
 
-/// The container ports that stalls' own service publishes; empty when it publishes none or is unknown.
+/// The ports of its own container that stalls' service publishes; empty when it publishes none or is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublishedPorts(pub RangeInclusiveSet<u16>);
 

@@ -1,29 +1,11 @@
 //! What the operator asks for: which service's containers go to which run of ports.
 
-use std::{fmt, num::NonZeroU16, ops::RangeInclusive};
+use std::{num::NonZeroU16, ops::RangeInclusive};
 
-use serde::{Deserialize, Serialize};
+use super::ServiceRef;
 
 /// The size of a pool when neither the settings nor the published ports say one.
 pub const DEFAULT_PORT_COUNT: u16 = 64;
-
-/// Where a service stands in the metadata tree.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ServiceRef {
-    /// The stack's name; `None` is the stack that stalls itself runs in.
-    pub stack: Option<String>,
-    /// The service's name within its stack.
-    pub service: String,
-}
-
-impl fmt::Display for ServiceRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.stack {
-            Some(stack) => write!(f, "{stack}/{}", self.service),
-            None => f.write_str(&self.service),
-        }
-    }
-}
 
 /// One service's containers on one run of ports: slot *k* (from 0) is port `base_port + k`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,8 +21,8 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// How many port numbers there are from the base port on.
-    pub fn room(&self) -> u16 {
+    /// How many port numbers there are from the base port on: 1 to 65535.
+    pub fn max_port_count(&self) -> u16 {
         // From port 1 on there are 65535.
         u16::MAX - self.base_port.get() + 1
     }

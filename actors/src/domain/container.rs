@@ -1,0 +1,110 @@
+//! One container as its source lists it.
+
+use std::{fmt, net::IpAddr, num::NonZeroU64, sync::Arc};
+
+/// One container as its source lists it. Texts are untrusted: they go to the log and the state file only, never to
+/// HAProxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its identity from one snapshot to the next; empty when it has none.
+    pub uuid: Arc<str>,
+    /// Its name, for people.
+    pub name: Arc<str>,
+    /// Its number within the service; `None` when it has none that counts from 1.
+    pub index: Option<NonZeroU64>,
+    /// Its place in the order of creation within the service: the higher, the newer. 0 when unknown.
+    pub created: u64,
+    /// Its state; `None` when unknown.
+    pub state: Option<State>,
+    /// Its address; `None` when it has none (yet).
+    pub address: Option<Address>,
+    /// What its health check says; `None` when it has no health check.
+    pub health: Option<Health>,
+}
+
+impl Container {
+    /// Where it is in its life; one whose state is unknown is taken to run.
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.state.as_ref().map_or(Lifecycle::Running, |state| state.lifecycle)
+    }
+}
+
+/// What a container's health check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// The container is healthy.
+    Healthy,
+    /// It is not, or the check has not said so yet.
+    NotHealthy,
+}
+
+/// Where a container is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lifecycle {
+    /// It runs; a change that needs no restart may be under way.
+    Running,
+    /// It starts or restarts: it does not run yet, but its address is its own already.
+    Starting,
+    /// It is being stopped, and finishes its work.
+    Stopping,
+    /// It cannot serve: it is not started yet, or has stopped, or its state is none that is known.
+    Inactive,
+}
+
+/// A container's state: the source's word for it, and what that means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    text: Box<str>,
+    lifecycle: Lifecycle,
+}
+
+impl State {
+    /// A state that the source calls `text`.
+    pub fn new(text: &str, lifecycle: Lifecycle) -> Self {
+        Self { text: text.into(), lifecycle }
+    }
+
+    /// The source's word.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A container's address: the source's text, and the IP address that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    text: Box<str>,
+    ip: Option<IpAddr>,
+}
+
+impl Address {
+    /// The source's text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The IP address; `None` if the text is none.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+}
+
+impl From<&str> for Address {
+    fn from(text: &str) -> Self {
+        // An IPv4-mapped IPv6 address is the IPv4 address in disguise, loopback included.
+        let ip = text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+        Self { text: text.into(), ip }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

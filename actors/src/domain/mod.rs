@@ -1,0 +1,16 @@
+//! What the stages talk about, in words of no container engine's own: containers, services, mappings.
+//!
+//! Adapters translate: what their source calls a state, an index or an address ends with them.
+
+mod assignment;
+mod container;
+mod mapping;
+mod service;
+mod snapshot;
+
+pub use assignment::Assignment;
+pub use container::{Address, Container, Health, Lifecycle, State};
+pub use mapping::{DEFAULT_PORT_COUNT, Mapping};
+pub use service::ServiceRef;
+pub(crate) use snapshot::Change;
+pub use snapshot::{PublishedPorts, Snapshot};
