@@ -12,11 +12,11 @@ use stalls_actors::{
     allocation::PortAllocator,
     config::{CheckedFile, ConfigWriter, Renderer, WriterSettings},
     haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi},
-    link::{Crew, End, Prepared},
     messages::{Leave, Shutdown},
     metadata::{HttpMetadata, MetadataLimits, MetadataPoller, PollerSettings},
     readiness::TcpProbe,
     state::StateFile,
+    supervise::{ActorSet, End, Prepared},
 };
 use tokio::time::timeout;
 
@@ -76,7 +76,7 @@ async fn serve(settings: Settings, locks: &mut [DirLock], log: &Logger) -> io::R
     let mut system = System::start(settings, children, log);
     let first = tokio::select! {
         signal = signals.next() => signal,
-        (actor, end) = system.crew.first_end() => {
+        (actor, end) = system.actors.first_end() => {
             log_end(log, actor, &end);
             return Ok(system.fail(Exit::Internal, log).await);
         }
@@ -103,7 +103,7 @@ async fn serve(settings: Settings, locks: &mut [DirLock], log: &Logger) -> io::R
 
 /// The running actors.
 struct System {
-    crew: Crew,
+    actors: ActorSet,
     poller: Addr<MetadataPoller<HttpMetadata>>,
     allocator: Addr<PortAllocator<TcpProbe>>,
     writer: Addr<ConfigWriter<CheckedFile>>,
@@ -119,7 +119,7 @@ impl System {
         let writer = Prepared::new("ConfigWriter");
         let supervisor = Prepared::new("HaproxySupervisor");
         let mut system = Self {
-            crew: Crew::default(),
+            actors: ActorSet::default(),
             poller: poller.addr(),
             allocator: allocator.addr(),
             writer: writer.addr(),
@@ -142,37 +142,52 @@ impl System {
             children.clone(),
             log_of("HaproxySupervisor"),
         );
-        system.crew.add(supervisor.run(HaproxySupervisor::new(
-            SupervisorSettings {
-                drain: settings.drain,
-                reconcile: settings.reconcile_interval,
-                on_leave: settings.on_leave,
-                seed: fastrand::u64(..),
-            },
-            host,
-            UnixSocketApi,
-            system.writer.clone().recipient(),
-            log_of("HaproxySupervisor"),
-        )));
-        system.crew.add(writer.run(ConfigWriter::new(
-            WriterSettings { renderer: Renderer::new(settings.template, listen), seed: fastrand::u64(..) },
-            CheckedFile::in_folder(&settings.run_dir, settings.haproxy_bin, children),
-            system.supervisor.clone().recipient(),
-            log_of("ConfigWriter"),
-        )));
-        system.crew.add(allocator.run(PortAllocator::new(
-            allocation,
-            StateFile::in_folder(&settings.state_dir),
-            TcpProbe,
-            vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
-            log_of("PortAllocator"),
-        )));
-        system.crew.add(poller.run(MetadataPoller::new(
-            followed,
-            HttpMetadata::new(settings.metadata_url, MetadataLimits::default()),
-            &system.allocator.clone().recipient(),
-            log_of("MetadataPoller"),
-        )));
+        system.actors.run(
+            supervisor,
+            HaproxySupervisor::new(
+                SupervisorSettings {
+                    drain: settings.drain,
+                    reconcile: settings.reconcile_interval,
+                    on_leave: settings.on_leave,
+                    seed: fastrand::u64(..),
+                },
+                host,
+                UnixSocketApi,
+                system.writer.clone().recipient(),
+                log_of("HaproxySupervisor"),
+            ),
+        );
+        system.actors.run(
+            writer,
+            ConfigWriter::new(
+                WriterSettings {
+                    renderer: Renderer::new(settings.template, listen),
+                    seed: fastrand::u64(..),
+                },
+                CheckedFile::in_folder(&settings.run_dir, settings.haproxy_bin, children),
+                system.supervisor.clone().recipient(),
+                log_of("ConfigWriter"),
+            ),
+        );
+        system.actors.run(
+            allocator,
+            PortAllocator::new(
+                allocation,
+                StateFile::in_folder(&settings.state_dir),
+                TcpProbe,
+                vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
+                log_of("PortAllocator"),
+            ),
+        );
+        system.actors.run(
+            poller,
+            MetadataPoller::new(
+                followed,
+                HttpMetadata::new(settings.metadata_url, MetadataLimits::default()),
+                system.allocator.clone().recipient(),
+                log_of("MetadataPoller"),
+            ),
+        );
         let probe = system.probe();
         system.admin = settings.admin_listen.map(|address| Admin::start(address, probe, log_of("Admin")));
         system
@@ -209,8 +224,8 @@ impl System {
     async fn all_stopped(&mut self, within: Duration, exit: Exit, log: &Logger) -> Exit {
         let mut outcome = exit;
         let all = async {
-            while !self.crew.is_empty() {
-                let (actor, end) = self.crew.first_end().await;
+            while !self.actors.is_empty() {
+                let (actor, end) = self.actors.first_end().await;
                 if let End::Panicked(_) = end {
                     log_end(log, actor, &end);
                     outcome = Exit::Internal;

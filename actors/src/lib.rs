@@ -18,22 +18,22 @@
 pub mod allocation;
 pub mod config;
 pub mod domain;
-pub mod episode;
 pub mod haproxy;
-pub mod link;
+pub mod lifecycle;
 pub mod messages;
 pub mod metadata;
+pub mod outage;
 pub mod paged_map;
 pub mod readiness;
 pub mod state;
+pub mod supervise;
 
 mod atomic_file;
 mod backoff;
 mod children;
+mod coalescer;
 mod excerpt;
-mod in_flight;
 mod in_ms;
-mod outbox;
 mod shortage;
 #[cfg(test)]
 mod simulation;

@@ -1,37 +1,28 @@
-//! What the actors tell each other.
+//! What the actors tell each other. Each message stands with its sender; here they all are.
 //!
-//! Every message carries full state, never a difference: the newest replaces all older ones, so losing or
-//! skipping one is harmless. Between two actors messages keep their order.
+//! ```text
+//! MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──> ConfigWriter ──ConfigWritten──> HaproxySupervisor
+//!                                          └───────PlanChanged────────────────────────────────────────────^
+//!                                                                   ConfigWriter <──WithholdPorts── HaproxySupervisor
+//! admin ──ReportMetadata, ReportAllocation, Ping, ReportHaproxy──> each of them, in this order
+//! system ──Shutdown──> each of them
+//! ```
+//!
+//! Every message carries full state, never a difference: the newest replaces all older ones, so skipping one is
+//! harmless. Between two actors messages keep their order. They are sent by `do_send`, whatever the mailbox's capacity:
+//! all actors share one thread, so an actor lags behind only while the whole process hangs. A mailbox
+//! is closed only after its actor has ended, which ends everything (see [`crate::supervise`]).
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use actix::{Message, MessageResponse};
 
-use crate::{
-    allocation::Plan,
-    config::HaproxyConfig,
-    domain::{ServiceRef, Snapshot},
+use crate::config::HaproxyConfig;
+pub use crate::{
+    allocation::{AllocationReport, PlanChanged, ReportAllocation},
+    lifecycle::{Leave, Shutdown},
+    metadata::{MetadataReport, ReportMetadata, ServiceChanged},
 };
-
-/// `MetadataPoller` → `PortAllocator`: what the metadata now says of one service.
-///
-/// Sent once after the start and then only when something that matters to us differs. A fault of the
-/// metadata server sends nothing.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct ServiceChanged {
-    /// The service that the snapshot is of.
-    pub service: ServiceRef,
-    /// Its containers, and what stalls' own service publishes.
-    pub snapshot: Arc<Snapshot>,
-}
-
-/// `PortAllocator` → `ConfigWriter` and `HaproxySupervisor`: who is to be on which port.
-///
-/// Revisions only grow, also across restarts as long as the newest one was saved.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct PlanChanged(pub Arc<Plan>);
 
 /// `ConfigWriter` → `HaproxySupervisor`: the newest configuration that HAProxy accepted is on disk.
 #[derive(Clone, Debug, Message)]
@@ -51,34 +42,6 @@ pub struct ConfigWritten {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct WithholdPorts(pub BTreeSet<u16>);
-
-/// The admin side → `MetadataPoller`: is the metadata there?
-///
-/// Who does not answer this or one of the next three in time hangs or has ended.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "MetadataReport")]
-pub struct ReportMetadata;
-
-/// What the poller answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, MessageResponse)]
-pub struct MetadataReport {
-    /// For how long it has been slow, wrong or away; `None` if it is well.
-    pub fault_for: Option<Duration>,
-}
-
-/// The admin side → `PortAllocator`: what is as it was, though the metadata says otherwise?
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "AllocationReport")]
-pub struct ReportAllocation;
-
-/// What the allocator answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, MessageResponse)]
-pub struct AllocationReport {
-    /// The ports whose containers are gone in an answer that would free most ports.
-    pub held_ports: BTreeSet<u16>,
-    /// When they are freed, if the metadata still says so then; `None` if there are none.
-    pub held_for: Option<Duration>,
-}
 
 /// The admin side → `ConfigWriter`: answer.
 #[derive(Clone, Copy, Debug, Message)]
@@ -108,23 +71,4 @@ pub enum HaproxyReport {
     },
     /// There is nothing to serve: neither the metadata nor the memory has said who is there.
     NoPlan,
-}
-
-/// The system → every actor: finish what is under way and stop. The end of the actor is the answer.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Shutdown {
-    /// What becomes of HAProxy.
-    pub haproxy: Leave,
-}
-
-/// What a stopping `HaproxySupervisor` does with the running HAProxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leave {
-    /// Stop listening, let connections drain for the time that the settings allow, then end it.
-    Drained,
-    /// End it at once, cutting its connections.
-    Cut,
-    /// Let it serve on. The next stalls adopts it, so an internal fault does not become an outage.
-    Serving,
 }

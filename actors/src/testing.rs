@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Context, Handler, Message, Recipient};
+use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 use slog::{Drain, KV, Key, Level, Logger, Never, OwnedKVList, Record, Serializer};
 use tokio::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::{
     config::HaproxyConfig,
     domain::{Container, Mapping, PublishedPorts, ServiceRef, Snapshot},
     paged_map::PagedMap,
+    supervise::{ActorSet, Prepared},
 };
 
 pub(crate) fn ms(n: u64) -> Duration {
@@ -44,6 +45,14 @@ pub(crate) fn assert_about(times: &[Duration], expected_ms: &[u64]) {
     let is_about = |(time, expected): (&Duration, &u64)| time.abs_diff(ms(*expected)) <= ms(10);
     let are_about = times.len() == expected_ms.len() && times.iter().zip(expected_ms).all(is_about);
     assert!(are_about, "{times:?} is not about {expected_ms:?} ms");
+}
+
+/// Runs an actor of its own, whose end is the first of the set.
+pub(crate) fn run<A: Actor<Context = Context<A>>>(actor: A) -> (Addr<A>, ActorSet) {
+    let prepared = Prepared::new("Actor");
+    let (addr, mut actors) = (prepared.addr(), ActorSet::default());
+    actors.run(prepared, actor);
+    (addr, actors)
 }
 
 // === impl Received ===

@@ -15,7 +15,7 @@ use actix_web::{
 };
 use futures_util::future::join;
 use slog::{Logger, error, info};
-use stalls_actors::episode::Episode;
+use stalls_actors::outage::Outage;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep},
@@ -38,7 +38,7 @@ pub(super) async fn run(
     mut stopped: oneshot::Receiver<()>,
     log: Logger,
 ) {
-    let mut outage = Episode::default();
+    let mut outage = Outage::default();
     loop {
         let error = match listen(address, &probe) {
             Ok(server) => {

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     messages::{AllocationReport, PlanChanged, ReportAllocation, ServiceChanged, Shutdown},
-    outbox::Outbox,
     readiness::{Probe, Prober, Successor},
     state::{SavedState, Saver, StateStore},
 };
@@ -32,7 +31,7 @@ const METADATA_GRACE: Duration = Duration::from_millis(500);
 /// Decides when something may have changed, publishes the plan when it differs, and has it saved.
 pub struct PortAllocator<P> {
     settings: AllocatorSettings,
-    receivers: Vec<Outbox<PlanChanged>>,
+    receivers: Vec<Recipient<PlanChanged>>,
     pools: Vec<Pool>,
     plan: Option<Arc<Plan>>,
     revision: u64,
@@ -68,7 +67,7 @@ impl<P: Probe> PortAllocator<P> {
         };
         let (saver, saving) = Saver::new(store, log.clone());
         Self {
-            receivers: receivers.into_iter().map(Outbox::new).collect(),
+            receivers,
             pools: settings.pools.iter().map(|pool| Pool::restore(pool, &state, &settings)).collect(),
             plan: None,
             revision: state.revision,
@@ -131,7 +130,7 @@ impl<P: Probe> PortAllocator<P> {
         }
         self.revision = self.revision.saturating_add(1);
         let plan = Arc::new(Plan { revision: self.revision, mappings });
-        self.receivers.iter().for_each(|receiver| receiver.post(PlanChanged(Arc::clone(&plan))));
+        self.receivers.iter().for_each(|receiver| receiver.do_send(PlanChanged(Arc::clone(&plan))));
         // Clients wait for what the plan changes, not for the log and the disk.
         report_differences(&self.log, self.plan.as_deref(), &plan, &self.pools);
         self.save(&plan);

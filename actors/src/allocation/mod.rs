@@ -41,6 +41,7 @@ mod eligibility;
 mod flapping;
 mod mass_removal;
 mod memory;
+mod messages;
 mod plan;
 mod pool;
 mod report;
@@ -51,6 +52,7 @@ mod unmapped;
 
 pub use crate::domain::Assignment;
 pub use allocator::PortAllocator;
+pub use messages::{AllocationReport, PlanChanged, ReportAllocation};
 pub use plan::{MappingPlan, Plan};
 pub use pool::plan_once;
 pub use settings::{AllocatorSettings, PoolSettings};

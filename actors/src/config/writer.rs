@@ -16,11 +16,10 @@ use super::{ConfigStore, HaproxyConfig, Renderer, WriteError, vetted::Vetted};
 use crate::{
     allocation::Plan,
     backoff::{Backoff, FirstRetry},
-    episode::Episode,
-    in_flight::InFlight,
+    coalescer::Coalescer,
     in_ms::in_ms,
     messages::{ConfigWritten, Ping, PlanChanged, Shutdown, WithholdPorts},
-    outbox::Outbox,
+    outage::Outage,
 };
 
 /// A disk may be full for long, and a person who has made room should not have to wait.
@@ -41,17 +40,17 @@ pub struct WriterSettings {
 pub struct ConfigWriter<S> {
     renderer: Renderer,
     store: Rc<S>,
-    outbox: Outbox<ConfigWritten>,
+    supervisor: Recipient<ConfigWritten>,
     plan: Option<Arc<Plan>>,
     withheld: BTreeSet<u16>,
-    writing: InFlight,
+    writing: Coalescer,
     retry: Option<SpawnHandle>,
     stopping: bool,
     last_good: Option<Arc<HaproxyConfig>>,
     vetted: Vetted,
     file_is_uncertain: bool,
     backoff: Backoff,
-    trouble: Episode,
+    trouble: Outage,
     rng: fastrand::Rng,
     log: Logger,
 }
@@ -68,17 +67,17 @@ impl<S: ConfigStore> ConfigWriter<S> {
             rng: fastrand::Rng::with_seed(settings.seed),
             renderer: settings.renderer,
             store: Rc::new(store),
-            outbox: Outbox::new(supervisor),
+            supervisor,
             plan: None,
             withheld: BTreeSet::new(),
-            writing: InFlight::default(),
+            writing: Coalescer::default(),
             retry: None,
             stopping: false,
             last_good: None,
             vetted: Vetted::default(),
             file_is_uncertain: false,
             backoff: Backoff::new(FirstRetry::Delayed, LONGEST_RETRY),
-            trouble: Episode::default(),
+            trouble: Outage::default(),
             log,
         }
     }
@@ -173,7 +172,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
 
     fn tell_last_good(&self, covers: u64) {
         if let Some(config) = self.last_good.clone() {
-            self.outbox.post(ConfigWritten { config, covers });
+            self.supervisor.do_send(ConfigWritten { config, covers });
         }
     }
 }

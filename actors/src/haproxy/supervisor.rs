@@ -30,9 +30,8 @@ use super::{
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
-    episode::Episode,
     messages::{ConfigWritten, Leave, PlanChanged, WithholdPorts},
-    outbox::Outbox,
+    outage::Outage,
 };
 
 /// A HAProxy that keeps failing needs a person; retries must not bury what it says.
@@ -63,7 +62,7 @@ pub struct HaproxySupervisor<H, A> {
     settings: SupervisorSettings,
     host: H,
     api: Rc<A>,
-    writer: Outbox<WithholdPorts>,
+    writer: Recipient<WithholdPorts>,
     /// Revision of the newest plan.
     planned: u64,
     on_disk: Option<ConfigWritten>,
@@ -75,7 +74,7 @@ pub struct HaproxySupervisor<H, A> {
     activity: Activity,
     look: Option<Look>,
     /// HAProxy cannot be asked, for want of something here.
-    unasked: Episode,
+    unasked: Outage,
     /// How often changes could not be made at runtime.
     fallbacks: u64,
     /// Why the last HAProxy ended, was given up or did not get to serve, unless one has got to serve since.
@@ -137,7 +136,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             settings,
             host,
             api: Rc::new(api),
-            writer: Outbox::new(writer),
+            writer,
             planned: 0,
             on_disk: None,
             put_off: false,
@@ -145,7 +144,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             generations: Generations::default(),
             activity: Activity::Idle,
             look: None,
-            unasked: Episode::default(),
+            unasked: Outage::default(),
             fallbacks: 0,
             failure: None,
             withheld: BTreeSet::new(),

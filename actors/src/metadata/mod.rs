@@ -5,14 +5,18 @@ mod document;
 mod entry;
 mod fault;
 mod lenient;
+mod messages;
 mod pace;
 mod poller;
+mod round;
 mod vocabulary;
 
 pub use client::{HttpMetadata, LONGEST_LONG_POLL, MetadataLimits, MetadataSource};
 #[cfg(test)]
 pub(crate) use document::parse_service;
 pub use fault::MetadataFault;
-pub use poller::{MetadataPoller, PollerSettings, fetch_once};
+pub use messages::{MetadataReport, ReportMetadata, ServiceChanged};
+pub use poller::{MetadataPoller, PollerSettings};
+pub use round::fetch_once;
 #[cfg(test)]
 pub(crate) use vocabulary::{health, state};

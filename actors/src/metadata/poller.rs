@@ -5,34 +5,30 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::Hasher,
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
+use rustc_hash::FxHasher;
 use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
 use super::{
     MetadataFault,
-    client::{MetadataSource, OWN_SERVICE_PATH, service_path},
-    document::{parse_published_ports, parse_service},
+    client::{MetadataSource, service_path},
+    document::parse_service,
     pace::Pace,
+    round::{PollMode, PollResult, poll},
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
     domain::{PublishedPorts, ServiceRef, Snapshot},
-    episode::Episode,
     messages::{MetadataReport, ReportMetadata, ServiceChanged, Shutdown},
-    outbox::Outbox,
+    outage::Outage,
 };
-
-/// What the server answers for every path before it has its first data.
-const NO_DATA_YET: &str = "Invalid version";
-
-/// How soon the server is asked again after a change: those who act upon it come first. Timers have no less.
-const HEAD_START: Duration = Duration::from_millis(1);
 
 /// What the poller is to follow, and how.
 #[derive(Clone, Debug)]
@@ -52,55 +48,36 @@ pub struct PollerSettings {
 pub struct MetadataPoller<S> {
     settings: PollerSettings,
     source: Rc<S>,
-    outbox: BTreeMap<ServiceRef, Outbox<ServiceChanged>>,
+    allocator: Recipient<ServiceChanged>,
     followed: Followed,
     backoff: Backoff,
-    fault: Episode,
+    fault: Outage,
     pace: Pace,
     rng: fastrand::Rng,
     started: Instant,
     log: Logger,
 }
 
-/// What has been taken over so far.
+/// What has been applied so far.
 #[derive(Default)]
 struct Followed {
     version: Option<String>,
     /// Asked for until it is known: Rancher replaces stalls' own container when its ports change.
     published: Option<PublishedPorts>,
-    bodies: BTreeMap<ServiceRef, Vec<u8>>,
-    sent: BTreeMap<ServiceRef, Arc<Snapshot>>,
-    /// What has been replaced. To take it apart takes a while, which those who act upon the change need not wait for.
-    outdated: Vec<Outdated>,
+    /// The hash of each document. One that is as it was is not parsed again, since the version changes with every
+    /// change of the whole environment.
+    documents: BTreeMap<ServiceRef, u64>,
+    snapshots: BTreeMap<ServiceRef, Arc<Snapshot>>,
 }
-
-/// The body and the snapshot that a service had before.
-type Outdated = (Option<Vec<u8>>, Option<Arc<Snapshot>>);
-
-/// Whether to wait for a change. While a fault lasts, its end is of more interest.
-#[derive(Clone, Copy, PartialEq)]
-enum Patience {
-    LongPoll,
-    None,
-}
-
-/// What one round of asking brought.
-enum Round {
-    Unchanged,
-    Changed { version: String, published: Option<PublishedPorts>, bodies: Vec<(ServiceRef, Body)> },
-}
-
-type Body = Result<Vec<u8>, MetadataFault>;
 
 impl<S: MetadataSource> MetadataPoller<S> {
     /// A poller that asks `source` and tells `allocator`.
     pub fn new(
         settings: PollerSettings,
         source: S,
-        allocator: &Recipient<ServiceChanged>,
+        allocator: Recipient<ServiceChanged>,
         log: Logger,
     ) -> Self {
-        let outbox = settings.services.iter().map(|s| (s.clone(), Outbox::new(allocator.clone()))).collect();
         let followed = Followed {
             published: (!settings.needs_published_ports).then(PublishedPorts::default),
             ..Followed::default()
@@ -109,9 +86,9 @@ impl<S: MetadataSource> MetadataPoller<S> {
             backoff: Backoff::new(FirstRetry::Delayed, settings.poll_sleep),
             rng: fastrand::Rng::with_seed(settings.seed),
             source: Rc::new(source),
-            outbox,
+            allocator,
             followed,
-            fault: Episode::default(),
+            fault: Outage::default(),
             pace: Pace::new(),
             started: Instant::now(),
             settings,
@@ -119,56 +96,55 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }
     }
 
-    fn ask(&mut self, ctx: &mut Context<Self>) {
-        self.followed.outdated.clear();
+    fn poll(&mut self, ctx: &mut Context<Self>) {
         let asked = Instant::now();
-        let patience = if self.fault.lasts() { Patience::None } else { Patience::LongPoll };
-        let round = ask(
-            Rc::clone(&self.source),
-            self.settings.clone(),
-            self.followed.version.clone(),
-            patience,
-            self.followed.published.clone(),
-        );
-        ctx.spawn(round.into_actor(self).map(move |round, poller, ctx| {
-            let pause = match round.and_then(|round| poller.take_over(round, asked, patience)) {
+        let mode = match self.fault.lasts() {
+            true => PollMode::Immediate,
+            false => PollMode::LongPoll,
+        };
+        let (source, settings) = (Rc::clone(&self.source), self.settings.clone());
+        let (known, needs_published_ports) =
+            (self.followed.version.clone(), self.followed.published.is_none());
+        let round = async move { poll(source.as_ref(), &settings, known, mode, needs_published_ports).await };
+        ctx.spawn(round.into_actor(self).map(move |result, poller, ctx| {
+            let pause = match result.and_then(|result| poller.apply_round(result, asked, mode)) {
                 Ok(pause) => {
-                    poller.note_success(patience);
+                    poller.note_success(mode);
                     pause
                 }
                 Err(fault) => poller.note_fault(&fault),
             };
             if pause.is_zero() {
-                poller.ask(ctx);
+                poller.poll(ctx);
             } else {
-                ctx.run_later(pause, Self::ask);
+                ctx.run_later(pause, Self::poll);
             }
         }));
     }
 
-    /// Takes over what a round brought; tells how long to wait before the next. After a fault the version
+    /// Applies what a round brought; tells how long to wait before the next. After a fault the version
     /// stays as it was, so that the next round asks for the documents again.
-    fn take_over(
+    fn apply_round(
         &mut self,
-        round: Round,
+        result: PollResult,
         asked: Instant,
-        patience: Patience,
+        mode: PollMode,
     ) -> Result<Duration, MetadataFault> {
-        let Round::Changed { version, published, bodies } = round else {
-            return Ok(match patience {
-                Patience::LongPoll => Pace::after_no_change(asked.elapsed(), self.settings.poll_sleep),
-                Patience::None => Duration::ZERO,
+        let PollResult::Changed { version, published, documents } = result else {
+            return Ok(match mode {
+                PollMode::LongPoll => Pace::after_no_change(asked.elapsed(), self.settings.poll_sleep),
+                PollMode::Immediate => Duration::ZERO,
             });
         };
         if published.is_some() {
             self.followed.published = published;
-            // Part of every snapshot: the documents are looked at again.
-            self.followed.bodies.clear();
+            // Part of every snapshot: the documents are parsed again.
+            self.followed.documents.clear();
         }
         // The round is repeated as a whole, so one of its faults speaks for all.
         let mut fault = None;
-        for (service, body) in bodies {
-            if let Err(failed) = body.and_then(|body| self.take_over_body(service, body)) {
+        for (service, document) in documents {
+            if let Err(failed) = document.and_then(|document| self.apply_document(service, &document)) {
                 fault = Some(failed);
             }
         }
@@ -177,34 +153,34 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }
         debug!(self.log, "metadata version followed"; "version" => &version);
         self.followed.version = Some(version);
-        Ok(self.pace.after_change(self.started.elapsed()).max(HEAD_START))
+        Ok(self.pace.after_change(self.started.elapsed()))
     }
 
-    fn take_over_body(&mut self, service: ServiceRef, body: Vec<u8>) -> Result<(), MetadataFault> {
-        if self.followed.bodies.get(&service) == Some(&body) {
+    fn apply_document(&mut self, service: ServiceRef, document: &[u8]) -> Result<(), MetadataFault> {
+        let mut hasher = FxHasher::default();
+        hasher.write(document);
+        let hash = hasher.finish();
+        if self.followed.documents.get(&service) == Some(&hash) {
             return Ok(());
         }
-        let sent = self.followed.sent.get(&service);
-        let known = sent.map(|sent| sent.containers.as_slice()).unwrap_or_default();
-        let containers = parse_service(&service_path(&service), &service.service, &body, known)?;
+        let older = self.followed.snapshots.get(&service);
+        let known = older.map(|older| older.containers.as_slice()).unwrap_or_default();
+        let containers = parse_service(&service_path(&service), &service.service, document, known)?;
         let published = self.followed.published.clone().unwrap_or_default();
         let snapshot = Arc::new(Snapshot { containers, published });
-        let is_news = sent != Some(&snapshot);
-        let body = self.followed.bodies.insert(service.clone(), body);
+        let is_news = older != Some(&snapshot);
+        self.followed.documents.insert(service.clone(), hash);
         if is_news {
-            let sent = self.followed.sent.insert(service.clone(), Arc::clone(&snapshot));
-            self.followed.outdated.push((body, sent));
-            if let Some(outbox) = self.outbox.get(&service) {
-                debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
-                outbox.post(ServiceChanged { service, snapshot });
-            }
+            debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
+            self.followed.snapshots.insert(service.clone(), Arc::clone(&snapshot));
+            self.allocator.do_send(ServiceChanged { service, snapshot });
         }
         Ok(())
     }
 
-    fn note_success(&mut self, patience: Patience) {
+    fn note_success(&mut self, mode: PollMode) {
         // A server that answers all but the long poll must not be asked again and again without a pause.
-        if patience == Patience::LongPoll {
+        if mode == PollMode::LongPoll {
             self.backoff.reset();
         }
         if let Some(ended) = self.fault.succeeded(Instant::now()) {
@@ -223,70 +199,11 @@ impl<S: MetadataSource> MetadataPoller<S> {
     }
 }
 
-/// One round: the version, and if it is another than `known`, the documents.
-async fn ask<S: MetadataSource>(
-    source: Rc<S>,
-    settings: PollerSettings,
-    known: Option<String>,
-    patience: Patience,
-    published: Option<PublishedPorts>,
-) -> Result<Round, MetadataFault> {
-    let wait_from = known.clone().filter(|_| patience == Patience::LongPoll);
-    let version = source.version(wait_from, settings.poll_sleep).await?;
-    if known.as_ref() == Some(&version) {
-        return Ok(Round::Unchanged);
-    }
-    let published = match published {
-        Some(_) => None,
-        None => own_published_ports(source.as_ref()).await?,
-    };
-    let mut bodies = Vec::new();
-    for service in settings.services {
-        let body = source.document(service_path(&service)).await;
-        bodies.push((service, body));
-    }
-    Ok(Round::Changed { version, published, bodies })
-}
-
-/// Asks once for the snapshots of `services`.
-///
-/// # Errors
-/// The first fault.
-pub async fn fetch_once<S: MetadataSource>(
-    source: &S,
-    services: &BTreeSet<ServiceRef>,
-    needs_published_ports: bool,
-) -> Result<BTreeMap<ServiceRef, Arc<Snapshot>>, MetadataFault> {
-    let published = if needs_published_ports {
-        own_published_ports(source).await?.unwrap_or_default()
-    } else {
-        PublishedPorts::default()
-    };
-    let mut snapshots = BTreeMap::new();
-    for service in services {
-        let path = service_path(service);
-        let body = source.document(path.clone()).await?;
-        let containers = parse_service(&path, &service.service, &body, &[])?;
-        snapshots.insert(service.clone(), Arc::new(Snapshot { containers, published: published.clone() }));
-    }
-    Ok(snapshots)
-}
-
-/// A client that the server does not know has no `self`: for ever with host networking, for a moment when its
-/// container is new.
-async fn own_published_ports<S: MetadataSource>(source: &S) -> Result<Option<PublishedPorts>, MetadataFault> {
-    match source.document(OWN_SERVICE_PATH.into()).await {
-        Ok(body) => parse_published_ports(OWN_SERVICE_PATH, &body).map(Some),
-        Err(MetadataFault::NotFound { message, .. }) if message != NO_DATA_YET => Ok(None),
-        Err(fault) => Err(fault),
-    }
-}
-
 impl<S: MetadataSource> Actor for MetadataPoller<S> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.ask(ctx);
+        self.poll(ctx);
     }
 }
 

@@ -11,9 +11,9 @@ use crate::{
     allocation::{AllocatorSettings, PoolSettings, PortAllocator},
     config::{ConfigWriter, ListenSettings, Renderer, Template, WriterSettings},
     haproxy::{HaproxySupervisor, SupervisorSettings},
-    link::{Crew, End, Prepared},
     messages::{Leave, PlanChanged, Shutdown},
     metadata::{MetadataPoller, PollerSettings},
+    supervise::{ActorSet, End, Prepared},
     testing::web,
 };
 
@@ -52,7 +52,6 @@ impl Stalls {
         let allocator = Prepared::new("PortAllocator");
         let writer = Prepared::new("ConfigWriter");
         let supervisor = Prepared::new("HaproxySupervisor");
-        let listener = Prepared::new("Listener");
         let stalls = Self {
             poller: poller.addr(),
             allocator: allocator.addr(),
@@ -61,57 +60,68 @@ impl Stalls {
             has_ended: Rc::default(),
         };
         let plans = vec![
-            listener.addr().recipient(),
+            Listener(Rc::clone(scene)).start().recipient(),
             stalls.supervisor.clone().recipient(),
             stalls.writer.clone().recipient(),
         ];
-        drop(listener.run(Listener(Rc::clone(scene))));
-        let mut crew = Crew::default();
-        crew.add(supervisor.run(HaproxySupervisor::new(
-            SupervisorSettings {
-                drain: DRAIN,
-                reconcile: Duration::from_secs(30),
-                on_leave: scene.setup.on_leave,
-                seed: seed(),
-            },
-            Haproxies(Rc::clone(scene)),
-            Cli(Rc::clone(scene)),
-            stalls.writer.clone().recipient(),
-            log_of("HaproxySupervisor"),
-        )));
+        let mut actors = ActorSet::default();
+        actors.run(
+            supervisor,
+            HaproxySupervisor::new(
+                SupervisorSettings {
+                    drain: DRAIN,
+                    reconcile: Duration::from_secs(30),
+                    on_leave: scene.setup.on_leave,
+                    seed: seed(),
+                },
+                Haproxies(Rc::clone(scene)),
+                Cli(Rc::clone(scene)),
+                stalls.writer.clone().recipient(),
+                log_of("HaproxySupervisor"),
+            ),
+        );
         let listen = ListenSettings { bind_address: None, descriptor_limit: 4096 };
         let renderer = Renderer::new(Template::built_in().unwrap(), listen);
-        crew.add(writer.run(ConfigWriter::new(
-            WriterSettings { renderer, seed: seed() },
-            Files(Rc::clone(scene)),
-            stalls.supervisor.clone().recipient(),
-            log_of("ConfigWriter"),
-        )));
+        actors.run(
+            writer,
+            ConfigWriter::new(
+                WriterSettings { renderer, seed: seed() },
+                Files(Rc::clone(scene)),
+                stalls.supervisor.clone().recipient(),
+                log_of("ConfigWriter"),
+            ),
+        );
         let pool = PoolSettings { mapping: scene.setup.mapping(), max_ports: scene.setup.max_ports };
-        crew.add(allocator.run(PortAllocator::new(
-            AllocatorSettings {
-                pools: vec![pool],
-                allow_loopback: false,
-                port_reuse_delay: Duration::from_secs(60),
-                mass_removal_hold: scene.setup.mass_removal_hold,
-            },
-            Files(Rc::clone(scene)),
-            Clients(Rc::clone(scene)),
-            plans,
-            log_of("PortAllocator"),
-        )));
-        crew.add(poller.run(MetadataPoller::new(
-            PollerSettings {
-                services: [web()].into(),
-                poll_sleep: Duration::from_secs(5),
-                needs_published_ports: scene.setup.port_count.is_none(),
-                seed: seed(),
-            },
-            Server(Rc::clone(scene)),
-            &stalls.allocator.clone().recipient(),
-            log_of("MetadataPoller"),
-        )));
-        spawn_local(watch_over(crew, Rc::clone(scene), Rc::clone(&stalls.has_ended)));
+        actors.run(
+            allocator,
+            PortAllocator::new(
+                AllocatorSettings {
+                    pools: vec![pool],
+                    allow_loopback: false,
+                    port_reuse_delay: Duration::from_secs(60),
+                    mass_removal_hold: scene.setup.mass_removal_hold,
+                },
+                Files(Rc::clone(scene)),
+                Clients(Rc::clone(scene)),
+                plans,
+                log_of("PortAllocator"),
+            ),
+        );
+        actors.run(
+            poller,
+            MetadataPoller::new(
+                PollerSettings {
+                    services: [web()].into(),
+                    poll_sleep: Duration::from_secs(5),
+                    needs_published_ports: scene.setup.port_count.is_none(),
+                    seed: seed(),
+                },
+                Server(Rc::clone(scene)),
+                stalls.allocator.clone().recipient(),
+                log_of("MetadataPoller"),
+            ),
+        );
+        spawn_local(watch_over(actors, Rc::clone(scene), Rc::clone(&stalls.has_ended)));
         stalls
     }
 
@@ -130,9 +140,9 @@ impl Stalls {
 }
 
 /// No actor may end unless all are to.
-async fn watch_over(mut crew: Crew, scene: Rc<Scene>, has_ended: Rc<Cell<bool>>) {
-    while !crew.is_empty() {
-        let (actor, end) = crew.first_end().await;
+async fn watch_over(mut actors: ActorSet, scene: Rc<Scene>, has_ended: Rc<Cell<bool>>) {
+    while !actors.is_empty() {
+        let (actor, end) = actors.first_end().await;
         scene.trace.say(format!("stalls: {actor} has ended"));
         if !scene.is_stopping() || end != End::Stopped {
             scene.trace.violate(format!("{actor} has ended: {end:?}"));

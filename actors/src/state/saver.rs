@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{SavedState, StateError, StateStore};
-use crate::episode::Episode;
+use crate::outage::Outage;
 
 /// How soon a plan is saved. Clients wait for what it changes, so that comes first.
 pub(crate) const SAVE_DELAY: Duration = Duration::from_millis(5);
@@ -41,7 +41,7 @@ impl Saver {
 }
 
 async fn work<S: StateStore>(store: S, mut newest: watch::Receiver<Option<MakeState>>, log: Logger) {
-    let mut outage = Episode::default();
+    let mut outage = Outage::default();
     while newest.changed().await.is_ok() {
         let dropped = newest.wait_for(|_| false);
         // Either is fine: the time is over, or there is no time left.
@@ -60,7 +60,7 @@ async fn work<S: StateStore>(store: S, mut newest: watch::Receiver<Option<MakeSt
     }
 }
 
-fn log_outage(outage: &mut Episode, saved: &Result<(), StateError>, log: &Logger) {
+fn log_outage(outage: &mut Outage, saved: &Result<(), StateError>, log: &Logger) {
     let now = Instant::now();
     match saved {
         Ok(()) => {

@@ -13,9 +13,11 @@ use super::*;
 use crate::{
     allocation::PoolSettings,
     domain::{Assignment, Container, Mapping, PublishedPorts, ServiceRef},
-    link::{Ended, Prepared},
     state::{SAVE_DELAY, SAVE_RETRY, SavedMapping, StateError},
-    testing::{Line, Lines, Received, container, mapping, ms, pass, service, settle, snapshot, state, web},
+    supervise::ActorSet,
+    testing::{
+        Line, Lines, Received, container, mapping, ms, pass, run, service, settle, snapshot, state, web,
+    },
 };
 
 /// A store in memory; its copies are the same store.
@@ -122,7 +124,7 @@ fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
 /// An allocator at work.
 struct Running {
     addr: Addr<PortAllocator<FakeProbe>>,
-    ended: Ended,
+    actors: ActorSet,
     plans: Received<PlanChanged>,
     store: FakeStore,
     probe: FakeProbe,
@@ -147,9 +149,8 @@ impl Running {
         let (plans, receiver) = Received::start();
         let allocator =
             PortAllocator::new(settings, store.clone(), probe.clone(), vec![receiver], log.logger());
-        let prepared = Prepared::new("PortAllocator");
-        let (addr, ended) = (prepared.addr(), prepared.run(allocator));
-        Self { addr, ended, plans, store, probe, log, start: Instant::now() }
+        let (addr, actors) = run(allocator);
+        Self { addr, actors, plans, store, probe, log, start: Instant::now() }
     }
 
     fn fresh() -> Self {

@@ -11,9 +11,9 @@ use crate::{
     allocation::MappingPlan,
     config::{ConfigText, ListenSettings, Template},
     domain::Assignment,
-    link::{End, Ended, Prepared},
     messages::Leave,
-    testing::{Lines, Received, mapping, ms, pass, settle, web},
+    supervise::{ActorSet, End},
+    testing::{Lines, Received, mapping, ms, pass, run, settle, web},
 };
 
 const DESCRIPTORS: u64 = 1024;
@@ -127,7 +127,7 @@ fn plan(revision: u64, pool_size: u16, containers: &[u8]) -> Plan {
 /// A writer at work.
 struct Running {
     addr: Addr<ConfigWriter<FakeStore>>,
-    ended: Ended,
+    actors: ActorSet,
     told: Received<ConfigWritten>,
     store: FakeStore,
     log: Lines,
@@ -142,9 +142,8 @@ impl Running {
         let renderer = Renderer::new(Template::built_in().unwrap(), listen);
         let settings = WriterSettings { renderer, seed: 7 };
         let writer = ConfigWriter::new(settings, store.clone(), supervisor, log.logger());
-        let prepared = Prepared::new("ConfigWriter");
-        let (addr, ended) = (prepared.addr(), prepared.run(writer));
-        Self { addr, ended, told, store, log, start: Instant::now() }
+        let (addr, actors) = run(writer);
+        Self { addr, actors, told, store, log, start: Instant::now() }
     }
 
     async fn hears(&self, plan: Plan) {
@@ -284,7 +283,7 @@ async fn a_shutdown_waits_for_the_write_in_flight_and_for_no_more() {
     writer.hears(plan(1, 2, &[1])).await;
     writer.hears(plan(2, 2, &[2])).await;
     writer.addr.do_send(Shutdown { haproxy: Leave::Serving });
-    assert_eq!(writer.ended.wait().await, End::Stopped);
+    assert_eq!(writer.actors.first_end().await.1, End::Stopped);
     assert_eq!(writer.store.written(), [["1"]]);
     settle().await;
     assert_eq!(writer.told(), [told(1, 1, &["1"])]);
@@ -297,6 +296,6 @@ async fn a_shutdown_with_nothing_to_write_is_immediate() {
     writer.hears(plan(1, 2, &[1])).await;
     let asked = Instant::now();
     writer.addr.do_send(Shutdown { haproxy: Leave::Serving });
-    assert_eq!(writer.ended.wait().await, End::Stopped);
+    assert_eq!(writer.actors.first_end().await.1, End::Stopped);
     assert_eq!(asked.elapsed(), ms(0), "a retry is not waited for");
 }

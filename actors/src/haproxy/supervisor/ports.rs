@@ -42,7 +42,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }
         if !fresh.is_empty() {
             self.withheld.extend(fresh.iter().map(|taken| taken.port));
-            self.writer.post(WithholdPorts(self.withheld.clone()));
+            self.writer.do_send(WithholdPorts(self.withheld.clone()));
         }
         self.port_timer.get_or_insert_with(|| ctx.run_later(PORT_RETRY, Self::try_ports_again));
         false
@@ -56,7 +56,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
         }
         if still != self.withheld {
             self.withheld = still;
-            self.writer.post(WithholdPorts(self.withheld.clone()));
+            self.writer.do_send(WithholdPorts(self.withheld.clone()));
         }
         let more = !self.withheld.is_empty();
         self.port_timer = more.then(|| ctx.run_later(PORT_RETRY, Self::try_ports_again));

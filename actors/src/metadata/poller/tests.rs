@@ -7,11 +7,12 @@ use std::{cell::RefCell, collections::VecDeque, future::Future};
 use actix::Addr;
 use serde_json::{Value, json};
 
+use super::super::{client::OWN_SERVICE_PATH, fetch_once};
 use super::*;
 use crate::{
-    link::{End, Ended, Prepared},
     messages::Leave,
-    testing::{Lines, Received, assert_about, ms, pass, service},
+    supervise::{ActorSet, End},
+    testing::{Lines, Received, assert_about, ms, pass, run, service},
 };
 
 const FAULT: &str = "metadata fault, the last good mapping stays";
@@ -116,7 +117,7 @@ fn document(name: &str, uuids: &[&str]) -> Value {
 /// A poller at work.
 struct Running {
     addr: Addr<MetadataPoller<FakeServer>>,
-    ended: Ended,
+    actors: ActorSet,
     changes: Received<ServiceChanged>,
     log: Lines,
     start: Instant,
@@ -128,10 +129,9 @@ impl Running {
         let (log, (changes, allocator)) = (Lines::default(), Received::start());
         let services = services.iter().map(|name| service(name)).collect();
         let settings = PollerSettings { services, poll_sleep: POLL_SLEEP, needs_published_ports, seed: 7 };
-        let poller = MetadataPoller::new(settings, server.clone(), &allocator, log.logger());
-        let prepared = Prepared::new("MetadataPoller");
-        let (addr, ended) = (prepared.addr(), prepared.run(poller));
-        Self { addr, ended, changes, log, start: Instant::now() }
+        let poller = MetadataPoller::new(settings, server.clone(), allocator, log.logger());
+        let (addr, actors) = run(poller);
+        Self { addr, actors, changes, log, start: Instant::now() }
     }
 
     fn web(server: &FakeServer) -> Self {
@@ -321,6 +321,6 @@ async fn a_shutdown_ends_it_in_the_middle_of_a_long_poll() {
     assert_eq!(server.known(), [None, some("v1")]);
     let asked = Instant::now();
     web.addr.do_send(Shutdown { haproxy: Leave::Serving });
-    assert_eq!(web.ended.wait().await, End::Stopped);
+    assert_eq!(web.actors.first_end().await.1, End::Stopped);
     assert_eq!(asked.elapsed(), ms(0));
 }

@@ -29,9 +29,9 @@ use super::super::{
 };
 use crate::{
     config::HaproxyConfig,
-    link::{Ended, Prepared},
     messages::{ConfigWritten, Leave, Shutdown, WithholdPorts},
-    testing::{Lines, haproxy_config},
+    supervise::ActorSet,
+    testing::{Lines, haproxy_config, run},
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
@@ -303,7 +303,7 @@ pub(super) struct Scene {
     pub(super) host: FakeHost,
     pub(super) withheld: Arc<Mutex<Vec<BTreeSet<u16>>>>,
     pub(super) supervisor: Addr<HaproxySupervisor<FakeHost, FakeApi>>,
-    pub(super) ended: Ended,
+    pub(super) actors: ActorSet,
     pub(super) log: Lines,
 }
 
@@ -315,15 +315,14 @@ impl Scene {
         prepare(&mut host.0.borrow_mut());
         let writer = FakeWriter::default();
         let withheld = Arc::clone(&writer.0);
-        let prepared = Prepared::new("HaproxySupervisor");
-        let supervisor = prepared.addr();
         let settings =
             SupervisorSettings { drain: DRAIN, reconcile: RECONCILE, on_leave: OnLeave::ByState, seed: 7 };
         let api = FakeApi(host.clone());
         let log = Lines::default();
         let writer = writer.start().recipient();
         let actor = HaproxySupervisor::new(settings, host.clone(), api, writer, log.logger());
-        Self { host, withheld, supervisor, ended: prepared.run(actor), log }
+        let (supervisor, actors) = run(actor);
+        Self { host, withheld, supervisor, actors, log }
     }
 
     /// The writer says that this is on disk now.
@@ -349,7 +348,7 @@ impl Scene {
     /// Waits for the supervisor's end; tells how long that took.
     pub(super) async fn end(&mut self) -> Duration {
         let asked = Instant::now();
-        self.ended.wait().await;
+        self.actors.first_end().await;
         asked.elapsed()
     }
 }

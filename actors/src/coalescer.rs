@@ -2,7 +2,7 @@
 
 /// Whether work is under way, and whether something newer waits for its end.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) enum InFlight {
+pub(crate) enum Coalescer {
     /// Nothing is under way.
     #[default]
     Idle,
@@ -12,7 +12,7 @@ pub(crate) enum InFlight {
     Outdated,
 }
 
-impl InFlight {
+impl Coalescer {
     /// Asks to begin; false when it has to wait for the work under way, whose end then tells so.
     pub(crate) fn begin(&mut self) -> bool {
         let may_begin = self.is_idle();
@@ -25,6 +25,7 @@ impl InFlight {
         std::mem::take(self) == Self::Outdated
     }
 
+    /// Whether nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
         *self == Self::Idle
     }
@@ -36,7 +37,7 @@ mod tests {
 
     #[test]
     fn whatever_comes_meanwhile_is_done_once_afterwards() {
-        let mut work = InFlight::default();
+        let mut work = Coalescer::default();
         assert!(work.begin());
         assert!(!work.begin());
         assert!(!work.begin());

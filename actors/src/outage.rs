@@ -1,12 +1,12 @@
-//! A trouble that lasts: said once when it begins, once for each new kind, and once when it ends.
+//! An error that lasts: logged once when it begins, once for each new kind, and once when it ends.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
-/// Follows one source of trouble, so that a fault of an hour is two lines in the log, not thousands.
+/// Follows one source of errors, so that an outage of an hour is two lines in the log, not thousands.
 #[derive(Debug, Default)]
-pub struct Episode {
+pub struct Outage {
     current: Option<Current>,
 }
 
@@ -17,7 +17,7 @@ struct Current {
     kinds: BTreeSet<&'static str>,
 }
 
-/// A trouble that is over.
+/// An outage that is over.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ended {
     /// From the first failure to the first success.
@@ -26,7 +26,7 @@ pub struct Ended {
     pub failures: u64,
 }
 
-impl Episode {
+impl Outage {
     /// Whether the last attempt failed.
     pub fn lasts(&self) -> bool {
         self.current.is_some()
@@ -45,7 +45,7 @@ impl Episode {
         current.kinds.insert(kind)
     }
 
-    /// Notes a success; tells of the trouble that it ends.
+    /// Notes a success; tells of the outage that it ends.
     pub fn succeeded(&mut self, now: Instant) -> Option<Ended> {
         let ended = self.current.take()?;
         Some(Ended { lasted: now - ended.since, failures: ended.failures })
@@ -59,18 +59,18 @@ mod tests {
     #[test]
     fn each_kind_is_said_once_and_the_end_tells_how_long_it_lasted() {
         let start = Instant::now();
-        let mut episode = Episode::default();
-        assert_eq!(episode.succeeded(start), None);
-        assert!(episode.failed("unreachable", start));
-        assert!(!episode.failed("unreachable", start));
-        assert!(episode.failed("not_found", start));
-        assert!(episode.lasts());
-        assert_eq!(episode.lasts_for(start + Duration::from_secs(2)), Some(Duration::from_secs(2)));
-        assert!(!episode.failed("unreachable", start));
+        let mut outage = Outage::default();
+        assert_eq!(outage.succeeded(start), None);
+        assert!(outage.failed("unreachable", start));
+        assert!(!outage.failed("unreachable", start));
+        assert!(outage.failed("not_found", start));
+        assert!(outage.lasts());
+        assert_eq!(outage.lasts_for(start + Duration::from_secs(2)), Some(Duration::from_secs(2)));
+        assert!(!outage.failed("unreachable", start));
         let lasted = Duration::from_secs(3);
-        assert_eq!(episode.succeeded(start + lasted), Some(Ended { lasted, failures: 4 }));
-        assert_eq!(episode.succeeded(start + lasted), None);
-        assert!(!episode.lasts());
-        assert_eq!(episode.lasts_for(start + lasted), None);
+        assert_eq!(outage.succeeded(start + lasted), Some(Ended { lasted, failures: 4 }));
+        assert_eq!(outage.succeeded(start + lasted), None);
+        assert!(!outage.lasts());
+        assert_eq!(outage.lasts_for(start + lasted), None);
     }
 }

@@ -1,0 +1,34 @@
+//! What the poller sends, and what it answers.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Message, MessageResponse};
+
+use crate::domain::{ServiceRef, Snapshot};
+
+/// `MetadataPoller` → `PortAllocator`: what the metadata now says of one service.
+///
+/// Sent once after the start, and then only when something that matters to stalls differs. A fault of the
+/// metadata server sends nothing.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ServiceChanged {
+    /// The service that the snapshot is of.
+    pub service: ServiceRef,
+    /// Its containers, and what stalls' own service publishes.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// The admin side → `MetadataPoller`: is the metadata available?
+///
+/// An actor that does not answer this or one of the next three in time is considered hung or dead.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "MetadataReport")]
+pub struct ReportMetadata;
+
+/// What the poller answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, MessageResponse)]
+pub struct MetadataReport {
+    /// For how long it has been slow, wrong or away; `None` if it is well.
+    pub fault_for: Option<Duration>,
+}
