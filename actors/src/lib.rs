@@ -10,7 +10,10 @@
 //! One message goes against the stream: `WithholdPorts`, from the supervisor back to the writer, names the
 //! ports that cannot be bound at present.
 //!
-//! Each folder holds one stage: the actor, the pure core that it calls and the adapter that it drives.
+//! Each of `metadata`, `allocation`, `config` and `haproxy` holds one stage: the actor, the pure core that it calls and
+//! the adapter that it drives. `domain` has the values that they talk about, `state` and `readiness` what the allocator
+//! has done elsewhere: saving, and probing.
+//!
 //! Cores know no I/O, clock or randomness; adapters stand behind a trait, so that every actor also runs
 //! in virtual time against fakes.
 #![forbid(unsafe_code)]

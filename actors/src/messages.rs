@@ -60,7 +60,7 @@ pub enum HaproxyReport {
     Running {
         /// Its process.
         pid: u32,
-        /// The newest plan that is in force; `None` if it was left behind by an earlier stalls and has not been
+        /// The newest plan that is in force; `None` if it was left behind by an earlier stalls process and has not been
         /// told anything yet.
         revision: Option<u64>,
     },
@@ -69,6 +69,6 @@ pub enum HaproxyReport {
         /// Why the last one died, was given up or did not get to serve; `None` if there has been none.
         failure: Option<String>,
     },
-    /// There is nothing to serve: neither the metadata nor the memory has said who is there.
+    /// There is nothing to serve: neither the metadata nor the saved state has named a container.
     NoPlan,
 }

@@ -1,4 +1,4 @@
-//! What the machine, or this process, has no more of. Such an error says nothing of whoever was to be reached.
+//! What the machine, or this process, has no more of. Such an error says nothing of the other side.
 
 use std::io;
 

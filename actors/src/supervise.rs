@@ -49,8 +49,8 @@ impl ActorSet {
         self.names.insert(task.id(), prepared.name);
     }
 
-    /// Waits until any actor ends, and takes it out of the set. Waits for ever when the set is empty. To drop the future
-    /// loses nothing.
+    /// Waits until any actor ends, and takes it out of the set. Waits for ever when the set is empty. To drop the
+    /// future loses nothing.
     pub async fn first_end(&mut self) -> (&'static str, End) {
         let (id, end) = match self.tasks.join_next_with_id().await {
             Some(Ok((id, ()))) => (id, End::Stopped),

@@ -1,4 +1,4 @@
-//! What the tests of several stages share: receivers and a log that remember, and values to begin with.
+//! What the tests of several stages share: receivers and a log that keep everything, and values to begin with.
 
 pub(crate) mod mangled;
 
@@ -26,7 +26,7 @@ pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Lets virtual time pass. The clock only moves once everybody waits, so whatever can be done by then is done.
+/// Lets virtual time pass. The clock only moves once all tasks wait, so what can be done by then is done.
 pub(crate) async fn pass(time: Duration) {
     // Even a sleep of zero would take a millisecond.
     if !time.is_zero() {
@@ -63,7 +63,7 @@ pub(crate) struct Received<M>(Arc<Mutex<Vec<(Instant, M)>>>);
 struct Receiver<M>(Arc<Mutex<Vec<(Instant, M)>>>);
 
 impl<M: Message<Result = ()> + Clone + Send + Unpin + 'static> Received<M> {
-    /// Starts an actor that remembers what it receives.
+    /// Starts an actor that keeps what it receives.
     pub(crate) fn start() -> (Self, Recipient<M>) {
         let received = Arc::new(Mutex::new(Vec::new()));
         let receiver = Receiver(Arc::clone(&received)).start();

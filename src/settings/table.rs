@@ -3,12 +3,12 @@
 
 use std::{fmt, ops::RangeInclusive};
 
-use stalls_actors::metadata::LONGEST_LONG_POLL;
+use stalls_actors::metadata::MAX_LONG_POLL;
 
 use self::{Fallback::*, Kind::*};
 
 /// The metadata service ends a long poll after this time, whatever is asked for.
-const MAX_POLL_SLEEP_MS: u64 = LONGEST_LONG_POLL.as_millis() as u64;
+const MAX_POLL_SLEEP_MS: u64 = MAX_LONG_POLL.as_millis() as u64;
 const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;

@@ -48,8 +48,8 @@ pub struct PortAllocator<P> {
 }
 
 impl<P: Probe> PortAllocator<P> {
-    /// An allocator that loads its state from `store` and saves it there, finds out by `probe` which successors are ready,
-    /// and sends its plans to `receivers`.
+    /// An allocator that loads its state from `store` and saves it there, finds out by `probe` which successors are
+    /// ready, and sends its plans to `receivers`.
     pub fn new<S: StateStore>(
         settings: AllocatorSettings,
         store: S,

@@ -13,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+use itertools::Itertools;
+
 use super::{
     Assignment, Unmapped,
     eligibility::{Candidates, Eligible},
@@ -58,8 +60,8 @@ pub(super) struct Rules {
     pub(super) port_reuse_delay: Duration,
 }
 
-/// Assigns slots to `candidates`, given the `previous` assignments and the containers that were `probed_ready` just now.
-/// `now` is on any clock that only goes forward.
+/// Rules 2 to 5: assigns slots to `candidates`, given the `previous` assignments and the containers that were
+/// `probed_ready` just now. `now` is on any clock that only goes forward.
 pub(super) fn assign(
     candidates: Candidates<'_>,
     previous: &Assignments,
@@ -79,8 +81,8 @@ pub(super) fn assign(
 }
 
 impl Assignments {
-    /// When the passing of time alone may change the result: a container waits for a reservation to end, or a mass removal
-    /// is held back no longer.
+    /// When the passing of time alone may change the result: a container waits for a reservation to end, or a mass
+    /// removal is held back no longer.
     pub(super) fn next_change(&self) -> Option<Duration> {
         let waits = self.unmapped.values().any(|reason| matches!(reason, Unmapped::NoFreeSlot { .. }));
         let reservations = self.reservations.values().filter(|_| waits).map(|reservation| reservation.until);
@@ -122,14 +124,16 @@ impl<'a> Placement<'a> {
         }
         // The sort is stable: the oldest still comes first among those that claim the same slot.
         claims.sort_by_key(|(slot, _)| *slot);
+        let mut owners = Vec::with_capacity(claims.len());
         for claims in claims.chunk_by(|(a, _), (b, _)| a == b) {
             let [(slot, first), others @ ..] = claims else { continue };
             let owner = match others {
                 [] => *first,
                 _ => self.owner(claims, previous.get(slot), probed_ready),
             };
-            self.slots.insert(*slot, owner);
+            owners.push((*slot, owner));
         }
+        self.slots = owners.into_iter().collect();
         unindexed
     }
 
@@ -186,11 +190,12 @@ impl<'a> Placement<'a> {
         newcomers
     }
 
-    /// Rule 3, the reservations: each slot that was freed just now is reserved, and those that were stay so in their time.
+    /// Rule 3, the reservations: each slot that was freed just now is reserved, and those that were stay so in their
+    /// time.
     fn reservations(&self, previous: &Assignments, now: Duration) -> BTreeMap<u16, Reservation> {
         let fresh_until = now + self.rules.port_reuse_delay;
         let standing = standing(&previous.reservations, now).map(|(slot, had)| (slot, &had.uuid, had.until));
-        let fresh = previous.slots.iter().map(|(slot, had)| (*slot, &had.uuid, fresh_until));
+        let fresh = freed(&previous.slots, &self.slots).map(|(slot, had)| (slot, &had.uuid, fresh_until));
         let reserved = standing.chain(fresh).filter(|(slot, _, until)| self.is_free(*slot) && *until > now);
         reserved.map(|(slot, uuid, until)| (slot, Reservation { uuid: Arc::clone(uuid), until })).collect()
     }
@@ -221,6 +226,16 @@ impl<'a> Placement<'a> {
 /// Rule 2: the slot of this index; `None` if the pool has none for it.
 fn slot_of(index: NonZeroU64, pool_size: u16) -> Option<u16> {
     u16::try_from(index.get() - 1).ok().filter(|slot| *slot < pool_size)
+}
+
+/// The slots of `before` that are free in `after`. Both are walked through side by side: to look each slot up would
+/// double the time of a decision in a pool of thousands.
+pub(super) fn freed<'a, A, B>(
+    before: &'a BTreeMap<u16, A>,
+    after: &BTreeMap<u16, B>,
+) -> impl Iterator<Item = (u16, &'a A)> {
+    let pairs = before.iter().merge_join_by(after, |(a, _), (b, _)| a.cmp(b));
+    pairs.filter_map(|pair| pair.just_left()).map(|(slot, was)| (*slot, was))
 }
 
 /// The reservations that have not ended.

@@ -26,7 +26,7 @@ pub(super) struct Candidates<'a> {
     pub(super) unmapped: BTreeMap<Arc<str>, Unmapped>,
 }
 
-/// Divides `containers`, of which the oldest comes first, into those that can be mapped and the others.
+/// Rules 1 and 9: divides `containers`, of which the oldest comes first, into those that can be mapped and the others.
 pub(super) fn eligible<'a>(
     containers: &'a [Arc<Container>],
     damper: &FlapDamper,
@@ -43,21 +43,20 @@ pub(super) fn eligible<'a>(
         let mapped_at = mapped_at(container, damped, &listed, allow_loopback);
         // A damped container that serves is reached at its own address all the same.
         let serves_at = damped.filter(|_| can_serve(container)).and_then(|_| own_address(container));
-        // Two containers at one address are one too many: either the older one's address was given away, or both run
-        // in the host's network, where only one can hold the port.
-        for address in mapped_at.iter().chain(&serves_at) {
-            let older = by_address.remove(address).and_then(|position| eligible[position].take());
-            if let Some(older) = older {
-                let taken = Unmapped::AddressTaken { address: *address, newer: container.uuid.to_string() };
-                unmapped.insert(Arc::clone(&older.container.uuid), taken);
-            }
-        }
+        let mut older = [serves_at.and_then(|address| by_address.remove(&address)), None];
         match mapped_at {
             Ok(address) => {
-                by_address.insert(address, eligible.len());
+                older[1] = by_address.insert(address, eligible.len());
                 eligible.push(Some(Eligible { container, address }));
             }
             Err(reason) => drop(unmapped.insert(Arc::clone(&container.uuid), reason)),
+        }
+        // Two containers at one address are one too many: either the older one's address was given away, or both run
+        // in the host's network, where only one can hold the port.
+        for older in older.into_iter().flatten().filter_map(|position| eligible[position].take()) {
+            let newer = container.uuid.to_string();
+            let taken = Unmapped::AddressTaken { address: older.address, newer };
+            unmapped.insert(Arc::clone(&older.container.uuid), taken);
         }
     }
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
@@ -102,11 +101,12 @@ fn mapped_at(
     }
 }
 
+/// Rule 1: whether its state lets it be mapped.
 pub(super) fn can_serve(container: &Container) -> bool {
     matches!(container.lifecycle(), Lifecycle::Running | Lifecycle::Starting)
 }
 
-/// Where a container is reached, whatever its state.
+/// Rule 1: where a container is reached, whatever its state.
 pub(super) fn usable_address(container: &Container, allow_loopback: bool) -> Result<IpAddr, Unmapped> {
     let address = container.address.as_ref().ok_or(Unmapped::NoAddress)?;
     match address.ip() {

@@ -1,7 +1,7 @@
 //! Rule 9: a container that flaps is damped. Its port stays as it was until the container is steady. Pure.
 //!
-//! The port of a container in a crash loop would otherwise open and close, and its connections would be cut, several times
-//! a minute on every host.
+//! The port of a container in a crash loop would otherwise open and close, and its connections would be cut, several
+//! times a minute on every host.
 
 #[cfg(test)]
 mod tests;
@@ -63,7 +63,7 @@ pub(super) enum FlapNews {
 }
 
 impl FlapDamper {
-    /// Takes note of what has changed.
+    /// Rule 9: takes note of what has changed.
     pub(super) fn follow(&mut self, changes: &[Change], allow_loopback: bool, now: Duration) {
         for Change { was, is } in changes {
             let (was, is) = (was.as_deref(), is.as_deref());

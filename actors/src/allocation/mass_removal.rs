@@ -5,7 +5,11 @@ mod tests;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{Assignment, assign::Assignments, eligibility::addresses};
+use super::{
+    Assignment,
+    assign::{Assignments, freed},
+    eligibility::addresses,
+};
 use crate::domain::Container;
 
 /// Of fewer slots than these most may be freed together, but never all.
@@ -25,9 +29,9 @@ pub(super) struct MassRemoval {
     not_held: usize,
 }
 
-/// Postpones what `next` frees of the `previous` slots if that is a mass removal, for `hold` at most. What it adds and
-/// moves takes effect at once. `containers` are all that are listed, the oldest first: no slot is held at an address that
-/// another one of them has, or that another slot leads to.
+/// Rule 6: postpones what `next` frees of the `previous` slots if that is a mass removal, for `hold` at most. What it
+/// adds and moves takes effect at once. `containers` are all that are listed, the oldest first: no slot is held at an
+/// address that another one of them has, or that another slot leads to.
 pub(super) fn hold_back(
     previous: &Assignments,
     mut next: Assignments,
@@ -36,24 +40,23 @@ pub(super) fn hold_back(
     hold: Duration,
     now: Duration,
 ) -> Assignments {
-    let is_freed = |slot: &u16| !next.slots.contains_key(slot);
-    let mut gone: Vec<(u16, &Assignment)> =
-        previous.slots.iter().filter(|(slot, _)| is_freed(slot)).map(|(slot, was)| (*slot, was)).collect();
-    if gone.is_empty() {
-        return next;
-    }
+    let mut gone: Vec<(u16, &Assignment)> = freed(&previous.slots, &next.slots).collect();
     let begun = previous.mass_removal.as_ref();
     let until = begun.map_or(now + hold, |removal| removal.until);
     let mapped = begun.map_or(previous.slots.len(), |removal| removal.mapped);
     let not_held = begun.map_or(0, |removal| removal.not_held);
-    let are_most = |gone: usize| {
-        let in_all = gone + not_held;
-        in_all >= mapped || (mapped >= MIN_SLOTS && 2 * in_all > mapped)
+    let is_mass_removal = |gone: &[(u16, &Assignment)]| {
+        let in_all = gone.len() + not_held;
+        let are_most = in_all >= mapped || (mapped >= MIN_SLOTS && 2 * in_all > mapped);
+        !gone.is_empty() && are_most && now < until
     };
-    // A container that has moved to another slot is not gone.
+    if !is_mass_removal(&gone) {
+        return next;
+    }
+    // A container that has moved to another slot is not gone. To find that out takes a look at all slots.
     let placed: BTreeSet<_> = next.slots.values().map(|assignment| &assignment.uuid).collect();
     gone.retain(|(_, was)| !placed.contains(&was.uuid));
-    if gone.is_empty() || !are_most(gone.len()) || until <= now {
+    if !is_mass_removal(&gone) {
         return next;
     }
     // Two containers may be listed at one address while one of them stops, and the other one gets it.

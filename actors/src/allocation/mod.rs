@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!              rules 1, 9      rules 2 to 5    rule 6
-//! snapshot ──> eligible ─────> assign ───────> linger ───────> plan
+//! snapshot ──> eligible ─────> assign ───────> hold_back ────> plan
 //!                              (previous)      (previous)
 //! ```
 //!
-//! `Pool::decide` is this line; each step is a function from values to values. All containers of the newest snapshot are
-//! decided anew each time, together with what was decided before.
+//! `Pool::decide` is this line; each step is a function from values to values. All containers of the newest snapshot
+//! are decided anew each time, together with what was decided before.
 //!
 //! # The rules
 //!
@@ -17,23 +17,24 @@
 //!    address that is an IP address, not unspecified, and loopback only with `ALLOW_LOOPBACK=true`. Of several eligible
 //!    containers at one address the newest is reached there. Everything else is listed with the reason, never mapped.
 //! 2. **By index**: index *i* ≥ 1 goes to slot *i − 1*. All hosts see the same index, so they agree without talking.
-//! 3. **Without a usable index**: the slot that it has, or had a moment ago; else, in order of creation, the lowest slot
-//!    that is free and not reserved. A freed slot is reserved for its last container for `PORT_REUSE_DELAY_MS`, so that a
-//!    client of that one does not land on another. An index is stronger than a place that is kept or reserved.
+//! 3. **Without a usable index**: the slot that it has, or had a moment ago; else, in order of creation, the lowest
+//!    slot that is free and not reserved. A freed slot is reserved for its last container for `PORT_REUSE_DELAY_MS`,
+//!    so that a client of that one does not land on another. An index is stronger than a place that is kept or
+//!    reserved.
 //! 4. **Two claim one slot** (an upgrade): the newest ready one owns it. The incumbent keeps the slot until a newer one
 //!    is ready: healthy, or, without a health check, it accepts a connection.
 //! 5. **Outside the pool**: an index past the pool's end is not mapped, and its container gets no other slot. A pool
 //!    without `PORT_COUNT` grows as far as it may before that; it never shrinks.
-//! 6. **Leaving**: a container that stops, or is no longer listed, frees its slot. An answer that would free all slots, or
-//!    more than half of four or more, is a *mass removal*: it is held back for `MASS_REMOVAL_HOLD_MS`. The mass removal
-//!    stands where lingering is going to stand.
+//! 6. **Leaving**: a container that stops, or is no longer listed, frees its slot. An answer that would free all
+//!    slots, or more than half of four or more, is a *mass removal*: it is held back for `MASS_REMOVAL_HOLD_MS`. The
+//!    mass removal stands where the design has *linger*, which is going to replace it.
 //! 7. **Faults** of the source remove nothing, however long they last: the poller sends nothing then.
 //! 8. The **order** of anything in the answer has no influence.
-//! 9. **Flapping**: a container that changes its state more than 5 times within 30 s is frozen, which means that its port
-//!    stays as it was, until it is steady; each time for longer.
+//! 9. **Flapping**: a container that changes its state more than 5 times within 30 s is damped: its port is frozen, so
+//!    that it stays as it was, until the container is steady; each time for longer.
 //!
-//! Always true: a port leads to at most one container, a container has at most one port of a mapping, and the same history
-//! gives the same plan.
+//! Always true: a port leads to at most one container, a container has at most one port of a mapping, and the same
+//! history gives the same plan.
 
 mod allocator;
 mod assign;

@@ -31,8 +31,8 @@ use crate::{
 pub(super) struct Pool {
     mapping: Mapping,
     max_ports: u16,
-    /// As it was saved, or was for the last snapshot. Without PORT_COUNT it never shrinks: that would cost a handover,
-    /// and nobody needs it.
+    /// As it was saved, or was for the last snapshot. Without PORT_COUNT it never shrinks, since that would cost a
+    /// handover and gain nothing.
     size: Option<u16>,
     snapshot: Option<Arc<Snapshot>>,
     damper: FlapDamper,
@@ -94,8 +94,8 @@ impl Pool {
         self.snapshot = Some(snapshot);
     }
 
-    /// Gives the containers of the newest snapshot their slots, by all rules in their order, and makes the pool larger for
-    /// them; without a snapshot, all stays as it was.
+    /// Gives the containers of the newest snapshot their slots, by all rules in their order, and makes the pool larger
+    /// for them; without a snapshot, all stays as it was.
     ///
     /// Only assignments that `are_live` can be held in a mass removal: it is not known for how long the containers of
     /// saved ones have been gone.

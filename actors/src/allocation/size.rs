@@ -1,4 +1,4 @@
-//! How large a pool is: what the operator says, else what is known, and larger when more is needed. Pure.
+//! Rule 5: how large a pool is: what the operator says, else what is known, and larger when more is needed. Pure.
 
 use super::eligibility::Eligible;
 use crate::domain::{DEFAULT_PORT_COUNT, Mapping};
@@ -13,10 +13,10 @@ pub(super) fn initial(mapping: &Mapping, known: Option<u16>) -> u16 {
     wanted.clamp(1, mapping.max_port_count())
 }
 
-/// How many slots these containers need, at most `max`. Earlier assignments do not matter, so all hosts come to the same
-/// number: a container that only waits for a reservation to end needs no slot more. Two containers with one index need one
-/// slot, or an upgrade of all containers would double the pool. An index beyond `max` needs none, since no growth
-/// would map it.
+/// Rule 5: how many slots these containers need, at most `max`. Earlier assignments do not matter, so all hosts come to
+/// the same number: a container that only waits for a reservation to end needs no slot more. Two containers with one
+/// index need one slot, or an upgrade of all containers would double the pool. An index beyond `max` needs none, since
+/// no growth would map it.
 pub(super) fn needed(eligible: &[Eligible<'_>], max: u16) -> u16 {
     let mut is_claimed = vec![false; usize::from(max) + 1];
     let mut without_index = 0;
@@ -34,7 +34,7 @@ pub(super) fn needed(eligible: &[Eligible<'_>], max: u16) -> u16 {
     u16::try_from(highest.max(claimed + without_index)).unwrap_or(u16::MAX).min(max)
 }
 
-/// The size of a pool of `size` slots, of which `need` are needed, that may grow to `max`.
+/// Rule 5: the size of a pool of `size` slots, of which `need` are needed, that may grow to `max`.
 pub(super) fn grown(mut size: u16, need: u16, max: u16) -> u16 {
     let need = need.min(max);
     while size < need {

@@ -3,12 +3,12 @@
 use super::{Assignment, eligibility::Eligible};
 use crate::domain::Health;
 
-/// The position of the slot's owner among `claimants`, of which there is at least one and the oldest comes first.
-/// `is_probed_ready` tells whether a claimant has just accepted a connection.
+/// Rule 4: the position of the slot's owner among `claimants`, of which there is at least one and the oldest comes
+/// first. `is_probed_ready` tells whether a claimant has just accepted a connection.
 ///
-/// The `incumbent` keeps the slot until a newer claimant is ready, also while it restarts. One that has stopped or gone
-/// is no claimant. Without an incumbent, as after a first start amid an upgrade, the oldest claimant that runs counts as
-/// the incumbent, since it is the likeliest to serve; and if none runs, the newest.
+/// The `incumbent` keeps the slot until a newer claimant is ready, also while it restarts. One that has stopped or
+/// gone is no claimant. Without an incumbent, as after a first start amid an upgrade, the oldest claimant that runs
+/// counts as the incumbent, since it is the likeliest to serve; and if none runs, the newest.
 pub(super) fn owner(
     claimants: &[Eligible<'_>],
     incumbent: Option<&Assignment>,

@@ -29,11 +29,11 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const LONG_POLL_GRID: Duration = Duration::from_secs(5);
 
 /// The server takes whole seconds.
-const SHORTEST_LONG_POLL: Duration = Duration::from_secs(1);
+const MIN_LONG_POLL: Duration = Duration::from_secs(1);
 /// The server's own limit.
-pub const LONGEST_LONG_POLL: Duration = Duration::from_secs(120);
+pub const MAX_LONG_POLL: Duration = Duration::from_secs(120);
 
-/// Where metadata comes from. All answers are owned, so that a caller keeps nothing borrowed while it waits.
+/// Where metadata comes from. All futures are owned, so that a caller borrows nothing while it waits.
 pub trait MetadataSource: 'static {
     /// The version of the data: at once when `known` is `None` or no longer true, else as soon as it
     /// changes, or unchanged after about `wait` (whole seconds, up to 5 s more).
@@ -59,7 +59,7 @@ pub(super) fn service_path(service: &ServiceRef) -> String {
 /// The path of the document of stalls' own service.
 pub(super) const OWN_SERVICE_PATH: &str = "/self/service";
 
-/// What an answer may take.
+/// How long an answer may take, and how large it may be.
 #[derive(Clone, Copy, Debug)]
 pub struct MetadataLimits {
     /// From the request to the head of the answer, for a long poll on top of the wait.
@@ -139,7 +139,7 @@ impl MetadataSource for HttpMetadata {
             Some(known) => {
                 let known = utf8_percent_encode(&known, ENCODED);
                 let wait = Duration::from_secs(wait.as_millis().div_ceil(1000) as u64)
-                    .clamp(SHORTEST_LONG_POLL, LONGEST_LONG_POLL);
+                    .clamp(MIN_LONG_POLL, MAX_LONG_POLL);
                 let query = format!("?wait=true&value={known}&maxWait={}", wait.as_secs());
                 self.get(path.clone(), query, wait + LONG_POLL_GRID + self.limits.head)
             }
@@ -188,7 +188,7 @@ async fn read(
     Ok(body)
 }
 
-/// The body, piece by piece: from a server that has stopped amid it nothing more is to be waited for.
+/// Reads the body piece by piece, so that a server that has stopped amid it is noticed after one pause.
 async fn read_body(
     path: &str,
     mut response: ClientResponse,
@@ -211,7 +211,7 @@ async fn read_body(
     }
 }
 
-/// What the server said the body's length to be; a chunked body has none.
+/// The body's length as the server announced it; a chunked body has none.
 fn promised_bytes(head: &HeaderMap) -> Option<usize> {
     head.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -8,6 +8,8 @@
 mod hostile;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;
 
 use std::{num::NonZeroU64, sync::Arc};
 
@@ -25,7 +27,7 @@ use crate::{
     excerpt::excerpt,
 };
 
-/// The server's versions are UUIDs. One of any length would be part of the next request.
+/// The server's versions are UUIDs. The version is part of the next request, so its length has a limit, in bytes.
 const MAX_VERSION_LENGTH: usize = 256;
 
 #[derive(Default, Deserialize)]
@@ -41,7 +43,7 @@ struct ServiceDocument<'a> {
     ports: Lenient<List<Scalar<'a>>>,
 }
 
-/// The fields of a container that matter: a fifth of all. The rest is passed over while it is read.
+/// The fields of a container that matter: a fifth of all. The parser skips the rest.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ContainerDocument<'a> {
@@ -184,137 +186,4 @@ fn container_ports(published: &str) -> Option<std::ops::RangeInclusive<u16>> {
     let (first, last) = inner.split_once('-').unwrap_or((inner, inner));
     let ports = first.parse().ok()?..=last.parse().ok()?;
     (!ports.is_empty()).then_some(ports)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-    use crate::domain::Health;
-
-    fn service(containers: Value) -> Result<Vec<Arc<Container>>, MetadataFault> {
-        let document = json!({"name": "web", "containers": containers}).to_string();
-        parse_service("/p", "web", document.as_bytes(), &[])
-    }
-
-    fn index_of(index: Value) -> Option<u64> {
-        let container = service(json!([{"uuid": "a", "service_index": index}])).unwrap().remove(0);
-        container.index.map(NonZeroU64::get)
-    }
-
-    #[test]
-    fn an_index_may_be_a_string_or_a_number() {
-        assert_eq!(index_of(json!("3")), Some(3));
-        assert_eq!(index_of(json!(3)), Some(3));
-        assert_eq!(index_of(json!(70000)), Some(70000));
-        assert_eq!(index_of(json!("99999999999999999999999")), Some(u64::MAX));
-    }
-
-    #[test]
-    fn what_does_not_count_from_one_is_no_index() {
-        for odd in
-            [json!(0), json!("0"), json!(-3), json!("-3"), json!("x"), json!(""), json!(null), json!(1.5)]
-        {
-            assert_eq!(index_of(odd.clone()), None, "{odd}");
-        }
-    }
-
-    #[test]
-    fn a_service_at_scale_0_has_null_for_its_containers() {
-        assert_eq!(service(json!(null)), Ok(vec![]));
-    }
-
-    #[test]
-    fn a_document_that_is_not_the_services_is_a_fault_and_not_an_empty_service() {
-        for body in [
-            "{}",
-            r#"{"name":"db","containers":[]}"#,
-            r#"{"name":"web","containers":7}"#,
-            r#"{"name":"web","containers":["app-web-1"]}"#,
-            r#"{"code":404,"message":"Not found","type":"error"}"#,
-            "[]",
-            "7",
-        ] {
-            let fault = parse_service("/p", "web", body.as_bytes(), &[]).unwrap_err();
-            assert_eq!(fault.kind(), "wrong_shape", "{body}");
-        }
-        assert_eq!(parse_service("/p", "web", b"<html>", &[]).unwrap_err().kind(), "not_json");
-    }
-
-    #[test]
-    fn a_service_may_be_asked_for_by_its_uuid_and_in_any_case() {
-        let body = br#"{"name":"web","uuid":"d8635a59","containers":[]}"#;
-        assert!(parse_service("/p", "d8635a59", body, &[]).is_ok());
-        assert!(parse_service("/p", "Web", body, &[]).is_ok());
-    }
-
-    #[test]
-    fn a_field_of_another_type_concerns_that_field_alone() {
-        let odd = json!([{"uuid": "a", "name": 7, "primary_ip": [], "state": {}, "create_index": "x"}]);
-        let expected = Container {
-            uuid: "a".into(),
-            name: "".into(),
-            index: None,
-            created: 0,
-            state: None,
-            address: None,
-            health: None,
-        };
-        assert_eq!(service(odd), Ok(vec![Arc::new(expected)]));
-    }
-
-    #[test]
-    fn a_health_check_says_that_a_container_is_well_or_it_is_not() {
-        let health =
-            |health: Value| service(json!([{"uuid": "a", "health_state": health}])).unwrap().remove(0).health;
-        for healthy in ["healthy", "updating-healthy"] {
-            assert_eq!(health(json!(healthy)), Some(Health::Healthy));
-        }
-        for other in ["initializing", "reinitializing", "unhealthy", "updating-unhealthy"] {
-            assert_eq!(health(json!(other)), Some(Health::NotHealthy));
-        }
-        assert_eq!([json!(null), json!(""), json!(7)].map(health), [None; 3], "it has none");
-    }
-
-    #[test]
-    fn a_uuid_listed_twice_counts_once_as_its_newest_entry() {
-        let old = json!({"uuid": "a", "create_index": 1, "primary_ip": "10.0.0.1"});
-        let new = json!({"uuid": "a", "create_index": 2, "primary_ip": "10.0.0.2"});
-        let containers = service(json!([new, old])).unwrap();
-        assert_eq!(containers.len(), 1);
-        assert_eq!(containers[0].address, Some("10.0.0.2".into()));
-    }
-
-    #[test]
-    fn published_ports_are_those_of_the_container() {
-        let body = json!({"ports": ["5000:5000/tcp", "81:5001", "10.0.0.1:82:5002/tcp", "5003", "9-10:5004-5005", "53:53/udp", "x", "9-5"]});
-        let ports = parse_published_ports("/p", body.to_string().as_bytes()).unwrap();
-        assert_eq!(ports.0, [5000..=5005].into_iter().collect());
-        assert_eq!(parse_published_ports("/p", br#"{"ports":null}"#).unwrap(), PublishedPorts::default());
-    }
-
-    #[test]
-    fn a_version_is_a_string() {
-        assert_eq!(parse_version("/version", br#""abc""#), Ok("abc".into()));
-        assert_eq!(parse_version("/version", b"7").unwrap_err().kind(), "wrong_shape");
-    }
-
-    fn container_json() -> impl Strategy<Value = Value> {
-        (0..4_u8, 0..3_u64, 0..3_u8).prop_map(|(uuid, create_index, ip)| {
-            json!({"uuid": format!("u{uuid}"), "create_index": create_index, "primary_ip": format!("10.0.0.{ip}")})
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_in_the_document_has_no_influence(
-            containers in proptest::collection::vec(container_json(), 0..8), seed: u64,
-        ) {
-            let mut shuffled = containers.clone();
-            fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
-            prop_assert_eq!(service(json!(containers)), service(json!(shuffled)));
-        }
-    }
 }

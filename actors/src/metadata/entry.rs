@@ -49,8 +49,8 @@ impl From<Entry<'_>> for Container {
 }
 
 /// The containers of `entries` by age, each uuid once, as its newest entry. One that is as it was among the `known`
-/// ones, which come in the same order, is shared with them: it takes no memory of its own, and is not compared again
-/// by anyone. Of a document of thousands, that is nearly all.
+/// ones, which come in the same order, is shared with them, so that it takes no memory of its own. In a large document
+/// those are nearly all.
 pub(super) fn containers(mut entries: Vec<Entry<'_>>, known: &[Arc<Container>]) -> Vec<Arc<Container>> {
     entries.sort_unstable_by(|a, b| b.cmp(a));
     let mut seen = HashSet::with_capacity(entries.len());

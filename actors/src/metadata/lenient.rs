@@ -1,4 +1,4 @@
-//! Reading what may be of another type than documented, and keeping only what is asked for.
+//! Reading JSON that may be of another type than documented, and keeping only what is asked for.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -13,7 +13,7 @@ use serde::{
 use crate::excerpt::{beginning, excerpt};
 
 /// There are fewer ports than half of this. A list of `{}` would take a hundred times the memory that its text does.
-const LONGEST_LIST: usize = 1 << 17;
+const MAX_LIST_LENGTH: usize = 1 << 17;
 
 /// A text or a count, if it is one; of a text as much as is kept. Whatever has no escapes is borrowed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Scalar<'a> {
     Text(Cow<'a, str>),
     /// A whole number from 0 up.
     Count(u64),
-    /// Missing, null or anything else; it has been passed over.
+    /// Missing, null or anything else, which the parser has skipped.
     #[default]
     Other,
 }
@@ -43,7 +43,7 @@ impl Scalar<'_> {
     }
 }
 
-/// A list of at most [`LONGEST_LIST`] entries; a longer one is not read to its end.
+/// A list of at most [`MAX_LIST_LENGTH`] entries; a longer one is not read to its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct List<T>(pub(super) Vec<T>);
 
@@ -55,7 +55,7 @@ pub(super) enum Lenient<T> {
     Null,
     /// What it should be.
     Wanted(T),
-    /// Anything else; it has been passed over.
+    /// Anything else, which the parser has skipped.
     Other,
 }
 
@@ -87,8 +87,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T>, A::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = list.next_element()? {
-            if entries.len() == LONGEST_LIST {
-                return Err(A::Error::custom(format_args!("a list of more than {LONGEST_LIST} entries")));
+            if entries.len() == MAX_LIST_LENGTH {
+                return Err(A::Error::custom(format_args!("a list of more than {MAX_LIST_LENGTH} entries")));
             }
             entries.push(entry);
         }
@@ -252,9 +252,9 @@ mod tests {
         let list = |entries: usize, end: &str| {
             serde_json::from_str::<List<u8>>(&format!("[{}{end}", vec!["1"; entries].join(",")))
         };
-        assert_eq!(list(LONGEST_LIST, "]").unwrap().0.len(), LONGEST_LIST);
+        assert_eq!(list(MAX_LIST_LENGTH, "]").unwrap().0.len(), MAX_LIST_LENGTH);
         // What follows is not even JSON.
-        let error = list(LONGEST_LIST + 1, "?").unwrap_err();
+        let error = list(MAX_LIST_LENGTH + 1, "?").unwrap_err();
         assert!(
             error.is_data() && error.to_string().starts_with("a list of more than 131072 entries"),
             "{error}"

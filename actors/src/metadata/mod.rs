@@ -11,7 +11,7 @@ mod poller;
 mod round;
 mod vocabulary;
 
-pub use client::{HttpMetadata, LONGEST_LONG_POLL, MetadataLimits, MetadataSource};
+pub use client::{HttpMetadata, MAX_LONG_POLL, MetadataLimits, MetadataSource};
 #[cfg(test)]
 pub(crate) use document::parse_service;
 pub use fault::MetadataFault;

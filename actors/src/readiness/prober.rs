@@ -42,8 +42,8 @@ impl<P: Probe> Prober<P> {
         Self { probe: Rc::new(probe), permits, under_way: BTreeMap::new() }
     }
 
-    /// Probes these from now on, and no others. The actor is told by `on_ready` once a successor is ready, and is to hand
-    /// that on to [`Self::note_ready`].
+    /// Probes these from now on, and no others. The actor is told by `on_ready` once a successor is ready, and is to
+    /// hand that on to [`Self::note_ready`].
     pub(crate) fn follow<A: Actor<Context = Context<A>>>(
         &mut self,
         successors: BTreeSet<Successor>,

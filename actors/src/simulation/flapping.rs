@@ -1,7 +1,7 @@
-//! Who changes its state so often that stalls may leave it as it was for a while.
+//! The containers that change their state so often that stalls may damp them for a while.
 //!
-//! What exactly it does then depends on the moments at which it learns of each change. Here it is said for whom it may
-//! do so, and for how long at most.
+//! What exactly it does then depends on the moments at which it learns of each change. Here it is said which ones it may
+//! damp, and for how long at most.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -12,13 +12,13 @@ use std::{
 use super::{wanted::serving_address, world::Instance};
 
 /// More changes than these within [`WINDOW`] are too many.
-const MOST_CHANGES: usize = 5;
-/// 30 s, and what the documents may take on their way to whoever counts.
+const MAX_CHANGES: usize = 5;
+/// 30 s, and what the documents may take on their way to the allocator.
 const WINDOW: Duration = Duration::from_secs(45);
 /// How long one has to be steady the first time.
-const FIRST_HOLD: Duration = Duration::from_secs(30);
+const FIRST_PENALTY: Duration = Duration::from_secs(30);
 
-/// What one stalls was told of each container.
+/// What one stalls process was told of each container.
 #[derive(Default)]
 pub(super) struct Flapping {
     told: BTreeMap<String, Told>,
@@ -57,7 +57,7 @@ impl Flapping {
 
     /// Those that may stay as they were.
     pub(super) fn unsteady(&self, now: Duration) -> Unsteady {
-        let unsteady = self.told.iter().filter(|(_, told)| told.may_be_held(now));
+        let unsteady = self.told.iter().filter(|(_, told)| told.may_be_damped(now));
         unsteady.map(|(uuid, told)| (uuid.clone(), told.served_at.clone())).collect()
     }
 }
@@ -67,16 +67,16 @@ impl Told {
         self.last_change = now;
         self.changes.push_back(now);
         self.changes.retain(|at| *at + WINDOW > now);
-        if self.changes.len() > MOST_CHANGES {
+        if self.changes.len() > MAX_CHANGES {
             self.since.get_or_insert(now);
         }
     }
 
-    /// Each hold is twice as long as the one before, so none is longer than all before it and one first hold together.
+    /// Each penalty is twice as long as the one before, so none is longer than all before it and one first penalty together.
     /// After the last change the one under way may go on, and be followed by one more.
-    fn may_be_held(&self, now: Duration) -> bool {
+    fn may_be_damped(&self, now: Duration) -> bool {
         self.since.is_some_and(|since| {
-            now < self.last_change + 3 * (self.last_change - since + FIRST_HOLD) + WINDOW
+            now < self.last_change + 3 * (self.last_change - since + FIRST_PENALTY) + WINDOW
         })
     }
 }

@@ -30,7 +30,7 @@ const VERSION: u32 = 1;
 /// No sensible state is larger; a slot takes about 150 bytes.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Everything that is remembered.
+/// Everything that is saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedState {
     /// The revision of the newest plan.

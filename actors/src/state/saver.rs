@@ -17,8 +17,8 @@ pub(crate) const SAVE_DELAY: Duration = Duration::from_millis(5);
 /// How soon a failed save is tried again, unless there is a newer state before.
 pub(crate) const SAVE_RETRY: Duration = Duration::from_secs(5);
 
-/// Has the newest state saved. One save is in flight at a time, and of the states that come meanwhile only the newest is
-/// saved then. A disk that refuses never holds back a plan: only a restart would miss what was not saved.
+/// Has the newest state saved. One save is in flight at a time, and of the states that come meanwhile only the newest
+/// is saved then. A disk that refuses never holds back a plan: only a restart would miss what was not saved.
 pub(crate) struct Saver {
     newest: watch::Sender<Option<MakeState>>,
 }

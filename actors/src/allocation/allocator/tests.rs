@@ -86,7 +86,7 @@ struct Probed {
     /// How long a try takes.
     takes: Duration,
     at_once: usize,
-    most_at_once: usize,
+    max_at_once: usize,
 }
 
 impl Probe for FakeProbe {
@@ -96,7 +96,7 @@ impl Probe for FakeProbe {
             let mut probed = probed.borrow_mut();
             probed.tried.push(address);
             probed.at_once += 1;
-            probed.most_at_once = probed.most_at_once.max(probed.at_once);
+            probed.max_at_once = probed.max_at_once.max(probed.at_once);
             probed.takes
         };
         async move {
@@ -340,7 +340,7 @@ async fn ports_that_are_not_published_are_said_once() {
         web.hears_with(5000..5016, &[a(), container("c", 3, Some(last))]).await;
     }
     assert_eq!(said(&web), [ports("5016", "5031")]);
-    // Whoever publishes some of them has forgotten the others.
+    // An operator who publishes some of them has forgotten the others.
     web.hears_with(5000..5020, &[a()]).await;
     web.hears_with(5000..5032, &[a()]).await;
     assert_eq!(said(&web)[1..], [ports("5020", "5031")]);

@@ -57,7 +57,7 @@ async fn of_many_new_containers_64_are_tried_at_once_and_each_in_its_turn() {
     pass(ms(1_100)).await;
     assert_eq!(web.times_tried(), 100);
     pass(ms(1_000)).await;
-    assert_eq!((web.times_tried(), web.probe.0.borrow().most_at_once), (100, 64));
+    assert_eq!((web.times_tried(), web.probe.0.borrow().max_at_once), (100, 64));
     let expected: Vec<_> = (1..=100).map(|index| (4_999 + index, format!("c{}", 100 + index))).collect();
     assert_eq!(web.now(), expected);
 }

@@ -89,7 +89,7 @@ fn event() -> impl Strategy<Value = Event> {
     ];
     prop_oneof![
         1 => comes.prop_map(|(index, address, is_twin)| Event::Comes { index, address, is_twin }),
-        2 => (any::<usize>(), fate).prop_map(|(whom, fate)| Event::Befalls(whom, fate)),
+        2 => (any::<usize>(), fate).prop_map(|(which, fate)| Event::Befalls(which, fate)),
     ]
 }
 
@@ -133,16 +133,16 @@ impl World {
             Event::Comes { index, address, is_twin } => {
                 self.comes(index, address, newest + u64::from(!is_twin));
             }
-            Event::Befalls(whom, fate) if !self.cast.is_empty() => {
-                let whom = whom % self.cast.len();
-                let container = &mut self.cast[whom];
+            Event::Befalls(which, fate) if !self.cast.is_empty() => {
+                let which = which % self.cast.len();
+                let container = &mut self.cast[which];
                 match fate {
                     Fate::Upgrade => {
                         let (index, address) = (number(container), 100 + self.removed.len() as u8);
                         self.comes(index, address, newest + 1);
                     }
-                    Fate::Removal => self.removed[whom] = true,
-                    Fate::Return => self.removed[whom] = false,
+                    Fate::Removal => self.removed[which] = true,
+                    Fate::Return => self.removed[which] = false,
                     Fate::State(state) => container.state = state.map(crate::testing::state),
                     Fate::Index(index) => container.index = indexed_by(index),
                     Fate::Address(address) => container.address = ip(address),
