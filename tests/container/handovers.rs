@@ -1,6 +1,6 @@
 //! A long life.
 
-use stalls_lab::haproxy::handover_template;
+use stalls_lab::{haproxy::handover_template, stalls::messages::PLAN_APPLIED};
 
 use crate::harness::{BASE, Process, Run, Stage};
 
@@ -49,7 +49,7 @@ async fn five_hundred_handovers_leave_nothing_behind() {
     let after = at_rest(&stalls).await;
     assert_eq!(files(&stalls), files_before);
 
-    let handovers = stalls.lines("plan applied").iter().filter(|line| line["step"] == "handover").count();
+    let handovers = stalls.lines(PLAN_APPLIED).iter().filter(|line| line["step"] == "handover").count();
     assert!(handovers >= HANDOVERS, "{handovers}");
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(after.name, before.name);

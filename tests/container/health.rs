@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
+use stalls_lab::stalls::messages::FAULT_BEGINS;
+
 use crate::harness::{Run, Stage, until};
 
 /// A HAProxy that finds nothing wrong with a configuration and does not start with it.
@@ -27,7 +29,7 @@ async fn it_is_healthy_while_haproxy_serves() {
     stage.settled().await;
     // The mapping serves on, so it still is.
     stage.stop_metadata();
-    stalls.said("metadata fault, the last good mapping stays", 1).await;
+    stalls.said(FAULT_BEGINS, 1).await;
     assert_eq!(stalls.inspect(".State.Health.Status"), "healthy");
     stalls.stop();
 }

@@ -1,5 +1,7 @@
 //! A pool of ports that the system gives to the privileged alone, and the two ways around that of docs/image.md.
 
+use stalls_lab::stalls::messages::PORT_TAKEN;
+
 use crate::harness::Stage;
 
 /// The pool is below that, as one below 1024 is on the host's network and with engines before 20.10.
@@ -10,7 +12,7 @@ async fn the_images_user_may_not_have_them_and_the_log_says_so() {
     let stage = Stage::prepared(3);
     // The capability alone is of no use to who is not root.
     let stalls = stage.stalls().option(NOT_FOR_EVERYBODY).option("--cap-add=NET_BIND_SERVICE").start();
-    let line = stalls.said("port cannot be bound, it is left out", 1).await;
+    let line = stalls.said(PORT_TAKEN, 1).await;
     assert!(line["error"].as_str().unwrap().contains("Permission denied"), "{line}");
     stalls.stop();
 }

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use stalls_lab::stalls::messages::FAULT_BEGINS;
+
 use crate::harness::{BASE, Stage};
 
 #[tokio::test]
@@ -12,7 +14,7 @@ async fn a_network_that_comes_back_finds_the_same_haproxy_and_the_newest_mapping
     let haproxy = stalls.haproxy().await;
     stage.disconnect_stalls();
     stage.add(4, Ipv4Addr::new(10, 42, 1, 4));
-    stalls.said("metadata fault, the last good mapping stays", 1).await;
+    stalls.said(FAULT_BEGINS, 1).await;
     assert_eq!(stalls.haproxy().await.pid, haproxy.pid);
     stage.connect_stalls();
     stage.settled().await;

@@ -1,5 +1,7 @@
 //! What dies comes back.
 
+use stalls_lab::stalls::messages::{DIED, STARTS};
+
 use crate::harness::Stage;
 
 #[tokio::test]
@@ -9,7 +11,7 @@ async fn a_haproxy_that_is_killed_is_started_again() {
     stage.settled().await;
     let killed = stalls.haproxy().await;
     stalls.shell(&format!("kill -9 {}", killed.pid));
-    assert_eq!(stalls.said("haproxy died", 1).await["how"], "signal 9");
+    assert_eq!(stalls.said(DIED, 1).await["how"], "signal 9");
     stage.settled().await;
     assert_ne!(stalls.haproxy().await.pid, killed.pid);
     assert_eq!(stalls.inspect(".RestartCount"), "0");
@@ -31,7 +33,7 @@ async fn a_stalls_that_is_killed_is_brought_back_by_the_policy() {
     stalls.kill();
     stalls.restarted(2).await;
     stage.settled().await;
-    let starts = stalls.lines("stalls starts");
+    let starts = stalls.lines(STARTS);
     assert_eq!(starts.len(), 3);
     assert!(starts.iter().all(|line| line["version"] == env!("CARGO_PKG_VERSION")), "{starts:?}");
     stage.start_metadata();

@@ -1,5 +1,6 @@
 //! `docker stop`.
 
+use stalls_lab::stalls::messages::CONNECTIONS_CUT;
 use tokio::time::Instant;
 
 use crate::harness::{BASE, POOL, STOP_PATIENCE, Stage};
@@ -23,7 +24,7 @@ async fn a_stop_drains_and_says_how_many_connections_it_had_to_cut() {
     assert!(stop.wait().unwrap().success());
     assert!(begun.elapsed() < STOP_PATIENCE, "{:?}", begun.elapsed());
     assert_eq!(stalls.inspect(".State.ExitCode"), "0");
-    let cut = stalls.said("drain time is over, connections are cut", 1).await;
+    let cut = stalls.said(CONNECTIONS_CUT, 1).await;
     assert_eq!(cut["connections"], 3, "{cut}");
     for held in &mut stay {
         assert!(held.check().await.is_err());

@@ -1,5 +1,7 @@
 //! The volume on which stalls remembers who has which port.
 
+use stalls_lab::stalls::messages::{MEMORY_LOST, PLAN_APPLIED};
+
 use crate::harness::{Stage, docker, stalls_image};
 
 /// Runs a shell's command line on the volume, as this user.
@@ -38,9 +40,9 @@ async fn a_volume_that_another_version_has_written_is_set_aside_and_used() {
     on_volume(&volume, "10001", &format!("echo '{of_the_next_version}' >/var/lib/stalls/state.json"));
     let stalls = stalls.start_anew();
     stage.settled().await;
-    let lost = stalls.said("saved assignments unusable, starting without them", 1).await;
+    let lost = stalls.said(MEMORY_LOST, 1).await;
     assert!(lost["error"].as_str().unwrap().contains("its version is 2"), "{lost}");
-    stalls.said("plan applied", 1).await;
+    stalls.said(PLAN_APPLIED, 1).await;
     stalls.stop();
     let found = |command: &str| on_volume(&volume, "10001", &format!("cd /var/lib/stalls; {command}"));
     assert_eq!(found("cat state.json.unreadable"), of_the_next_version);

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use stalls_lab::{
     client::await_refused,
     metadata::Fault,
-    stalls::{Launch, Signal},
+    stalls::{
+        Launch, Signal,
+        messages::{ADMIN_NOT_SERVED, ADMIN_SERVED, FAULT_BEGINS, HELD, PLAN_APPLIED},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,9 +21,6 @@ use tokio::{
 };
 
 use crate::harness::{BASE, Ended, SOON, Script, Stage, launch, run};
-
-const SERVED: &str = "listening on admin address";
-const NOT_SERVED: &str = "cannot listen on admin address";
 
 /// Lets HAProxy check a configuration, but not serve if the file `broken` is there.
 const SERVES_UNLESS_BROKEN: &str = r#"case " $* " in
@@ -104,7 +104,7 @@ async fn a_stalls_at_work_is_well_and_ready() {
     assert!(healthz.headers.contains("content-type: application/json"), "{}", healthz.headers);
     assert!(healthz.headers.contains("cache-control: no-store"), "{}", healthz.headers);
     let readyz = get(&stage, "/readyz").await;
-    let applied = &stage.line("plan applied").await["revision"];
+    let applied = &stage.line(PLAN_APPLIED).await["revision"];
     assert_eq!(
         (readyz.status, &readyz.json()["status"], &readyz.json()["revision"]),
         (200, &"ready".into(), applied)
@@ -140,7 +140,7 @@ async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_t
     let mut stage = prepared().await;
     stage.server.fault(Fault::NotFound).await;
     stage.start();
-    stage.line(SERVED).await;
+    stage.line(ADMIN_SERVED).await;
     for path in ["/healthz", "/readyz"] {
         let response = get(&stage, path).await;
         assert_eq!(response.status, 503);
@@ -154,7 +154,7 @@ async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_t
     await_status(&stage, "/readyz", 200).await;
     let mark = stage.stalls().log_mark();
     stage.server.fault(Fault::NotFound).await;
-    stage.line_after(mark, "metadata").await;
+    stage.line_after(mark, FAULT_BEGINS).await;
     for path in ["/healthz", "/readyz"] {
         let response = get(&stage, path).await;
         assert_eq!(response.status, 200);
@@ -167,7 +167,7 @@ async fn ports_that_are_held_are_told() {
     let mut stage = prepared().await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     assert_eq!(get(&stage, "/healthz").await.json()["held"], Value::Null);
     stage.change_lingering(|world| world.web().scale_to(0)).await;
-    stage.line("mass removal held back").await;
+    stage.line(HELD).await;
     let healthz = get(&stage, "/healthz").await;
     assert_eq!((healthz.status, &healthz.json()["held"]["ports"]), (200, &json!([[BASE, BASE + 2]])));
     assert!(healthz.json()["held"]["for_ms"].as_u64() > Some(3_500_000), "{}", healthz.body);
@@ -209,12 +209,12 @@ async fn an_address_that_somebody_else_has_is_served_once_it_is_free() {
     let stage = prepared().await;
     let somebody = TcpListener::bind(address(&stage)).expect("the port is free");
     let stage = stage.started().await;
-    let line = stage.line(NOT_SERVED).await;
+    let line = stage.line(ADMIN_NOT_SERVED).await;
     assert_eq!((&line["level"], &line["address"]), (&"error".into(), &address(&stage).to_string().into()));
     drop(somebody);
-    assert!(stage.line(SERVED).await["failed_for_ms"].as_u64().is_some());
+    assert!(stage.line(ADMIN_SERVED).await["failed_for_ms"].as_u64().is_some());
     assert_eq!(get(&stage, "/readyz").await.status, 200);
-    assert_eq!(stage.lines(NOT_SERVED).len(), 1);
+    assert_eq!(stage.lines(ADMIN_NOT_SERVED).len(), 1);
 }
 
 #[tokio::test]

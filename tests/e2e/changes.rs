@@ -1,6 +1,8 @@
 //! Changes of who is on which port: HAProxy is told of them, and goes on running.
 
-use crate::harness::{BASE, Churn, POOL, Stage, descriptors, until};
+use stalls_lab::stalls::messages::PLAN_APPLIED;
+
+use crate::harness::{BASE, Churn, POOL, Stage, descriptors, times, until};
 
 /// So many descriptors may be open for the moment. stalls': a request for metadata, a command to HAProxy and a
 /// file that is being saved. HAProxy's: the other end of that command, and both ends of a connection that a
@@ -14,11 +16,12 @@ const STABLE: usize = 20;
 const AT_ONCE: usize = 64;
 
 #[tokio::test]
-async fn two_thousand_random_changes_lead_nobody_astray_and_disturb_nobody_else() {
+async fn random_changes_lead_nobody_astray_and_disturb_nobody_else() {
     let mut stage = Churn::stage().await;
     let haproxy = stage.haproxy().await;
     let mut churn = Churn::begin(&stage).await;
-    while churn.changes < 2000 {
+    let enough = times(500, 2000);
+    while churn.changes < enough {
         let things = 1 + churn.random(AT_ONCE);
         churn.change_and_settle(&mut stage, things).await;
     }
@@ -34,12 +37,11 @@ async fn two_thousand_random_changes_lead_nobody_astray_and_disturb_nobody_else(
 async fn once_a_plan_is_applied_each_free_port_refuses() {
     let mut stage = Stage::prepared(3).await;
     stage.start();
-    assert_eq!(stage.line("plan applied").await["step"], "start");
+    assert_eq!(stage.line(PLAN_APPLIED).await["step"], "start");
     refuse(&stage, 3).await;
     for scale in [5, 2, 4] {
-        let mark = stage.stalls().log_mark();
         stage.change(|world| world.web().scale_to(scale.into())).await;
-        assert_eq!(stage.line_after(mark, "plan applied").await["step"], "runtime");
+        assert_eq!(stage.applied().await["step"], "runtime");
         refuse(&stage, scale).await;
     }
 }
@@ -52,16 +54,15 @@ async fn refuse(stage: &Stage, used: u16) {
 }
 
 #[tokio::test]
-async fn two_hundred_changes_leave_no_process_and_no_descriptor_behind() {
+async fn many_changes_leave_no_process_and_no_descriptor_behind() {
     let mut stage = Stage::with_scale(3).await;
     let (stalls, haproxy) = (stage.stalls().pid(), stage.haproxy().await);
     let before = (stable_descriptors(stalls).await, stable_descriptors(haproxy).await);
-    let mut changes = 0;
-    while changes < 200 {
+    let (mut changes, enough) = (0, times(60, 200));
+    while changes < enough {
         for scale in [13, 3] {
-            let mark = stage.stalls().log_mark();
             stage.change(|world| world.web().scale_to(scale)).await;
-            let applied = stage.line_after(mark, "plan applied").await;
+            let applied = stage.applied().await;
             changes += applied["changes"].as_u64().expect("it was told of some");
         }
     }

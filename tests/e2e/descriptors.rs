@@ -1,12 +1,12 @@
 //! stalls has no descriptor left for a while.
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
-use stalls_lab::stalls::Signal;
+use stalls_lab::stalls::{
+    Signal,
+    messages::{ASKED_AGAIN, DIED, NOT_ASKED, NOT_SERVING, PORT_TAKEN, SERVES},
+};
 
 use crate::harness::{Bystanders, Stage};
-
-const UNASKED: &str = "haproxy cannot be asked for want of descriptors or memory, it serves on";
-const ASKED: &str = "haproxy can be asked again";
 
 /// Standard input, output and error.
 const NONE_MORE: u64 = 3;
@@ -28,14 +28,14 @@ async fn survives(stage: &mut Stage) {
     let mut bystanders = Bystanders::begin(stage).await;
     let given = exhaust(stage);
     bystanders.change(stage, |world| world.web().scale_to(4)).await;
-    stage.line(UNASKED).await;
+    stage.line(NOT_ASKED).await;
     bystanders.notice_nothing().await;
     limit(stage, given);
-    stage.line(ASKED).await;
+    stage.line(ASKED_AGAIN).await;
     bystanders.follow(stage).await;
     bystanders.end().await;
-    stage.expect_lines(UNASKED, 1).await;
-    stage.expect_lines(ASKED, 1).await;
+    stage.expect_lines(NOT_ASKED, 1).await;
+    stage.expect_lines(ASKED_AGAIN, 1).await;
     assert_eq!(stage.haproxy().await, haproxy);
     stage.assert_no_handover();
 }
@@ -66,15 +66,15 @@ async fn a_haproxy_that_dies_while_stalls_has_no_descriptors_comes_back_with_the
     let given = exhaust(&stage);
     bystanders.let_break(&stage);
     stage.stalls().signal_haproxy(Signal::KILL);
-    let failed = stage.line("haproxy did not get to serve").await;
+    let failed = stage.line(NOT_SERVING).await;
     assert!(failed["error"].as_str().unwrap().contains("Too many open files"), "{failed}");
     limit(&stage, given);
     bystanders.recover(&stage).await;
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    stage.expect_lines("haproxy died", 1).await;
-    stage.expect_lines("haproxy serves", 2).await;
-    assert_eq!(stage.lines("port cannot be bound").len(), 0);
+    stage.expect_lines(DIED, 1).await;
+    stage.expect_lines(SERVES, 2).await;
+    assert_eq!(stage.lines(PORT_TAKEN).len(), 0);
     stage.end().await;
 }

@@ -8,17 +8,15 @@ use std::{
 };
 
 use rustix::process::geteuid;
-use stalls_lab::stalls::Signal;
+use stalls_lab::stalls::{
+    Signal,
+    messages::{DIED, NOT_SAVED, NOT_WRITTEN, SAVED_AGAIN, SERVES, WRITTEN_AGAIN},
+};
 
 use crate::harness::{Bystanders, Stage, open_files, until};
 
 /// Puts a disk of its own below the directory that the variable names, and has stalls started there.
 const WITH_DISK: &str = r#"mount -t tmpfs -o size=512k,mode=700 tmpfs "$DISK" && exec "$0" "$@""#;
-
-const UNSAVED: &str = "assignments cannot be saved";
-const SAVED: &str = "assignments are saved again";
-const UNWRITTEN: &str = "configuration not written";
-const WRITTEN: &str = "configuration is up to date again";
 
 /// So many containers need a larger pool than the usual one, and its configuration more room on the disk.
 const MANY: usize = 150;
@@ -86,13 +84,13 @@ async fn where_nothing_can_be_remembered_every_change_is_served_all_the_same() {
         bystanders.change(&mut stage, |world| world.web().scale_to(scale)).await;
         bystanders.follow(&stage).await;
     }
-    let unsaved = stage.line(UNSAVED).await;
+    let unsaved = stage.line(NOT_SAVED).await;
     assert!(is_full(&unsaved) && unsaved["level"] == "error", "{unsaved}");
     disk.make_room();
-    stage.line(SAVED).await;
+    stage.line(SAVED_AGAIN).await;
     bystanders.end().await;
-    stage.expect_lines(UNSAVED, 1).await;
-    stage.expect_lines(SAVED, 1).await;
+    stage.expect_lines(NOT_SAVED, 1).await;
+    stage.expect_lines(SAVED_AGAIN, 1).await;
     stage.assert_no_handover();
     disk.assert_tidy();
     assert!(fs::read_to_string(disk.0.join("state.json")).unwrap().contains(&stage.uuid(5)));
@@ -109,7 +107,7 @@ async fn a_configuration_that_needs_no_more_room_is_written_all_the_same() {
         bystanders.follow(&stage).await;
     }
     bystanders.end().await;
-    stage.expect_lines(UNWRITTEN, 0).await;
+    stage.expect_lines(NOT_WRITTEN, 0).await;
     stage.assert_no_handover();
     disk.assert_tidy();
     assert_eq!(fs::read_to_string(disk.0.join("haproxy.cfg")).unwrap(), stage.render().await);
@@ -121,15 +119,15 @@ async fn where_no_configuration_can_be_written_the_last_mapping_serves_on() {
     let mut bystanders = Bystanders::begin(&stage).await;
     disk.fill();
     bystanders.change(&mut stage, |world| world.web().scale_to(MANY)).await;
-    let unwritten = stage.line(UNWRITTEN).await;
+    let unwritten = stage.line(NOT_WRITTEN).await;
     assert!(is_full(&unwritten) && unwritten["level"] == "error", "{unwritten}");
     bystanders.notice_nothing().await;
     disk.make_room();
-    stage.line(WRITTEN).await;
+    stage.line(WRITTEN_AGAIN).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    stage.expect_lines(UNWRITTEN, 1).await;
-    stage.expect_lines(WRITTEN, 1).await;
+    stage.expect_lines(NOT_WRITTEN, 1).await;
+    stage.expect_lines(WRITTEN_AGAIN, 1).await;
     assert_eq!(stage.steps(), ["start", "handover"]);
     disk.assert_tidy();
 }
@@ -141,16 +139,16 @@ async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_in_the_room_that_
     disk.fill();
     bystanders.let_break(&stage);
     stage.stalls().signal_haproxy(Signal::KILL);
-    stage.line("haproxy died").await;
+    stage.line(DIED).await;
     bystanders.recover(&stage).await;
     disk.fill();
     bystanders.change(&mut stage, |world| world.web().scale_to(MANY)).await;
-    stage.line(UNWRITTEN).await;
+    stage.line(NOT_WRITTEN).await;
     bystanders.notice_nothing().await;
     disk.make_room();
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    stage.expect_lines("haproxy died", 1).await;
-    stage.expect_lines("haproxy serves", 3).await;
+    stage.expect_lines(DIED, 1).await;
+    stage.expect_lines(SERVES, 3).await;
     disk.assert_tidy();
 }

@@ -1,5 +1,7 @@
 //! A container in a crash loop.
 
+use stalls_lab::stalls::messages::FLAPS;
+
 use crate::harness::{BASE, Stage};
 
 /// Tells of a crash and a new start of container 1, and lets stalls see each state.
@@ -17,7 +19,7 @@ async fn a_crash_loop_that_does_not_end_leaves_the_port_as_it_was() {
     for _ in 0..2 {
         crash(&stage).await;
     }
-    let line = stage.line("container is flapping, port frozen").await;
+    let line = stage.line(FLAPS).await;
     assert_eq!((&line["uuid"], &line["mapped"]), (&stage.uuid(1).into(), &true.into()));
     stage.settled().await;
     let mut held = stage.hold(BASE).await;

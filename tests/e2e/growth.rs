@@ -3,12 +3,12 @@
 use std::fs;
 
 use serde_json::Value;
-use stalls_lab::load::{Expect, Load, Targets};
+use stalls_lab::{
+    load::{Expect, Load, Targets},
+    stalls::messages::{NOT_MAPPED, NOT_WRITTEN, PLAN_APPLIED, WRITTEN_AGAIN},
+};
 
-use crate::harness::{BASE, Bystanders, POOL, SOON, Script, Stage, end_well, until};
-
-const UNWRITTEN: &str = "configuration not written, the last good one stays";
-const WRITTEN: &str = "configuration is up to date again";
+use crate::harness::{BASE, Bystanders, POOL, Script, Stage, end_well, until};
 
 /// The service publishes as many ports as the pool usually has.
 async fn prepared(scale: u16) -> Stage {
@@ -34,10 +34,9 @@ async fn the_pool_grows_by_one_handover_that_nobody_notices() {
         held.push(connection);
     }
     let load = Load::start(2, &targets);
-    let mark = stage.stalls().log_mark();
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
-    let grown = stage.line_after(mark, "plan applied").await;
+    let grown = stage.applied().await;
     assert_eq!((grown["step"].as_str(), grown["kind"].as_str()), (Some("handover"), Some("more_ports")));
     for connection in &mut held {
         assert_eq!(connection.check().await, Ok(()));
@@ -47,15 +46,14 @@ async fn the_pool_grows_by_one_handover_that_nobody_notices() {
     assert_ne!(second, first);
 
     // There is room for more now, and no other handover is needed for it.
-    let mark = stage.stalls().log_mark();
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 9)).await;
-    assert_eq!(stage.line_after(mark, "plan applied").await["step"], "runtime");
+    assert_eq!(stage.applied().await["step"], "runtime");
     for index in POOL + 1..=POOL + 9 {
         stage.expect_port(BASE + index - 1, &stage.uuid(index.into())).await;
     }
     end_well(load).await;
     assert_eq!(stage.haproxy().await, second);
-    assert_eq!(stage.lines("container not mapped").len(), 0);
+    assert_eq!(stage.lines(NOT_MAPPED).len(), 0);
     stage.end().await;
 }
 
@@ -66,14 +64,14 @@ async fn a_pool_that_has_to_grow_while_the_binary_is_away_grows_when_it_is_back(
     let bystanders = Bystanders::begin(&stage).await;
     fs::rename(haproxy.path(), haproxy.beside("away")).unwrap();
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
-    assert_eq!(stage.line(UNWRITTEN).await["kind"], "check");
+    assert_eq!(stage.line(NOT_WRITTEN).await["kind"], "check");
     fs::rename(haproxy.beside("away"), haproxy.path()).unwrap();
-    stage.line(WRITTEN).await;
+    stage.line(WRITTEN_AGAIN).await;
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
-    stage.expect_lines("plan applied", 2).await;
+    stage.expect_lines(PLAN_APPLIED, 2).await;
     bystanders.end().await;
-    stage.expect_lines(UNWRITTEN, 1).await;
-    stage.expect_lines(WRITTEN, 1).await;
+    stage.expect_lines(NOT_WRITTEN, 1).await;
+    stage.expect_lines(WRITTEN_AGAIN, 1).await;
     assert_eq!(stage.steps(), ["start", "handover"]);
 }
 
@@ -82,18 +80,18 @@ async fn a_pool_that_has_grown_is_as_large_after_a_restart() {
     let mut stage = stage(POOL).await;
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
-    stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
+    assert_eq!(stage.applied().await["step"], "handover");
     let haproxy = stage.haproxy().await;
     // What is there now would not make it grow.
-    let mark = stage.stalls().log_mark();
     stage.change(|world| world.web().scale_to(POOL.into())).await;
-    let shrunk = |line: &Value| line["msg"] == "plan applied" && line["step"] == "runtime";
-    let revision = stage.stalls().await_log_from(mark, shrunk, SOON).await["revision"].clone();
+    let shrunk = stage.applied().await;
+    assert_eq!(shrunk["step"], "runtime");
+    let revision = shrunk["revision"].clone();
     until("the state is saved", || saved_revision(&stage) == revision).await;
     stage.kill().await;
     stage.start();
     // To a smaller pool it would have to hand over.
-    assert_eq!(stage.line("plan applied").await["step"], "nothing");
+    assert_eq!(stage.line(PLAN_APPLIED).await["step"], "nothing");
     stage.settled().await;
     assert_eq!(stage.haproxy().await, haproxy);
 }
@@ -108,7 +106,7 @@ fn saved_revision(stage: &Stage) -> Value {
 async fn a_pool_that_was_asked_for_does_not_grow() {
     let mut stage = Stage::with_scale(POOL.into()).await;
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
-    let unmapped = stage.line("container not mapped").await;
+    let unmapped = stage.line(NOT_MAPPED).await;
     assert_eq!(unmapped["uuid"].as_str(), Some(&*stage.uuid((POOL + 1).into())));
     stage.expect_refused(BASE + POOL).await;
     stage.assert_no_handover();

@@ -1,10 +1,11 @@
 //! Answers that would free most ports, and are valid all the same.
 
-use stalls_lab::metadata::{Fault, Scope};
+use stalls_lab::{
+    metadata::{Fault, Scope},
+    stalls::messages::{HELD, HELD_IN_VAIN, HELD_LONG_ENOUGH},
+};
 
 use crate::harness::{BASE, Stage};
-
-const HELD: &str = "mass removal held back";
 
 /// A service's document as it is at scale 0.
 fn empty() -> Fault {
@@ -26,7 +27,7 @@ async fn an_empty_answer_that_does_not_last_disturbs_nobody() {
     stage.settled().await;
     stage.server.clear_fault().await;
     stage.server.change_foreign();
-    stage.line("mass removal over, all containers returned").await;
+    stage.line(HELD_IN_VAIN).await;
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
@@ -38,7 +39,7 @@ async fn a_scale_to_0_happens_after_the_hold() {
     let mut stage = Stage::prepared(3).await.env("MASS_REMOVAL_HOLD_MS", 500).started().await;
     stage.change(|world| world.web().scale_to(0)).await;
     stage.line(HELD).await;
-    stage.line("held ports released, containers did not return").await;
+    stage.line(HELD_LONG_ENOUGH).await;
     stage.settled().await;
     stage.change(|world| world.web().scale_to(2)).await;
     stage.settled().await;

@@ -4,11 +4,13 @@
 
 use std::collections::VecDeque;
 
-use stalls_lab::load::{Expect, Load, Targets};
+use stalls_lab::{
+    load::{Expect, Load, Targets},
+    stalls::messages::ALWAYS_HANDS_OVER,
+};
 
-use crate::harness::{BASE, POOL, SOON, Stage, end_well, until};
+use crate::harness::{BASE, POOL, Stage, end_well, times, until};
 
-const HANDOVERS: u16 = 20;
 const BYSTANDERS: u16 = 4;
 
 /// How many of the connections that are opened on the way stay open. HAProxy 2.6 keeps the listening
@@ -17,7 +19,7 @@ const BYSTANDERS: u16 = 4;
 const KEPT: usize = 1;
 
 #[tokio::test]
-async fn twenty_handovers_under_load_break_and_refuse_nothing() {
+async fn handovers_under_load_break_and_refuse_nothing() {
     let mut stage = Stage::prepared(BYSTANDERS.into()).await.with_handovers().started().await;
     let first = stage.haproxy().await;
     let targets = Targets::new();
@@ -29,7 +31,8 @@ async fn twenty_handovers_under_load_break_and_refuse_nothing() {
     }
     let load = Load::start(2, &targets);
     let mut on_the_way = VecDeque::new();
-    for handover in 0..HANDOVERS {
+    let handovers = times(5, 20);
+    for handover in 0..handovers {
         let scale = BYSTANDERS + 1 - handover % 2;
         stage.change(|world| world.web().scale_to(scale.into())).await;
         stage.settled().await;
@@ -46,7 +49,7 @@ async fn twenty_handovers_under_load_break_and_refuse_nothing() {
     // The first one and the last few wait for their connections, and one serves.
     until("no more processes than are needed", || stage.launch().haproxy_pids().len() <= KEPT + 2).await;
     assert!(stage.launch().haproxy_pids().contains(&first));
-    let steps = [vec!["start"], vec!["handover"; HANDOVERS.into()]].concat();
+    let steps = [vec!["start"], vec!["handover"; handovers.into()]].concat();
     until("all plans are applied", || stage.steps().len() >= steps.len()).await;
     assert_eq!(stage.steps(), steps);
     drop(held);
@@ -71,11 +74,10 @@ async fn an_old_process_ends_with_its_last_connection() {
 #[tokio::test]
 async fn a_template_that_makes_every_change_a_handover_says_so_and_is_used() {
     let mut stage = Stage::prepared(3).await.with_handovers().started().await;
-    assert_eq!(stage.line("the template makes every change a handover").await["level"], "warning");
+    assert_eq!(stage.line(ALWAYS_HANDS_OVER).await["level"], "warning");
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
-    let applied = stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
-    assert_eq!(applied["kind"], "other_frame");
+    assert_eq!(stage.applied().await["kind"], "other_frame");
     assert_eq!(stage.haproxy_cfg().matches("# used").count(), 4);
     stage.end().await;
 }
@@ -84,9 +86,8 @@ async fn a_template_that_makes_every_change_a_handover_says_so_and_is_used() {
 async fn after_a_handover_free_ports_refuse_at_once() {
     let mut stage = Stage::prepared(3).await.with_handovers().started().await;
     for scale in [5, 2, 4] {
-        let mark = stage.stalls().log_mark();
         stage.change(|world| world.web().scale_to(scale)).await;
-        assert_eq!(stage.line_after(mark, "plan applied").await["step"], "handover");
+        assert_eq!(stage.applied().await["step"], "handover");
         for port in BASE + u16::try_from(scale).unwrap()..BASE + POOL {
             stage.assert_refused(port).await;
         }

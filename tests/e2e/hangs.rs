@@ -1,14 +1,11 @@
 //! HAProxy runs, and does not answer.
 
-use stalls_lab::stalls::Signal;
+use stalls_lab::stalls::{
+    Signal,
+    messages::{KILLED, MUTE, PLAN_APPLIED, SERVES},
+};
 
 use crate::harness::{Bystanders, Stage};
-
-/// A HAProxy is given up.
-const MUTE: &str = "haproxy does not answer, it drains and is replaced";
-
-/// Another one has taken its place.
-const SERVES: &str = "haproxy serves";
 
 /// So many can be open at once, as the template has it (`stats maxconn`).
 const COMMAND_LINES: usize = 50;
@@ -44,13 +41,12 @@ async fn a_haproxy_that_is_stopped_and_goes_on_is_not_replaced() {
     let mut bystanders = Bystanders::begin(&stage).await;
     bystanders.let_refuse(&stage, stage.ports());
     stage.stalls().signal_haproxy(Signal::STOP);
-    let mark = stage.stalls().log_mark();
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
-    stage.line_after(mark, "configuration written").await;
+    stage.decided().await;
     assert_eq!(stage.steps(), ["start"]);
     stage.stalls().signal_haproxy(Signal::CONT);
     bystanders.recover(&stage).await;
-    stage.expect_lines("plan applied", 2).await;
+    stage.expect_lines(PLAN_APPLIED, 2).await;
     bystanders.end().await;
     assert_eq!((stage.haproxy().await, stage.steps()), (haproxy, vec!["start".into(), "runtime".into()]));
     stage.assert_calm();
@@ -92,7 +88,7 @@ async fn a_haproxy_whose_command_lines_are_all_taken_is_replaced_and_keeps_its_c
     stage.expect_lines(SERVES, 2).await;
     bystanders.recover(&stage).await;
     stage.expect_lines(MUTE, 1).await;
-    assert_eq!(stage.lines("haproxy does not let go").len(), 0);
+    assert_eq!(stage.lines(KILLED).len(), 0);
     drop(taken);
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;

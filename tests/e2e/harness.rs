@@ -3,6 +3,7 @@
 mod bystanders;
 mod churn;
 mod cli;
+mod effort;
 mod files;
 mod haproxy;
 mod log;
@@ -28,7 +29,7 @@ use stalls_lab::{
     haproxy::handover_template,
     load::{Load, LoadReport},
     metadata::{MetadataOptions, MetadataServer, World},
-    stalls::{Launch, Signal, Stalls, check_form},
+    stalls::{Launch, Signal, Stalls, check_form, messages::PLAN_APPLIED},
 };
 use tokio::time::{Instant, sleep};
 
@@ -36,6 +37,7 @@ use self::world::tenants;
 pub(crate) use self::{
     bystanders::Bystanders,
     churn::Churn,
+    effort::times,
     haproxy::{Script, real_haproxy, routes},
     process::{descriptors, open_files},
     seeded::Seeded,
@@ -144,7 +146,7 @@ impl Stage {
         self.start();
         self.settled().await;
         // A port may lead to its container a moment before all of it is done and said.
-        self.line("plan applied").await;
+        self.line(PLAN_APPLIED).await;
         self
     }
 
@@ -295,7 +297,7 @@ impl Stage {
     pub(crate) async fn kill_and_start(&mut self) {
         self.kill().await;
         self.start();
-        self.line("plan applied").await;
+        self.line(PLAN_APPLIED).await;
     }
 
     /// What `stalls render` prints with the settings of this stage.

@@ -7,6 +7,7 @@ use stalls_lab::{
     backend::{Backends, Identity},
     client::landing,
     metadata::{Fault, Scope},
+    stalls::messages::{FAULT_BEGINS, NOT_MAPPED, PLAN_APPLIED},
 };
 
 use crate::harness::{BASE, Stage, run, until};
@@ -109,7 +110,7 @@ async fn of_two_containers_with_one_address_the_newer_one_has_it() {
     stage.expect_port(BASE + 1, &first.uuid).await;
     stage.expect_refused(BASE).await;
     stage.expect_port(BASE + 2, &stage.uuid(3)).await;
-    assert_eq!(stage.line("container not mapped").await["kind"], "address_taken");
+    assert_eq!(stage.line(NOT_MAPPED).await["kind"], "address_taken");
 }
 
 #[tokio::test]
@@ -128,9 +129,9 @@ async fn a_container_may_have_an_ipv6_address() {
 async fn loopback_addresses_are_no_containers_unless_they_are_allowed() {
     let mut stage = Stage::prepared(2).await.without("ALLOW_LOOPBACK");
     stage.start();
-    stage.line("plan applied").await;
+    stage.line(PLAN_APPLIED).await;
     stage.expect_refused(BASE).await;
-    let unmapped = stage.lines("container not mapped");
+    let unmapped = stage.lines(NOT_MAPPED);
     assert_eq!(unmapped.len(), 2);
     assert!(unmapped[0]["reason"].as_str().unwrap().contains("ALLOW_LOOPBACK"), "{}", unmapped[0]);
 }
@@ -171,7 +172,7 @@ async fn an_index_far_outside_of_the_pool_is_said_so_once() {
         stage.expect_port(BASE, &stage.uuid(1)).await;
         stage.change(|world| world.web().scale_to(4)).await;
         stage.expect_port(BASE + 3, &stage.uuid(4)).await;
-        let unmapped = stage.lines("container not mapped");
+        let unmapped = stage.lines(NOT_MAPPED);
         assert_eq!(unmapped.len(), 1);
         assert_eq!(
             (&unmapped[0]["kind"], &unmapped[0]["level"]),
@@ -190,7 +191,7 @@ async fn the_servers_words_stay_within_their_line() {
     assert!(ended.stderr[0].contains(r"gone\nstalls render") && !ended.stderr[0].contains('\u{1b}'));
     assert!(ended.stderr[0].len() < 1_000);
     stage.start();
-    let fault = stage.line("metadata fault").await;
+    let fault = stage.line(FAULT_BEGINS).await;
     assert!(fault["error"].as_str().unwrap().contains("gone\nstalls") && fault.to_string().len() < 1_000);
 }
 
@@ -208,7 +209,7 @@ async fn the_token_is_nowhere_to_be_seen() {
             }
         })
         .await;
-    stage.line("metadata fault").await;
+    stage.line(FAULT_BEGINS).await;
     stage.server.clear_fault().await;
     stage.settled().await;
     stage.change(|world| world.web().scale_to(2)).await;

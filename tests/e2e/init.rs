@@ -3,7 +3,10 @@
 use std::fs;
 
 use rustix::process::{Pid, Signal as RawSignal, geteuid, kill_process};
-use stalls_lab::stalls::Signal;
+use stalls_lab::stalls::{
+    Signal,
+    messages::{DIED, ORPHANS_REAPED},
+};
 
 use crate::harness::{Script, Stage, until};
 
@@ -51,12 +54,12 @@ async fn orphans_are_reaped_and_haproxys_end_is_noticed_all_the_same() {
     let mut stage = stage.through(&namespace()).started().await;
     let unshare = i32::try_from(stage.stalls().pid()).unwrap();
     let stalls = children(unshare)[0].pid;
-    assert!(stage.line("orphans reaped").await["count"].as_u64() > Some(0));
+    assert!(stage.line(ORPHANS_REAPED).await["count"].as_u64() > Some(0));
     until("no zombie is left", || zombies(stalls) == 0).await;
 
     let killed = stage.haproxy().await;
     stage.stalls().signal_haproxy(Signal::KILL);
-    assert_eq!(stage.line("haproxy died").await["how"], "signal 9");
+    assert_eq!(stage.line(DIED).await["how"], "signal 9");
     stage.settled().await;
     assert_ne!(stage.haproxy().await, killed);
     stage.change(|world| world.web().scale_to(4)).await;

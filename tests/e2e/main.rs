@@ -1,8 +1,8 @@
 //! stalls as a user meets it: the real program, the real HAProxy, and around them the lab.
 //!
 //! Every test has a [`harness::Stage`] of its own, on loopback addresses that no other test uses, so
-//! all of them can run at once. `HAPROXY_BIN` chooses the HAProxy that they run against; `make test` runs them
-//! against three versions, one after the other.
+//! all of them can run at once. `HAPROXY_BIN` chooses the HAProxy that they run against; `make check` runs
+//! them against three versions, one after the other.
 
 #![allow(
     clippy::expect_used,

@@ -3,12 +3,12 @@
 mod no_fault;
 
 use serde_json::Value;
-use stalls_lab::metadata::{Fault, Saved, Scope};
+use stalls_lab::{
+    metadata::{Fault, Saved, Scope},
+    stalls::messages::{FAULT_BEGINS, FAULT_ENDS},
+};
 
 use crate::harness::{Bystanders, SOON, Stage};
-
-const BEGIN: &str = "metadata fault, ";
-const END: &str = "metadata fault ended";
 
 /// How many containers there are at first.
 const SCALE: usize = 5;
@@ -50,7 +50,7 @@ async fn change_all_kinds(stage: &mut Stage) {
 async fn before_and_after_a_change(stage: &mut Stage) -> (Saved, Saved) {
     let older = stage.server.saved();
     change_all_kinds(stage).await;
-    stage.settled().await;
+    stage.applied().await;
     (older, stage.server.saved())
 }
 
@@ -60,20 +60,13 @@ async fn mended(stage: &mut Stage, bystanders: &mut Bystanders) -> u64 {
     let (mark, asked) = (stage.stalls().log_mark(), stage.server.requests().version);
     bystanders.let_follow(stage);
     stage.server.clear_fault().await;
-    let end = stage.line_after(mark, END).await;
+    let end = stage.line_after(mark, FAULT_ENDS).await;
     let asked = stage.server.requests().version - asked;
     assert!(asked <= LAST_REQUESTS, "{asked} requests until this: {end}");
     assert!(end["lasted_ms"].is_u64(), "{end}");
-    followed(stage, mark, bystanders).await;
+    bystanders.follow(stage).await;
     stage.containers_follow().await;
     end["failures"].as_u64().expect("a number")
-}
-
-/// Waits until a change has been made since this mark, and each port is as it should be.
-async fn followed(stage: &Stage, mark: usize, bystanders: &mut Bystanders) {
-    // Before, connections to a successor may be cut with those to its predecessor.
-    stage.line_after(mark, "plan applied").await;
-    bystanders.follow(stage).await;
 }
 
 /// The kinds of the faults that were said since this mark; nothing else was said above info.
@@ -82,7 +75,7 @@ fn said(stage: &Stage, mark: usize) -> Vec<String> {
     let above_info = lines.iter().filter(|line| !["debug", "info"].contains(&text(line, "level")));
     above_info
         .map(|line| {
-            assert!(text(line, "msg").starts_with(BEGIN) && line["level"] == "warning", "{line}");
+            assert!(line["msg"] == FAULT_BEGINS && line["level"] == "warning", "{line}");
             text(line, "kind").to_owned()
         })
         .collect()
@@ -104,7 +97,7 @@ async fn survives(stage: &mut Stage, scope: Scope, fault: Fault, kind: &str) -> 
     let requests = if matches!(fault, Fault::Refuse | Fault::Hang | Fault::Stall) { 0 } else { REQUESTS };
     stage.server.fault_only(scope, fault).await;
     change_all_kinds(stage).await;
-    assert_eq!(stage.line(BEGIN).await["kind"], kind);
+    assert_eq!(stage.line(FAULT_BEGINS).await["kind"], kind);
     stage.server.await_requests(|now| now.version >= asked + requests, SOON).await;
     bystanders.notice_nothing().await;
     assert_eq!(stage.steps(), ["start"], "a plan was made of a fault");
@@ -113,13 +106,14 @@ async fn survives(stage: &mut Stage, scope: Scope, fault: Fault, kind: &str) -> 
     bystanders.end().await;
     assert_eq!(stage.steps(), ["start", "runtime"]);
     assert_eq!(stage.haproxy().await, haproxy);
-    assert_eq!((said(stage, 0), stage.lines(END).len()), (vec![kind.to_owned()], 1));
+    assert_eq!((said(stage, 0), stage.lines(FAULT_ENDS).len()), (vec![kind.to_owned()], 1));
     failures
 }
 
 macro_rules! survived {
-    ($($name:ident: $scope:ident, $fault:expr => $kind:literal;)*) => {$(
+    ($attribute:meta; $($name:ident: $scope:ident, $fault:expr => $kind:literal;)*) => {$(
         #[tokio::test]
+        #[$attribute]
         async fn $name() {
             let failures = survives(&mut started().await, Scope::$scope, $fault, $kind).await;
             assert!(failures > 0);
@@ -128,17 +122,25 @@ macro_rules! survived {
 }
 
 survived! {
+    doc = "Each kind once, in one scope or another.";
     refused_connections: Everything, Fault::Refuse => "unreachable";
+    not_found_for_the_service: Documents, Fault::NotFound => "not_found";
+    an_internal_error_for_the_version: Version, Fault::InternalError => "status";
+    a_web_page_everywhere: Everything, Fault::Html => "not_json";
+    a_truncated_answer_for_the_service: Documents, Fault::Truncated => "unreachable";
+    fifty_megabytes_for_the_service: Documents, Fault::Huge(FIFTY_MEGABYTES) => "too_large";
+    wrong_types_for_the_service: Documents, Fault::WrongTypes => "wrong_shape";
+}
+
+survived! {
+    ignore = "one of its kind is enough before a commit, make check has them all";
     closed_connections: Everything, Fault::Close => "unreachable";
     aborted_connections: Everything, Fault::Abort => "unreachable";
     connections_aborted_for_the_service: Documents, Fault::Abort => "unreachable";
     not_found_everywhere: Everything, Fault::NotFound => "not_found";
-    not_found_for_the_service: Documents, Fault::NotFound => "not_found";
     no_data_everywhere: Everything, Fault::InvalidVersion => "not_found";
     an_internal_error_everywhere: Everything, Fault::InternalError => "status";
     an_internal_error_for_the_service: Documents, Fault::InternalError => "status";
-    an_internal_error_for_the_version: Version, Fault::InternalError => "status";
-    a_web_page_everywhere: Everything, Fault::Html => "not_json";
     a_web_page_for_the_service: Documents, Fault::Html => "not_json";
     broken_json_everywhere: Everything, Fault::BadJson => "not_json";
     broken_json_for_the_service: Documents, Fault::BadJson => "not_json";
@@ -149,7 +151,6 @@ survived! {
     a_length_that_is_no_number: Everything,
         Fault::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}".into()) => "unreachable";
     a_truncated_answer_everywhere: Everything, Fault::Truncated => "unreachable";
-    a_truncated_answer_for_the_service: Documents, Fault::Truncated => "unreachable";
     a_truncated_chunk_everywhere: Everything, Fault::TruncatedChunk => "not_json";
     a_truncated_chunk_for_the_service: Documents, Fault::TruncatedChunk => "not_json";
     an_answer_that_is_reset_everywhere: Everything, Fault::Reset => "unreachable";
@@ -157,9 +158,7 @@ survived! {
     an_empty_answer_everywhere: Everything, Fault::EmptyBody => "not_json";
     an_empty_answer_for_the_service: Documents, Fault::EmptyBody => "not_json";
     fifty_megabytes_for_the_version: Version, Fault::Huge(FIFTY_MEGABYTES) => "too_large";
-    fifty_megabytes_for_the_service: Documents, Fault::Huge(FIFTY_MEGABYTES) => "too_large";
     wrong_types_everywhere: Everything, Fault::WrongTypes => "wrong_shape";
-    wrong_types_for_the_service: Documents, Fault::WrongTypes => "wrong_shape";
     null_everywhere: Everything, Fault::Body("null".into()) => "wrong_shape";
     a_list_for_the_service: Documents, Fault::Body("[]".into()) => "wrong_shape";
     an_empty_object_for_the_service: Documents, Fault::Body("{}".into()) => "wrong_shape";
@@ -211,7 +210,7 @@ async fn a_server_that_starts_again_is_a_fault_until_it_has_data() {
     for round in 1..=2 {
         let mark = stage.stalls().log_mark();
         stage.server.fault(Fault::Refuse).await;
-        stage.line_after(mark, BEGIN).await;
+        stage.line_after(mark, FAULT_BEGINS).await;
         stage.change_lingering(|world| drop(world.web().replace(round))).await;
         stage.server.fault(Fault::InvalidVersion).await;
         let no_data = |line: &Value| line["kind"] == "not_found";
@@ -219,7 +218,7 @@ async fn a_server_that_starts_again_is_a_fault_until_it_has_data() {
         bystanders.notice_nothing().await;
         mended(&mut stage, &mut bystanders).await;
         assert_eq!(said(&stage, mark), ["unreachable", "not_found"]);
-        assert_eq!(stage.lines(END).len(), usize::try_from(round).unwrap());
+        assert_eq!(stage.lines(FAULT_ENDS).len(), usize::try_from(round).unwrap());
     }
     bystanders.end().await;
     assert_eq!(stage.steps(), ["start", "runtime", "runtime"]);
@@ -231,20 +230,17 @@ async fn a_server_that_starts_again_with_older_data_is_followed() {
     let (older, newer) = before_and_after_a_change(&mut stage).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     stage.server.fault(Fault::Refuse).await;
-    stage.line(BEGIN).await;
+    stage.line(FAULT_BEGINS).await;
     bystanders.notice_nothing().await;
     stage.server.restore(&older);
-    let mark = stage.stalls().log_mark();
     bystanders.let_follow(&stage);
     stage.server.clear_fault().await;
-    followed(&stage, mark, &mut bystanders).await;
-    let mark = stage.stalls().log_mark();
+    bystanders.follow(&stage).await;
     stage.server.restore(&newer);
-    bystanders.let_follow(&stage);
-    followed(&stage, mark, &mut bystanders).await;
+    bystanders.follow(&stage).await;
     bystanders.end().await;
     stage.assert_no_handover();
-    assert_eq!((said(&stage, 0), stage.lines(END).len()), (vec!["unreachable".to_owned()], 1));
+    assert_eq!((said(&stage, 0), stage.lines(FAULT_ENDS).len()), (vec!["unreachable".to_owned()], 1));
 }
 
 #[tokio::test]
@@ -260,12 +256,13 @@ async fn no_timer_takes_a_port_away_while_a_fault_lasts() {
     bystanders.notice_nothing().await;
     assert_eq!((stage.steps(), said(&stage, 0)), (vec!["start".to_owned()], vec!["not_found".to_owned()]));
     mended(&mut stage, &mut bystanders).await;
-    assert_eq!(stage.lines(END).len(), 1);
+    assert_eq!(stage.lines(FAULT_ENDS).len(), 1);
 }
 
 // === What takes long ===
 
 #[tokio::test]
+#[ignore = "one of its kind is enough before a commit, make check has them all"]
 async fn an_answer_that_never_comes() {
     survives(&mut started().await, Scope::Documents, Fault::Hang, "timed_out").await;
 }
@@ -276,6 +273,7 @@ async fn an_answer_that_stalls() {
 }
 
 #[tokio::test]
+#[ignore = "one of its kind is enough before a commit, make check has them all"]
 async fn an_answer_that_stalls_for_the_version() {
     survives(&mut started().await, Scope::Version, Fault::Stall, "timed_out").await;
 }
@@ -289,9 +287,9 @@ async fn an_answer_that_drips_until_the_server_is_gone() {
     change_all_kinds(&mut stage).await;
     stage.server.await_requests(|now| now.documents > asked, SOON).await;
     stage.server.stop().await;
-    stage.line(BEGIN).await;
+    stage.line(FAULT_BEGINS).await;
     bystanders.notice_nothing().await;
     mended(&mut stage, &mut bystanders).await;
     bystanders.end().await;
-    assert_eq!((said(&stage, 0), stage.lines(END).len()), (vec!["unreachable".to_owned()], 1));
+    assert_eq!((said(&stage, 0), stage.lines(FAULT_ENDS).len()), (vec!["unreachable".to_owned()], 1));
 }

@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use stalls_lab::stalls::messages::{DIRECTORY_CLOSED, DIRECTORY_NOT_LOCKED};
+
 use crate::harness::{Stage, until};
 
 /// Has what is started do so with an umask that forbids nothing.
@@ -64,7 +66,7 @@ async fn directories_that_others_could_write_to_are_closed_and_their_links_not_f
     for directory in [&run_dir, &state_dir] {
         assert_eq!(mode(directory), 0o1775);
     }
-    assert_eq!(stage.lines("removed world-write permission from directory").len(), 2);
+    assert_eq!(stage.lines(DIRECTORY_CLOSED).len(), 2);
     until("a saved state", || state_dir.join("state.json").is_file()).await;
     until("a state of its own", || !state_dir.join("state.json").is_symlink()).await;
     assert!(!run_dir.join("haproxy.cfg").is_symlink());
@@ -82,7 +84,7 @@ async fn a_link_in_place_of_a_lock_ends_the_start() {
         symlink(victim.path(), directory.join("lock")).unwrap();
         stage.start();
         assert_eq!(stage.ended().await.code(), Some(64));
-        assert_eq!(stage.lines("cannot lock directory").len(), 1);
+        assert_eq!(stage.lines(DIRECTORY_NOT_LOCKED).len(), 1);
         assert_eq!(fs::read_to_string(victim.path()).unwrap(), "as it was");
     }
 }

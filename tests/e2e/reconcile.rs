@@ -2,7 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use stalls_lab::client::Held;
+use stalls_lab::{
+    client::Held,
+    stalls::{
+        Signal,
+        messages::{CHANGED_BY_OTHERS, MUTE, PLAN_APPLIED, PORT_CHANGED_BY_OTHERS},
+    },
+};
 
 use crate::harness::{BASE, POOL, SOON, Stage, until};
 
@@ -41,10 +47,8 @@ async fn whatever_somebody_else_tells_haproxy_is_said_and_set_right() {
     let mark = stage.stalls().log_mark();
     stage.cli(&foreign).await;
     for port in [one, two, three, four, five, six, free] {
-        let is_told = |line: &serde_json::Value| {
-            line["port"] == port
-                && line["msg"].as_str().is_some_and(|said| said.starts_with("port is not as"))
-        };
+        let is_told =
+            |line: &serde_json::Value| line["port"] == port && line["msg"] == PORT_CHANGED_BY_OTHERS;
         let told = stage.stalls().await_log_from(mark, is_told, SOON).await;
         assert_eq!(told["level"], "warning");
     }
@@ -62,7 +66,7 @@ async fn connections_to_the_right_container_outlive_the_repair_of_their_own_port
     stage.cli(&format!("set server p{BASE}/c addr {} port 8080", address(&stage, 2))).await;
     stage.cli(&format!("set server p{}/c addr {} port 9", BASE + 1, address(&stage, 2))).await;
     stage.cli(&format!("set server p{}/c state drain", BASE + 2)).await;
-    stage.line("haproxy was changed by somebody else").await;
+    stage.line(CHANGED_BY_OTHERS).await;
     stage.settled().await;
     check(&mut held).await;
     stage.assert_no_handover();
@@ -76,7 +80,7 @@ async fn the_same_mischief_again_and_again_is_set_right_each_time() {
     for command in commands.iter().cycle().take(4) {
         let mark = stage.stalls().log_mark();
         stage.cli(command).await;
-        let said = stage.line_after(mark, "haproxy was changed by somebody else").await;
+        let said = stage.line_after(mark, CHANGED_BY_OTHERS).await;
         assert_eq!(said["ports"], 1);
         stage.settled().await;
     }
@@ -100,7 +104,7 @@ async fn a_frontend_that_somebody_else_has_shut_down_comes_back_with_a_handover(
     let (haproxy, mut held) = (stage.haproxy().await, [stage.hold(BASE).await, stage.hold(BASE + 2).await]);
     stage.cli(&format!("shutdown frontend p{}", BASE + 1)).await;
     // From 3.0 on the port is still bound, and its clients wait until then.
-    stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
+    stage.handover_after(0).await;
     stage.settled().await;
     check(&mut held).await;
     drop(held);
@@ -114,16 +118,14 @@ async fn a_free_port_that_somebody_else_has_shut_down_comes_back_when_it_is_need
     stage.cli(&format!("shutdown frontend p{}", BASE + 3)).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
-    let applied = stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
-    assert_eq!(applied["kind"], "disagrees");
+    assert_eq!(stage.handover_after(0).await["kind"], "disagrees");
     check(&mut held).await;
     drop(held);
     assert_ne!(stage.haproxy().await, haproxy);
 
     // From then on nothing is out of the ordinary.
-    let mark = stage.stalls().log_mark();
     stage.change(|world| world.web().scale_to(6)).await;
-    assert_eq!(stage.line_after(mark, "plan applied").await["step"], "runtime");
+    assert_eq!(stage.applied().await["step"], "runtime");
     stage.settled().await;
 }
 
@@ -142,7 +144,7 @@ async fn what_somebody_else_changed_while_stalls_was_away_is_set_right_by_the_ne
     stage.cli(&foreign).await;
     stage.start();
     stage.settled().await;
-    assert_eq!(stage.line("plan applied").await["step"], "runtime");
+    assert_eq!(stage.line(PLAN_APPLIED).await["step"], "runtime");
     assert_eq!(stage.haproxy().await, haproxy);
     check(&mut held).await;
 }
@@ -151,8 +153,8 @@ async fn what_somebody_else_changed_while_stalls_was_away_is_set_right_by_the_ne
 async fn a_haproxy_that_hangs_is_noticed_without_any_change() {
     let stage = watched(3).await;
     let hung = stage.haproxy().await;
-    stage.stalls().signal_haproxy(stalls_lab::stalls::Signal::STOP);
-    stage.line("haproxy does not answer, it drains").await;
+    stage.stalls().signal_haproxy(Signal::STOP);
+    stage.line(MUTE).await;
     stage.settled().await;
     until("another HAProxy", || stage.launch().haproxy_pids() != [hung]).await;
 }

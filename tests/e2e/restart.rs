@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stalls_lab::stalls::Signal;
+use stalls_lab::stalls::{
+    Signal,
+    messages::{ADOPTED, DIED, MEMORY_SERVES, PLAN_APPLIED},
+};
 use tokio::time::sleep;
 
-use crate::harness::{BASE, Churn, POOL, SOON, Seeded, Stage, run, until};
-
-/// How often stalls is killed at any moment.
-const KILLS: usize = 50;
+use crate::harness::{BASE, Churn, POOL, Seeded, Stage, run, times, until};
 
 /// Every so many times it may finish what it does.
 const SETTLE_EVERY: usize = 5;
@@ -23,7 +23,7 @@ async fn with_the_metadata_away_the_last_mapping_serves() {
     stage.server.stop().await;
     stage.start();
     stage.settled().await;
-    assert_eq!(stage.line("metadata unavailable, serving saved").await["level"], "warning");
+    assert_eq!(stage.line(MEMORY_SERVES).await["level"], "warning");
     stage.server.restart().await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
@@ -37,7 +37,7 @@ async fn a_haproxy_that_is_left_behind_is_adopted_as_it_is() {
     assert_eq!(held.check().await, Ok(()));
     stage.settled().await;
     stage.start();
-    assert_eq!(stage.line("plan applied").await["step"], "nothing");
+    assert_eq!(stage.line(PLAN_APPLIED).await["step"], "nothing");
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
@@ -90,8 +90,7 @@ async fn a_haproxy_that_is_left_behind_hands_over_to_one_of_another_pool() {
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
     let mut stage = stage.with_pool(POOL + 4).started().await;
-    let applied = stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
-    assert_eq!(applied["kind"], "more_ports");
+    assert_eq!(stage.handover_after(0).await["kind"], "more_ports");
     assert_eq!(held.check().await, Ok(()));
     drop(held);
     assert_ne!(stage.haproxy().await, haproxy);
@@ -103,9 +102,9 @@ async fn a_haproxy_that_is_left_behind_and_dies_is_replaced() {
     let mut stage = Stage::with_scale(3).await;
     stage.kill().await;
     stage.start();
-    stage.line("plan applied").await;
+    stage.line(PLAN_APPLIED).await;
     stage.stalls().signal_haproxy(Signal::KILL);
-    stage.line("haproxy died").await;
+    stage.line(DIED).await;
     stage.settled().await;
     stage.end().await;
 }
@@ -116,7 +115,7 @@ async fn a_haproxy_that_dies_while_it_is_adopted_is_replaced() {
     let dead = stage.haproxy().await;
     stage.kill().await;
     stage.start();
-    stage.line("haproxy adopted").await;
+    stage.line(ADOPTED).await;
     stage.stalls().signal_haproxy(Signal::KILL);
     stage.settled().await;
     assert_ne!(stage.haproxy().await, dead);
@@ -128,7 +127,7 @@ async fn stalls_may_be_killed_at_any_moment() {
     let mut stage = Churn::stage().await;
     let haproxy = stage.haproxy().await;
     let mut churn = Churn::begin(&stage).await;
-    for kill in 1..=KILLS {
+    for kill in 1..=times(10, 50) {
         for _ in 0..churn.random(3) {
             let things = 1 + churn.random(20);
             churn.change(&mut stage, things).await;
@@ -137,7 +136,6 @@ async fn stalls_may_be_killed_at_any_moment() {
         stage.kill().await;
         stage.start();
         if kill % SETTLE_EVERY == 0 {
-            stage.line("plan applied").await;
             churn.settle(&stage).await;
             churn.check_held().await;
             stage.assert_no_handover();
@@ -196,18 +194,18 @@ async fn a_container_without_an_index_keeps_its_port() {
     stage.settled().await;
     stage.kill().await;
     stage.start();
-    stage.line("plan applied").await;
+    stage.line(PLAN_APPLIED).await;
     stage.settled().await;
 }
 
 #[tokio::test]
 async fn revisions_grow_across_restarts() {
     let mut stage = Stage::with_scale(3).await;
-    let first = stage.line("plan applied").await["revision"].as_u64().unwrap();
+    let first = stage.line(PLAN_APPLIED).await["revision"].as_u64().unwrap();
     let saved = stage.state_dir().join("state.json");
     until("the state is saved", || saved.exists()).await;
     stage.end().await;
     stage.start();
-    let second = stage.stalls().await_log(|line| line["msg"] == "plan applied", SOON).await;
+    let second = stage.line(PLAN_APPLIED).await;
     assert!(second["revision"].as_u64().unwrap() > first);
 }

@@ -1,6 +1,9 @@
 //! Which port leads where.
 
-use stalls_lab::client::{Held, await_landing};
+use stalls_lab::{
+    client::{Held, await_landing},
+    stalls::messages::{FAULT_BEGINS, PLAN_APPLIED},
+};
 
 use crate::harness::{BASE, POOL, SOON, Stage, free_run};
 
@@ -14,7 +17,7 @@ async fn each_container_has_its_own_port_and_the_others_refuse() {
     }
     stage.expect_refused(BASE - 1).await;
     stage.expect_refused(BASE + POOL).await;
-    let applied = stage.line("plan applied").await;
+    let applied = stage.line(PLAN_APPLIED).await;
     assert_eq!((applied["mapped"].as_u64(), applied["free"].as_u64()), (Some(3), Some(13)));
 }
 
@@ -51,7 +54,7 @@ async fn with_host_networking_the_stack_has_to_be_named() {
     let mut stage = Stage::prepared(2).await;
     stage.change(|world| world.put_stalls_on_the_host_network()).await;
     stage.start();
-    let fault = stage.line("metadata fault").await;
+    let fault = stage.line(FAULT_BEGINS).await;
     assert_eq!(fault["kind"], "not_found");
     assert!(fault["error"].as_str().unwrap().contains("STACK_NAME"), "{fault}");
     stage.end().await;
@@ -65,7 +68,7 @@ async fn without_a_port_count_the_pool_is_what_the_own_service_publishes() {
     let published = (BASE..BASE + 10).chain([BASE + 20]).map(|port| format!("{port}:{port}/tcp"));
     stage.change(|world| world.cattle("app", "stalls").ports = published.collect()).await;
     stage.start();
-    let applied = stage.line("plan applied").await;
+    let applied = stage.line(PLAN_APPLIED).await;
     assert_eq!((applied["mapped"].as_u64(), applied["free"].as_u64()), (Some(3), Some(7)));
     stage.settled().await;
 }
@@ -73,6 +76,6 @@ async fn without_a_port_count_the_pool_is_what_the_own_service_publishes() {
 #[tokio::test]
 async fn without_a_port_count_and_published_ports_the_pool_has_64() {
     let stage = Stage::prepared(3).await.without("PORT_COUNT").started().await;
-    let applied = stage.line("plan applied").await;
+    let applied = stage.line(PLAN_APPLIED).await;
     assert_eq!((applied["mapped"].as_u64(), applied["free"].as_u64()), (Some(3), Some(61)));
 }

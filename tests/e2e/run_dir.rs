@@ -2,15 +2,12 @@
 
 use std::fs;
 
-use stalls_lab::stalls::Signal;
+use stalls_lab::stalls::{
+    Signal,
+    messages::{DIED, DIRECTORY_LOCKED_AGAIN, OUT_OF_REACH, SERVES},
+};
 
 use crate::harness::{Bystanders, Stage, run};
-
-/// Nobody can talk to HAProxy any more.
-const OUT_OF_REACH: &str = "haproxy listens no more, it is replaced";
-
-/// Another one has taken its place. Until then the old one may still answer its clients.
-const SERVES: &str = "haproxy serves";
 
 #[tokio::test]
 async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() {
@@ -61,7 +58,7 @@ async fn a_haproxy_that_dies_with_its_run_directory_comes_back() {
     bystanders.let_break(&stage);
     fs::remove_dir_all(stage.launch().run_dir()).unwrap();
     stage.stalls().signal_haproxy(Signal::KILL);
-    stage.line("haproxy died").await;
+    stage.line(DIED).await;
     bystanders.recover(&stage).await;
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
@@ -73,7 +70,7 @@ async fn a_haproxy_that_dies_with_its_run_directory_comes_back() {
 async fn a_run_directory_that_was_made_again_still_has_one_user() {
     let mut stage = Stage::with_scale(2).await;
     fs::remove_dir_all(stage.launch().run_dir()).unwrap();
-    stage.line("directory was removed, it is created and locked again").await;
+    stage.line(DIRECTORY_LOCKED_AGAIN).await;
     let other_state = tempfile::tempdir().unwrap();
     let second = run(&stage.launch().clone().env("STATE_DIR", other_state.path().display())).await;
     assert_eq!(second.code, Some(64));

@@ -1,6 +1,7 @@
 //! Containers that come, go, are replaced and upgraded.
 
 use serde_json::json;
+use stalls_lab::stalls::messages::{NOT_MAPPED, NOT_PUBLISHED, PLAN_APPLIED, POOL_GROWS};
 
 use crate::harness::{BASE, POOL, Stage};
 
@@ -108,7 +109,7 @@ async fn a_service_may_begin_at_scale_0() {
 async fn a_container_beyond_the_pool_is_said_so_once_and_gets_no_port() {
     let mut stage = Stage::prepared(17).await;
     stage.start();
-    let unmapped = stage.line("container not mapped").await;
+    let unmapped = stage.line(NOT_MAPPED).await;
     assert_eq!(
         (unmapped["uuid"].as_str(), unmapped["level"].as_str()),
         (Some(&*stage.uuid(17)), Some("warning"))
@@ -119,7 +120,7 @@ async fn a_container_beyond_the_pool_is_said_so_once_and_gets_no_port() {
     stage.change(|world| world.web().replace(1)).await;
     stage.expect_port(BASE, &stage.uuid(1)).await;
     stage.expect_refused(BASE + 16).await;
-    assert_eq!(stage.lines("container not mapped").len(), 1);
+    assert_eq!(stage.lines(NOT_MAPPED).len(), 1);
 }
 
 // === without PORT_COUNT ===
@@ -136,15 +137,14 @@ async fn published(scale: usize) -> Stage {
 async fn a_pool_without_a_size_grows_by_one_handover_that_nobody_notices() {
     let mut stage = published(15).await;
     let mut held = stage.hold(BASE).await;
-    let mark = stage.stalls().log_mark();
     stage.change(|world| world.web().scale_to(18)).await;
     for index in 1..=18 {
         stage.expect_port(BASE + index - 1, &stage.uuid(index.into())).await;
     }
-    let applied = stage.line_after(mark, "plan applied").await;
+    let applied = stage.applied().await;
     assert_eq!((applied["step"].as_str(), applied["free"].as_u64()), (Some("handover"), Some(14)));
-    assert_eq!(stage.lines("plan applied").len(), 2);
-    let grows = stage.line("pool grows").await;
+    assert_eq!(stage.lines(PLAN_APPLIED).len(), 2);
+    let grows = stage.line(POOL_GROWS).await;
     assert_eq!((&grows["from"], &grows["to"], &grows["last_port"]), (&json!(16), &json!(32), &json!(5031)));
     assert_eq!(held.check().await, Ok(()));
 
@@ -153,8 +153,8 @@ async fn a_pool_without_a_size_grows_by_one_handover_that_nobody_notices() {
     stage.expect_refused(BASE + 17).await;
     stage.change(|world| world.web().scale_to(17)).await;
     stage.expect_port(BASE + 16, &stage.uuid(17)).await;
-    assert_eq!(stage.lines("pool grows").len(), 1);
-    let unpublished = stage.lines("ports of the pool are not published");
+    assert_eq!(stage.lines(POOL_GROWS).len(), 1);
+    let unpublished = stage.lines(NOT_PUBLISHED);
     assert_eq!(unpublished.len(), 1);
     assert_eq!((&unpublished[0]["level"], &unpublished[0]["first_port"]), (&json!("warning"), &json!(5016)));
     assert_eq!(stage.render().await.matches("listen p").count(), 32);
@@ -167,9 +167,9 @@ async fn a_pool_that_has_grown_is_remembered() {
     stage.end().await;
     stage.change(|world| world.web().scale_to(3)).await;
     stage.start();
-    let applied = stage.line("plan applied").await;
+    let applied = stage.line(PLAN_APPLIED).await;
     assert_eq!((applied["mapped"].as_u64(), applied["free"].as_u64()), (Some(3), Some(29)));
-    assert_eq!(stage.lines("pool grows").len(), 0);
+    assert_eq!(stage.lines(POOL_GROWS).len(), 0);
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 use std::{fs, net::Ipv4Addr};
 
-use stalls_lab::stalls::Launch;
+use stalls_lab::stalls::{
+    Launch,
+    messages::{NOT_WRITTEN, PLAN_APPLIED},
+};
 use tempfile::TempDir;
 
 use crate::harness::{BASE, Ended, POOL, Stage, free_run, launch, run};
@@ -109,7 +112,7 @@ async fn empty_optional_variables_are_as_good_as_none() {
         stage = stage.env(variable, "");
     }
     let stage = stage.started().await;
-    assert_eq!(stage.line("plan applied").await["free"], 61);
+    assert_eq!(stage.line(PLAN_APPLIED).await["free"], 61);
 }
 
 #[tokio::test]
@@ -141,7 +144,7 @@ async fn what_haproxy_rejects_is_told_in_its_own_words() {
     let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path);
     stage.start();
     for scale in [4, 5] {
-        let rejected = stage.line("configuration not written").await;
+        let rejected = stage.line(NOT_WRITTEN).await;
         assert_eq!(
             (rejected["kind"].as_str(), rejected["level"].as_str()),
             (Some("rejected"), Some("error"))
@@ -149,7 +152,7 @@ async fn what_haproxy_rejects_is_told_in_its_own_words() {
         assert!(rejected["error"].as_str().unwrap().contains("unknown keyword 'frobnicate'"), "{rejected}");
         let mark = stage.stalls().log_mark();
         stage.change(|world| world.web().scale_to(scale)).await;
-        stage.line_after(mark, "configuration not written").await;
+        stage.line_after(mark, NOT_WRITTEN).await;
     }
     stage.end().await;
 }

@@ -1,7 +1,14 @@
 //! stalls is asked to end.
 
 use serde_json::json;
-use stalls_lab::{client::Held, metadata::Fault, stalls::Signal};
+use stalls_lab::{
+    client::Held,
+    metadata::Fault,
+    stalls::{
+        Signal,
+        messages::{CONNECTIONS_CUT, ENDS, NOT_SERVING, STARTS},
+    },
+};
 
 use crate::harness::{BASE, POOL, Script, Stage};
 
@@ -19,9 +26,9 @@ async fn drains_to_its_end(stage: &mut Stage, mut held: Held) {
 async fn sigterm_with_nothing_open_ends_promptly() {
     let mut stage = Stage::with_scale(3).await;
     stage.end().await;
-    let end = stage.line("stalls ends").await;
+    let end = stage.line(ENDS).await;
     assert_eq!(end["exit_code"], 0);
-    assert_eq!(stage.lines("drain time is over").len(), 0);
+    assert_eq!(stage.lines(CONNECTIONS_CUT).len(), 0);
 }
 
 #[tokio::test]
@@ -49,7 +56,7 @@ async fn connections_that_outlast_the_drain_time_are_cut() {
     for held in &mut held {
         assert!(held.check().await.is_err());
     }
-    let cut = stage.line("drain time is over").await;
+    let cut = stage.line(CONNECTIONS_CUT).await;
     assert_eq!((&cut["level"], &cut["connections"]), (&json!("warning"), &json!(3)));
 }
 
@@ -90,7 +97,7 @@ async fn sigterm_is_heard_before_there_is_any_metadata() {
     let mut stage = Stage::prepared(3).await;
     stage.server.fault(Fault::Hang).await;
     stage.start();
-    stage.line("stalls starts").await;
+    stage.line(STARTS).await;
     stage.server.await_requests(|requests| requests.version > 0, crate::harness::SOON).await;
     stage.end().await;
 }
@@ -107,7 +114,7 @@ async fn sigterm_is_heard_while_haproxy_keeps_dying() {
     let haproxy = Script::new(r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac; exit 1"#);
     let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
     stage.start();
-    stage.line("haproxy did not get to serve").await;
+    stage.line(NOT_SERVING).await;
     stage.end().await;
 }
 
@@ -117,7 +124,7 @@ async fn sigterm_is_heard_while_a_haproxy_does_not_answer() {
         Script::new(r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac; exec sleep 1000 "$@""#);
     let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
     stage.start();
-    stage.line("configuration written").await;
+    stage.haproxy().await;
     stage.end().await;
 }
 

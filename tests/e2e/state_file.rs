@@ -8,10 +8,9 @@ use std::{
 
 use rustix::process::geteuid;
 use serde_json::{Value, json};
+use stalls_lab::stalls::messages::{MEMORY_LOST, PLAN_APPLIED};
 
 use crate::harness::{Bystanders, Stage, until};
-
-const LOST: &str = "saved assignments unusable, starting without them";
 
 /// Has root, too, obey the modes of files.
 const WITHOUT_OVERRIDE: [&str; 2] = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
@@ -30,10 +29,10 @@ async fn survives(spoil: impl FnOnce(&Path), complaint: &str) {
     }
     let mut stage = stage.started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
-    let lost = stage.line(LOST).await;
+    let lost = stage.line(MEMORY_LOST).await;
     assert_eq!((&lost["level"], &lost["kind"]), (&json!("error"), &json!("unreadable")));
     assert!(lost["error"].as_str().unwrap().contains(complaint), "{lost}");
-    assert_eq!(stage.lines(LOST).len(), 1);
+    assert_eq!(stage.lines(MEMORY_LOST).len(), 1);
     assert_eq!(look(&file.with_extension("json.unreadable")), spoilt);
 
     // A new one takes its place.
@@ -42,7 +41,7 @@ async fn survives(spoil: impl FnOnce(&Path), complaint: &str) {
     bystanders.end().await;
     stage.end().await;
     stage.start();
-    stage.line("plan applied").await;
+    stage.line(PLAN_APPLIED).await;
     stage.settled().await;
     stage.assert_calm();
 }

@@ -3,13 +3,13 @@
 use std::net::TcpListener;
 
 use serde_json::json;
-use stalls_lab::stalls::Signal;
+use stalls_lab::stalls::{
+    Signal,
+    messages::{PORT_FREED, PORT_TAKEN},
+};
 use tokio::task::JoinHandle;
 
-use crate::harness::{BASE, Bystanders, POOL, SOON, Stage, real_haproxy};
-
-const TAKEN: &str = "port cannot be bound";
-const FREED: &str = "port can be bound again";
+use crate::harness::{BASE, Bystanders, POOL, Stage, real_haproxy};
 
 fn take(stage: &Stage, port: u16) -> TcpListener {
     TcpListener::bind(stage.address(port)).expect("the port is free")
@@ -29,7 +29,7 @@ fn answer(stage: &Stage, port: u16) -> JoinHandle<()> {
 
 /// The ports that were said to be taken, in order.
 fn said(stage: &Stage) -> Vec<u64> {
-    stage.lines(TAKEN).iter().filter_map(|line| line["port"].as_u64()).collect()
+    stage.lines(PORT_TAKEN).iter().filter_map(|line| line["port"].as_u64()).collect()
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn a_port_that_is_taken_at_the_start_is_served_once_it_is_free() {
     let mut stage = Stage::prepared(3).await;
     let taken = take(&stage, BASE + 1);
     stage.start();
-    let line = stage.line(TAKEN).await;
+    let line = stage.line(PORT_TAKEN).await;
     assert_eq!((&line["port"], &line["level"]), (&json!(BASE + 1), &json!("error")));
     stage.expect_port(BASE, &stage.uuid(1)).await;
     stage.expect_port(BASE + 2, &stage.uuid(3)).await;
@@ -70,7 +70,7 @@ async fn a_free_port_that_is_taken_meanwhile_costs_only_its_container() {
     let taken = take(&stage, BASE + 3);
     stage.change(|world| world.web().scale_to(5)).await;
     stage.expect_port(BASE + 4, &stage.uuid(5)).await;
-    assert_eq!(stage.line(TAKEN).await["port"], BASE + 3);
+    assert_eq!(stage.line(PORT_TAKEN).await["port"], BASE + 3);
     stage.expect_port(BASE, &stage.uuid(1)).await;
     drop(taken);
     stage.settled().await;
@@ -85,7 +85,7 @@ async fn a_port_that_is_taken_after_its_container_has_left_is_served_again_when_
     stage.haproxy().await;
     let taken = take(&stage, BASE + 2);
     stage.change(|world| world.web().scale_to(3)).await;
-    stage.line(TAKEN).await;
+    stage.line(PORT_TAKEN).await;
     drop(taken);
     stage.settled().await;
 }
@@ -95,7 +95,7 @@ async fn a_pool_that_is_taken_as_a_whole_is_served_once_it_is_free() {
     let mut stage = Stage::prepared(3).await;
     let taken: Vec<_> = (0..16).map(|slot| take(&stage, BASE + slot)).collect();
     stage.start();
-    stage.line(TAKEN).await;
+    stage.line(PORT_TAKEN).await;
     drop(taken);
     stage.settled().await;
 }
@@ -108,16 +108,17 @@ async fn a_port_that_is_taken_for_a_while_is_no_matter_to_the_clients_of_others(
     bystanders.let_refuse(&stage, BASE + 3..BASE + POOL);
     let taken = answer(&stage, BASE + 3);
     bystanders.change(&mut stage, |world| world.web().scale_to(5)).await;
-    stage.line(TAKEN).await;
+    stage.line(PORT_TAKEN).await;
     stage.expect_port(BASE + 4, &stage.uuid(5)).await;
     bystanders.notice_nothing().await;
+    assert_eq!(stage.applied().await["step"], "handover");
     let mark = stage.stalls().log_mark();
     taken.abort();
-    stage.stalls().await_log_from(mark, |line| line["step"] == "handover", SOON).await;
+    stage.handover_after(mark).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
-    stage.expect_lines(TAKEN, 1).await;
-    stage.expect_lines(FREED, 1).await;
+    stage.expect_lines(PORT_TAKEN, 1).await;
+    stage.expect_lines(PORT_FREED, 1).await;
     stage.end().await;
 }
 
@@ -128,20 +129,20 @@ async fn a_port_that_is_taken_does_not_keep_a_haproxy_that_dies_from_coming_back
     bystanders.let_break(&stage);
     let taken = answer(&stage, BASE + 3);
     stage.stalls().signal_haproxy(Signal::KILL);
-    assert_eq!(stage.line(TAKEN).await["port"], BASE + 3);
+    assert_eq!(stage.line(PORT_TAKEN).await["port"], BASE + 3);
     for index in 1..=3 {
         stage.expect_port(BASE + u16::try_from(index).unwrap() - 1, &stage.uuid(index)).await;
     }
     taken.abort();
-    stage.line(FREED).await;
+    stage.line(PORT_FREED).await;
     // Free ports are open for a moment while HAProxy hands over to one that has this port, too.
-    stage.stalls().await_log(|line| line["step"] == "handover", SOON).await;
+    stage.handover_after(0).await;
     bystanders.recover(&stage).await;
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    stage.expect_lines(TAKEN, 1).await;
-    stage.expect_lines(FREED, 1).await;
+    stage.expect_lines(PORT_TAKEN, 1).await;
+    stage.expect_lines(PORT_FREED, 1).await;
     stage.end().await;
 }
 

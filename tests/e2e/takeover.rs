@@ -1,13 +1,13 @@
 //! Upgrades in which the new container starts beside the old one.
 
-use crate::harness::{BASE, Bystanders, Stage, routes, until};
+use stalls_lab::stalls::messages::NOT_MAPPED;
 
-const WAITS: &str = "container not mapped";
+use crate::harness::{BASE, Bystanders, Stage, routes, until};
 
 /// A newer container of index 1 is there and does not listen yet; that stalls waits for it has been said.
 async fn upgrade_begins(stage: &Stage) -> String {
     let newer = stage.server.change(|world| world.web().begin_upgrade(1));
-    let line = stage.line(WAITS).await;
+    let line = stage.line(NOT_MAPPED).await;
     assert_eq!((&line["uuid"], &line["kind"]), (&newer.as_str().into(), &"not_ready".into()));
     newer
 }
@@ -68,7 +68,7 @@ async fn with_a_health_check_a_new_container_gets_the_port_when_it_is_healthy() 
             newer
         })
         .await;
-    assert_eq!(stage.line(WAITS).await["kind"], "not_ready");
+    assert_eq!(stage.line(NOT_MAPPED).await["kind"], "not_ready");
     stage.expect_port(BASE, &older).await;
     let healthy = Some("healthy".to_owned());
     stage.change(|world| world.web().edit(&newer, |container| container.health_state = healthy)).await;

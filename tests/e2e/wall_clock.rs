@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use stalls_lab::stalls::Signal;
+use stalls_lab::stalls::{
+    Signal,
+    messages::{PLAN_APPLIED, SERVES},
+};
 use tempfile::TempDir;
 
 use crate::harness::{Bystanders, Stage};
@@ -54,10 +57,9 @@ async fn jumps_of_the_wall_clock_concern_nobody() {
     let clock = WallClock::new();
     let stage = Stage::prepared(4).await.env("RECONCILE_INTERVAL_MS", 1000).env("PORT_REUSE_DELAY_MS", 1000);
     let mut stage = clock.of(stage).started().await;
-    let now = year(&stage.line("plan applied").await);
+    let now = year(&stage.line(PLAN_APPLIED).await);
     let mut bystanders = Bystanders::begin(&stage).await;
     for (turn, years) in [20, -20, 0].into_iter().enumerate() {
-        let mark = stage.stalls().log_mark();
         clock.set(years * A_YEAR);
         bystanders.notice_nothing().await;
         bystanders
@@ -66,7 +68,7 @@ async fn jumps_of_the_wall_clock_concern_nobody() {
                 world.web().scale_to(5 + turn);
             })
             .await;
-        let said = year(&stage.line_after(mark, "plan applied").await);
+        let said = year(&stage.applied().await);
         assert!((said - now - years).abs() <= 1, "the clock has been set by {years} years");
         bystanders.follow(&stage).await;
     }
@@ -92,7 +94,7 @@ async fn whoever_starts_at_another_time_knows_what_was_before() {
     bystanders.let_break(&stage);
     clock.set(0);
     stage.stalls().signal_haproxy(Signal::KILL);
-    stage.line("haproxy serves").await;
+    stage.line(SERVES).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
     stage.end().await;

@@ -88,6 +88,8 @@ impl Bystanders {
     /// Waits until they have become that; from then on they have to stay so.
     pub(crate) async fn follow(&mut self, stage: &Stage) {
         self.let_follow(stage);
+        // Before, connections to a successor may be cut with those to its predecessor.
+        stage.applied().await;
         let tenants = stage.tenants();
         for port in self.changed(&tenants) {
             match tenants.get(&port) {
@@ -115,6 +117,7 @@ impl Bystanders {
 
     /// Waits until every port is as it should be; from then on they have to stay so.
     pub(crate) async fn recover(&mut self, stage: &Stage) {
+        stage.applied().await;
         stage.settled().await;
         let tenants = stage.tenants();
         for port in stage.ports() {

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
 use stalls_lab::{
     client::Held,
     load::{Expect, Load, Targets},
     metadata::World,
 };
 
-use super::{BASE, SOON, Seeded, Stage, end_well, world::claimants};
+use super::{BASE, Seeded, Stage, end_well, world::claimants};
 
 /// So many containers, those with the lowest indices, are never touched.
 pub(crate) const STEADY: u16 = 8;
@@ -37,8 +36,6 @@ pub(crate) struct Churn {
     changing: BTreeMap<u16, BTreeSet<String>>,
     /// How often each container has been stopped or started again.
     toggled: BTreeMap<String, usize>,
-    /// Whether one of these is to take over from an older one that runs on.
-    awaits_readiness: bool,
     /// How often a port has got another container, or none.
     pub(crate) changes: usize,
 }
@@ -59,7 +56,6 @@ impl Churn {
             held: BTreeMap::new(),
             changing: stage.tenants().into_keys().map(|port| (port, BTreeSet::new())).collect(),
             toggled: BTreeMap::new(),
-            awaits_readiness: false,
             changes: 0,
         };
         churn.settle(stage).await;
@@ -80,7 +76,6 @@ impl Churn {
             if before.and_then(|before| before.last()) != after.and_then(|after| after.last()) {
                 // Until a newer one is ready, an older one may have the port.
                 self.expect_change(stage, port, before.into_iter().chain(after).flatten());
-                self.awaits_readiness |= after.is_some_and(|after| after.len() > 1);
                 self.changes += 1;
             }
         }
@@ -90,19 +85,9 @@ impl Churn {
     /// Changes this many things in one version of the world, and waits until stalls says that all is done. From
     /// then on each port has to be as it should be.
     pub(crate) async fn change_and_settle(&mut self, stage: &mut Stage, things: usize) {
-        let (mark, before) = (stage.stalls().log_mark(), self.changes);
         self.change(stage, things).await;
-        if self.changes > before {
-            // A change that moves no port may be another plan, too, whose line may come late.
-            let told = |line: &Value| line["msg"] == "plan applied" && line["step"] == "runtime";
-            stage.stalls().await_log_from(mark, told, SOON).await;
-        }
-        // A container that has to be waited for takes over by a plan of its own.
-        if std::mem::take(&mut self.awaits_readiness) {
-            self.settle(stage).await;
-        } else {
-            self.narrow(stage).await;
-        }
+        stage.applied().await;
+        self.narrow(stage).await;
     }
 
     /// Every port may refuse and every connection may break, until they have settled.
@@ -122,6 +107,8 @@ impl Churn {
 
     /// Waits until the ports that change are as they should be; from then on they have to stay so.
     pub(crate) async fn settle(&mut self, stage: &Stage) {
+        // A port that a change has taken away and the next one given back may not have noticed either yet.
+        stage.applied().await;
         let tenants = stage.tenants();
         for port in self.changing.keys() {
             match tenants.get(port) {

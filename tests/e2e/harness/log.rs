@@ -1,16 +1,20 @@
 //! What stalls says.
 
 use serde_json::Value;
+use stalls_lab::stalls::{
+    Told,
+    messages::{ADOPTED, PLAN_APPLIED, SERVES},
+};
 
 use super::{SOON, Stage, until};
 
 impl Stage {
-    /// The lines so far of the current run whose message begins like this.
+    /// The lines so far of the current run that say this.
     pub(crate) fn lines(&self, message: &str) -> Vec<Value> {
         self.stalls().log_lines().into_iter().filter(|line| says(line, message)).collect()
     }
 
-    /// Waits for a line of the current run whose message begins like this.
+    /// Waits for a line of the current run that says this.
     #[track_caller]
     pub(crate) fn line(&self, message: &str) -> impl Future<Output = Value> {
         self.line_after(0, message)
@@ -22,6 +26,34 @@ impl Stage {
         self.stalls().await_log_from(mark, move |line| says(line, message), SOON)
     }
 
+    /// Waits until stalls has decided what the newest version of the world means for the ports; who has which is as
+    /// it should be then.
+    #[track_caller]
+    pub(crate) fn decided(&self) -> impl Future<Output = ()> {
+        self.followed(|_| Some(()))
+    }
+
+    /// Waits until HAProxy serves what was decided upon the newest version of the world; returns the line that says
+    /// so, and never that of an earlier change.
+    #[track_caller]
+    pub(crate) fn applied(&self) -> impl Future<Output = Value> {
+        self.followed(|told| told.applied().cloned())
+    }
+
+    #[track_caller]
+    fn followed<T>(&self, enough: impl Fn(&Told) -> Option<T>) -> impl Future<Output = T> {
+        let (version, tenants) = (self.server.version(), self.tenants());
+        let follows = move |told: &Told| told.follows(&version, &tenants);
+        self.stalls().await_told(move |told| enough(told).filter(|_| follows(told)), SOON)
+    }
+
+    /// Waits until a plan is applied by a handover: the only one of the current run, or the first after this mark.
+    #[track_caller]
+    pub(crate) fn handover_after(&self, mark: usize) -> impl Future<Output = Value> {
+        let is_handover = |line: &Value| says(line, PLAN_APPLIED) && line["step"] == "handover";
+        self.stalls().await_log_from(mark, is_handover, SOON)
+    }
+
     /// Waits until this has been said so many times in the current run; more often it may not have been.
     pub(crate) async fn expect_lines(&self, message: &str, times: usize) {
         until(message, || self.lines(message).len() >= times).await;
@@ -30,14 +62,14 @@ impl Stage {
 
     /// How each plan of the current run was applied so far, in order.
     pub(crate) fn steps(&self) -> Vec<String> {
-        let steps = self.lines("plan applied").into_iter();
+        let steps = self.lines(PLAN_APPLIED).into_iter();
         steps.map(|line| line["step"].as_str().expect("each has a name").to_owned()).collect()
     }
 
     /// The plans of the current run have all been applied by the process that it has started, or found, first.
     #[track_caller]
     pub(crate) fn assert_no_handover(&self) {
-        let processes = self.lines("haproxy serves").len() + self.lines("haproxy adopted").len();
+        let processes = self.lines(SERVES).len() + self.lines(ADOPTED).len();
         assert_eq!(processes, 1, "there was another HAProxy");
         let steps = self.steps();
         let reload = steps.iter().find(|step| !["start", "nothing", "runtime"].contains(&step.as_str()));
@@ -55,5 +87,5 @@ impl Stage {
 }
 
 fn says(line: &Value, message: &str) -> bool {
-    line["msg"].as_str().is_some_and(|said| said.starts_with(message))
+    line["msg"] == message
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stalls_lab::metadata::World;
+use stalls_lab::metadata::{Container, World};
 
 /// Which container of this world should be reached on which port, from `base` on.
 pub(super) fn tenants(world: &World, base: u16) -> BTreeMap<u16, String> {
@@ -10,9 +10,10 @@ pub(super) fn tenants(world: &World, base: u16) -> BTreeMap<u16, String> {
     claimants(world, base).into_iter().filter_map(newest).collect()
 }
 
-/// The containers that run with each index, by its port; the oldest comes first.
+/// The containers that are there to stay with each index, by its port; the oldest comes first.
 pub(super) fn claimants(world: &World, base: u16) -> BTreeMap<u16, Vec<String>> {
-    let mut running: Vec<_> = world.service("app", "web").containers.iter().filter(|c| c.is_up()).collect();
+    let stays = |c: &&Container| c.is_up() && c.state != "stopping";
+    let mut running: Vec<_> = world.service("app", "web").containers.iter().filter(stays).collect();
     running.sort_by_key(|container| container.create_index);
     let port = |index: u32| base + u16::try_from(index).expect("an index within the pool") - 1;
     let mut claimants = BTreeMap::<u16, Vec<String>>::new();

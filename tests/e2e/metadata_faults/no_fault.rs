@@ -2,14 +2,14 @@
 
 use stalls_lab::metadata::{Fault, Scope};
 
-use super::{before_and_after_a_change, change_all_kinds, followed, started};
+use super::{before_and_after_a_change, change_all_kinds, started};
 use crate::harness::{Bystanders, SOON};
 
 /// What ends before anything is given up: what has changed meanwhile comes late.
 async fn is_only_late(scope: Scope, fault: Fault) {
     let mut stage = started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
-    let (mark, asked) = (stage.stalls().log_mark(), stage.server.requests().documents);
+    let asked = stage.server.requests().documents;
     stage.server.fault_only(scope, fault).await;
     change_all_kinds(&mut stage).await;
     if scope == Scope::Documents {
@@ -19,7 +19,7 @@ async fn is_only_late(scope: Scope, fault: Fault) {
     assert_eq!(stage.steps(), ["start"]);
     bystanders.let_follow(&stage);
     stage.server.clear_fault().await;
-    followed(&stage, mark, &mut bystanders).await;
+    bystanders.follow(&stage).await;
     stage.containers_follow().await;
     bystanders.end().await;
     stage.assert_calm();
@@ -51,11 +51,10 @@ async fn is_nothing_to_tell(fault: Fault) {
     let mut bystanders = Bystanders::begin(&stage).await;
     stage.server.fault(fault).await;
     for index in 1..=4 {
-        let mark = stage.stalls().log_mark();
         stage.server.change(|world| drop(world.web().replace(index)));
         bystanders.let_follow(&stage);
         stage.containers_follow().await;
-        followed(&stage, mark, &mut bystanders).await;
+        bystanders.follow(&stage).await;
     }
     bystanders.end().await;
     stage.assert_no_handover();
@@ -78,10 +77,9 @@ async fn a_server_that_jumps_back_and_forth_is_followed() {
     let (older, newer) = before_and_after_a_change(&mut stage).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     for saved in [&older, &newer, &older] {
-        let mark = stage.stalls().log_mark();
         stage.server.restore(saved);
         bystanders.let_follow(&stage);
-        followed(&stage, mark, &mut bystanders).await;
+        bystanders.follow(&stage).await;
     }
     bystanders.end().await;
     stage.assert_no_handover();

@@ -80,8 +80,6 @@ pub enum Fault {
     CloseAfterAnswer,
     /// A connection's first request is answered well; at the next one it ends instead.
     CloseOnReuse,
-    /// A long poll is answered at once with the unchanged version.
-    InstantVersion,
     /// Each answer has another version, at once, though nothing changes.
     RandomVersion,
 }

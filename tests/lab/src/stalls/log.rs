@@ -46,15 +46,15 @@ impl<T: Clone + Send + Sync + 'static> Lines<T> {
         self.0.borrow().lines.len()
     }
 
-    /// Waits for the first line from number `from` on that is wanted; `None` when the stream ends
+    /// Reads on from line number `from` until something is found; `None` when the stream ends
     /// without it.
-    pub(super) async fn find(&self, from: usize, wanted: impl Fn(&T) -> bool) -> Option<T> {
+    pub(super) async fn find<R>(&self, from: usize, mut find: impl FnMut(&T) -> Option<R>) -> Option<R> {
         let mut seen = self.0.subscribe();
         let mut next = from;
         let mut found = None;
         seen.wait_for(|seen| {
             let fresh = seen.lines.get(next..).unwrap_or_default();
-            found = fresh.iter().find(|line| wanted(line)).cloned();
+            found = fresh.iter().find_map(&mut find);
             next = seen.lines.len().max(from);
             found.is_some() || seen.ended
         })

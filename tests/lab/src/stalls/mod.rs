@@ -9,14 +9,17 @@ mod form;
 mod home;
 mod launch;
 mod log;
+pub mod messages;
 mod process;
 mod processes;
+mod told;
 
 pub use form::check_form;
 pub use home::Home;
 pub use launch::Launch;
 pub use process::Stalls;
 pub use rustix::process::Signal;
+pub use told::Told;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use serde_json::Value;
 use tokio::{process::Child, time};
 
-use super::{home::Home, log::Lines, processes};
+use super::{home::Home, log::Lines, processes, told::Told};
 
 /// How long stalls has to end when the test is over.
 const END_PATIENCE: Duration = Duration::from_secs(1);
@@ -109,12 +109,42 @@ impl Stalls {
         wanted: impl Fn(&Value) -> bool,
         within: Duration,
     ) -> impl Future<Output = Value> {
+        self.read_log(mark, move |line| wanted(line).then(|| line.clone()), within)
+    }
+
+    /// Waits until what the log has told by then, from now on, is enough.
+    ///
+    /// # Panics
+    ///
+    /// When it is not within this time, or when the log ends.
+    #[track_caller]
+    pub fn await_told<T>(
+        &self,
+        enough: impl Fn(&Told) -> Option<T>,
+        within: Duration,
+    ) -> impl Future<Output = T> {
+        let (mut told, mut past) = (Told::default(), self.log_mark());
+        let read = move |line: &Value| {
+            told.read(line);
+            past = past.saturating_sub(1);
+            if past == 0 { enough(&told) } else { None }
+        };
+        self.read_log(0, read, within)
+    }
+
+    #[track_caller]
+    fn read_log<T>(
+        &self,
+        mark: usize,
+        mut find: impl FnMut(&Value) -> Option<T>,
+        within: Duration,
+    ) -> impl Future<Output = T> {
         let caller = Location::caller();
         async move {
-            match time::timeout(within, self.log.find(mark, |line| wanted(&line.json))).await {
-                Ok(Some(line)) => line.json,
-                Ok(None) => panic!("{caller}: the log has ended without the line that is awaited here"),
-                Err(_) => panic!("{caller}: the log has no such line as is awaited here after {within:?}"),
+            match time::timeout(within, self.log.find(mark, |line| find(&line.json))).await {
+                Ok(Some(found)) => found,
+                Ok(None) => panic!("{caller}: the log has ended without what is awaited here"),
+                Err(_) => panic!("{caller}: the log has not what is awaited here after {within:?}"),
             }
         }
     }

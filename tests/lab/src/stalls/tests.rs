@@ -1,6 +1,6 @@
 //! The child process, with shell scripts in the place of stalls.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use super::*;
 
@@ -30,10 +30,25 @@ async fn the_log_is_parsed_and_can_be_awaited_before_and_after_it_is_written() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the log has ended without the line")]
+#[should_panic(expected = "the log has ended without what is awaited")]
 async fn a_line_that_can_no_longer_come_is_not_awaited_to_the_end_of_the_time() {
     let launch = script("echo one");
     launch.start().await_log(|line| line == "two", Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn what_was_told_before_counts_only_with_what_has_been_told_since() {
+    let launch = script(
+        r#"say() { printf '{"msg":"metadata version followed","version":"%s"}\n' "$1"; }
+           trap 'say one; exit 0' TERM; say one; say two; echo '{"msg":"up"}'; while :; do sleep 0.01; done"#,
+    );
+    let mut stalls = launch.start();
+    stalls.await_log(|line| line["msg"] == "up", SOON).await;
+    let one_again = stalls.await_told(|told| told.follows("one", &BTreeMap::new()).then_some(()), SOON);
+    stalls.signal(Signal::TERM);
+    one_again.await;
+    assert!(stalls.wait(SOON).await.success());
+    assert_eq!(stalls.log_mark(), 4);
 }
 
 #[tokio::test]

@@ -158,11 +158,9 @@ async fn huge_sends_as_much_as_it_is_told() {
 }
 
 #[tokio::test]
-async fn a_version_can_answer_at_once_or_be_another_each_time() {
+async fn a_version_can_be_another_each_time_and_answer_at_once() {
     let server = start(|_| {}).await;
     let old = server.version();
-    server.fault_only(Scope::Version, Fault::InstantVersion).await;
-    assert_eq!(get(&server, &long_poll(&old, 60)).await.1, Value::from(old.clone()));
     server.fault_only(Scope::Version, Fault::RandomVersion).await;
     let versions = [get(&server, &long_poll(&old, 60)).await, get(&server, &long_poll(&old, 60)).await];
     assert_ne!(versions[0], versions[1]);

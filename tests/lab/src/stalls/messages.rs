@@ -1,0 +1,102 @@
+//! What stalls logs, as far as somebody waits for it or counts it. A message stands here and nowhere else.
+
+// === stalls itself ===
+
+/// It begins.
+pub const STARTS: &str = "stalls starts";
+/// It ends.
+pub const ENDS: &str = "stalls ends";
+/// The drain time is over, and connections are left.
+pub const CONNECTIONS_CUT: &str = "drain time is over, connections are cut";
+/// As process 1 it has reaped processes that are not its own.
+pub const ORPHANS_REAPED: &str = "orphans reaped";
+/// Others could write to `RUN_DIR` or `STATE_DIR`.
+pub const DIRECTORY_CLOSED: &str = "removed world-write permission from directory";
+/// Another stalls has `RUN_DIR` or `STATE_DIR`.
+pub const DIRECTORY_NOT_LOCKED: &str = "cannot lock directory";
+/// `RUN_DIR` or `STATE_DIR` was gone, and has been made again.
+pub const DIRECTORY_LOCKED_AGAIN: &str = "directory was removed, it is created and locked again";
+/// `ADMIN_LISTEN` answers.
+pub const ADMIN_SERVED: &str = "listening on admin address";
+/// Somebody else has `ADMIN_LISTEN`.
+pub const ADMIN_NOT_SERVED: &str = "cannot listen on admin address, ports are served without it";
+
+// === The metadata ===
+
+/// A version has been read as a whole.
+pub const VERSION_FOLLOWED: &str = "metadata version followed";
+/// A fault begins, or becomes one of another kind.
+pub const FAULT_BEGINS: &str = "metadata fault, the last good mapping stays";
+/// The first good answer after a fault.
+pub const FAULT_ENDS: &str = "metadata fault ended";
+/// There is no metadata at the start.
+pub const MEMORY_SERVES: &str = "metadata unavailable, serving saved assignments";
+
+// === Who gets which port ===
+
+/// A port gets a container.
+pub const SLOT_ASSIGNED: &str = "slot assigned";
+/// A port loses its container and gets no other.
+pub const SLOT_FREED: &str = "slot freed";
+/// A container has no port.
+pub const NOT_MAPPED: &str = "container not mapped";
+/// A container stops and starts too often to be followed.
+pub const FLAPS: &str = "container is flapping, port frozen";
+/// The metadata would free too many ports at once.
+pub const HELD: &str = "mass removal held back";
+/// The containers are back.
+pub const HELD_IN_VAIN: &str = "mass removal over, all containers returned";
+/// The containers have stayed away.
+pub const HELD_LONG_ENOUGH: &str = "held ports released, containers did not return";
+/// There are more containers than ports.
+pub const POOL_GROWS: &str = "pool grows";
+/// The pool has ports that the host does not publish.
+pub const NOT_PUBLISHED: &str = "ports of the pool are not published, so the host does not lead to them";
+/// The state file cannot be read.
+pub const MEMORY_LOST: &str = "saved assignments unusable, starting without them";
+/// The state file cannot be written.
+pub const NOT_SAVED: &str = "assignments cannot be saved, a restart would not know them";
+/// The state file can be written again.
+pub const SAVED_AGAIN: &str = "assignments are saved again";
+
+// === HAProxy's configuration ===
+
+/// HAProxy rejects the configuration, or it cannot be written.
+pub const NOT_WRITTEN: &str = "configuration not written, the last good one stays";
+/// The next one after that can.
+pub const WRITTEN_AGAIN: &str = "configuration is up to date again";
+/// The template leaves nothing that HAProxy could be told.
+pub const ALWAYS_HANDS_OVER: &str = "the template makes every change a handover";
+
+// === HAProxy ===
+
+/// HAProxy does what a plan says.
+pub const PLAN_APPLIED: &str = "plan applied";
+/// A new HAProxy has begun to serve.
+pub const SERVES: &str = "haproxy serves";
+/// The HAProxy of an earlier stalls is kept.
+pub const ADOPTED: &str = "haproxy adopted, its own lines are lost until the next handover";
+/// A line that HAProxy has written.
+pub const HAPROXY_SAYS: &str = "haproxy says";
+/// HAProxy has ended, and should not have.
+pub const DIED: &str = "haproxy died";
+/// A new HAProxy has ended, or has not answered, before it served.
+pub const NOT_SERVING: &str = "haproxy did not get to serve";
+/// HAProxy runs, and is given up.
+pub const MUTE: &str = "haproxy does not answer, it drains and is replaced";
+/// HAProxy runs, and cannot be reached.
+pub const OUT_OF_REACH: &str = "haproxy listens no more, it is replaced";
+/// HAProxy should have drained.
+pub const KILLED: &str = "haproxy does not let go of its ports, it is killed";
+/// HAProxy cannot be asked, for a reason that is not its own.
+pub const NOT_ASKED: &str = "haproxy cannot be asked for want of descriptors or memory, it serves on";
+/// The reason is gone.
+pub const ASKED_AGAIN: &str = "haproxy can be asked again";
+/// HAProxy is not as stalls has left it.
+pub const CHANGED_BY_OTHERS: &str = "haproxy was changed by somebody else, it is set right";
+/// A port is not as stalls has left it.
+pub const PORT_CHANGED_BY_OTHERS: &str = "port is not as it was left, it is set right";
+/// Another program has a port of the pool.
+pub const PORT_TAKEN: &str = "port cannot be bound, it is left out";
+/// It has given it back.
+pub const PORT_FREED: &str = "port can be bound again";
