@@ -12,15 +12,16 @@ BENCH_PROFILE ?= release
 # What the image is called, and what its build is told, for example --build-arg HAPROXY_IMAGE=haproxy:3.0.
 IMAGE       ?= stalls
 IMAGE_FLAGS ?=
-# The simulated runs of a soak, beyond those of the tests.
+# The simulated runs of a soak, beyond those of make check.
 SOAK_SEEDS ?= 500..10500
 # Cargo keeps what the profile `dev` builds under another name.
 BENCH_BUILT   := $(TARGET)/$(BENCH_PROFILE:dev=debug)
 
 .PHONY: help
 help:
-	@echo 'make test    all tests, against the real HAProxy in three versions, and where an engine'
-	@echo '             answers to docker info those of the image'
+	@echo 'make test    what one runs before a commit: all tests, against one real HAProxy'
+	@echo 'make check   all that there is: more repetitions, three versions of HAProxy, a release, and'
+	@echo '             where an engine answers to docker info the image and what users deploy'
 	@echo 'make demo    stalls, HAProxy and five containers at work; Ctrl-C ends it'
 	@echo '             (DEMO_FLAGS=--exit: once through, then exit)'
 	@echo 'make image   the container image, called $(IMAGE)'
@@ -28,12 +29,12 @@ help:
 	@echo 'make release the files of a release: binary, image, checksums and what it is made of'
 	@echo 'make bench   stalls measured beside the original in some eight minutes'
 	@echo '             (BENCH_FLAGS=--quick: only a look whether it works; --json FILE: as JSON, too)'
-	@echo 'make soak    stalls through thousands of simulated storms, other ones than make test has'
+	@echo 'make soak    stalls through thousands of simulated storms, other ones than make check has'
 	@echo '             (SOAK_SEEDS=from..to: these; a run that fails says its seed)'
 	@echo 'make lint    formatting, clippy, documentation, dependencies'
 	@echo 'make setup   install what the others need and is missing: gcc'
 	@echo
-	@echo 'HAPROXY_BIN=/path/to/haproxy runs test, demo or bench with that one alone, and fetches none.'
+	@echo 'HAPROXY_BIN=/path/to/haproxy runs test, check, demo or bench with that one alone, and fetches none.'
 
 .PHONY: setup
 setup:
@@ -42,6 +43,10 @@ setup:
 .PHONY: test
 test: setup
 	@CARGO='$(CARGO)' sh tests/run.sh
+
+.PHONY: check
+check: setup
+	@CARGO='$(CARGO)' sh tests/check.sh
 
 # Built like the tests, since the release build takes minutes, and a first look should not.
 .PHONY: demo

@@ -7,7 +7,7 @@
 #   SHA256SUMS                            of all these
 #
 # The version is Cargo.toml's. Owners and times in the tarball do not depend on who makes it. RUST_IMAGE and
-# HAPROXY_IMAGE, if set, are the images that the image is made from.
+# HAPROXY_IMAGE, if set, are the images that the image is made from, and IMAGE_PROFILE is how it is compiled.
 set -eu
 cd "${0%/*}/.."
 
@@ -56,7 +56,8 @@ if docker info >/dev/null 2>&1; then
     say "the image"
     docker build --tag "stalls:$version" --build-arg "VERSION=$version" \
         ${RUST_IMAGE:+--build-arg "RUST_IMAGE=$RUST_IMAGE"} \
-        ${HAPROXY_IMAGE:+--build-arg "HAPROXY_IMAGE=$HAPROXY_IMAGE"} "$sources" >&2
+        ${HAPROXY_IMAGE:+--build-arg "HAPROXY_IMAGE=$HAPROXY_IMAGE"} \
+        ${IMAGE_PROFILE:+--build-arg "PROFILE=$IMAGE_PROFILE"} "$sources" >&2
     docker save --output "$dist/$name-image.tar" "stalls:$version"
     chmod 644 "$dist/$name-image.tar" # docker gives it to its maker alone
     gzip -n9 "$dist/$name-image.tar"

@@ -5,6 +5,8 @@ set -eu
 
 say() { printf '%s\n' "cargo-deny: $*" >&2; }
 
+# shellcheck source=tests/runner.sh
+. "${0%/*}/runner.sh"
 deny=$(sh "${0%/*}/cargo_tool.sh" cargo-deny 0.20.2)
 
 say "$("$deny" --version)"
@@ -13,5 +15,5 @@ say "$("$deny" --version)"
 if "$deny" --log-level error fetch db; then
     "$deny" --locked check --hide-inclusion-graph advisories
 else
-    say '*** SKIPPED: known vulnerabilities (advisories): their database cannot be fetched, see above'
+    not_run 1 'check of what stalls is made of (advisories)' 'the database of known vulnerabilities cannot be fetched'
 fi

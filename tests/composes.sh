@@ -13,6 +13,12 @@ fail() {
 
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
+# shellcheck source=tests/runner.sh
+. "${0%/*}/runner.sh"
+lacks() {
+    files=$(find "${0%/*}/../deploy" -name docker-compose.yml | wc -l)
+    not_run "$files" "docker-compose.yml read by version $1 of Compose" "$2"
+}
 
 [ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/compose
@@ -46,11 +52,11 @@ elif [ -n "$(mirror 2>/dev/null)" ]; then
     "$cache/docker-compose" version >/dev/null 2>&1 || fetch
     printf '%s\n' "$cache/docker-compose"
 else
-    say '*** SKIPPED: version 2 of Compose: it is not here, and no package source of Debian is set up on this machine'
+    lacks 2 'it is not here, and no package source of Debian is set up on this machine'
 fi
 
 command -v docker-compose >/dev/null || ! docker info >/dev/null 2>&1 || install_packages docker-compose || true
 case $(docker-compose version --short 2>/dev/null) in
 1.*) command -v docker-compose ;;
-*) say '*** SKIPPED: version 1 of Compose: it is not here' ;;
+*) lacks 1 'it is not here' ;;
 esac

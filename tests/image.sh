@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the image of what is committed, on the stand-ins where no registry is in reach, and runs the tests of
 # tests/container against it. RUST_IMAGE and HAPROXY_IMAGE name other base images; "$@" goes to the test runner. It is
-# the builder before BuildKit that builds; tests/containers.sh has BuildKit do it.
+# the builder before BuildKit that builds; tests/containers.sh has BuildKit go on from the stage in which it compiles.
 set -eu
 
 say() { printf '%s\n' "image: $*" >&2; }
@@ -12,7 +12,8 @@ fail() {
 }
 
 cd "${0%/*}/.."
-cargo=${CARGO:-cargo}
+# shellcheck source=tests/runner.sh
+. tests/runner.sh
 STALLS_IMAGE=stalls:test
 LAB_IMAGE=stalls-lab:test
 export STALLS_IMAGE LAB_IMAGE
@@ -39,7 +40,7 @@ build() {
     into=$scratch/$1
     shift
     DOCKER_BUILDKIT=0 docker build "$@" \
-        --build-arg RUST_IMAGE="$RUST_IMAGE" --build-arg HAPROXY_IMAGE="$HAPROXY_IMAGE" \
+        --build-arg RUST_IMAGE="$RUST_IMAGE" --build-arg HAPROXY_IMAGE="$HAPROXY_IMAGE" --build-arg PROFILE=quick \
         --build-arg http_proxy --build-arg https_proxy --build-arg no_proxy \
         "$scratch/checkout" >"$into" 2>&1 || {
         cat "$into" >&2
@@ -47,11 +48,12 @@ build() {
     }
 }
 build dependencies --tag "$STALLS_IMAGE-dependencies" --target dependencies
+build compiled --tag "$STALLS_IMAGE-compiled" --target build
 build image --tag "$STALLS_IMAGE"
 
 # Whoever changes our sources alone has all else ready: nothing else is compiled in the later stage, and the earlier one
 # does not notice.
-! grep -E 'Compiling [^ ]+' "$scratch/image" | grep -v 'Compiling stalls' >&2 ||
+! grep -E 'Compiling [^ ]+' "$scratch/compiled" | grep -v 'Compiling stalls' >&2 ||
     fail "this should have been compiled with the dependencies"
 before=$(docker image inspect --format '{{.Id}}' "$STALLS_IMAGE-dependencies")
 for source in src/main.rs actors/src/lib.rs tests/lab/src/lib.rs; do
@@ -71,8 +73,4 @@ ldd "$lab" | grep -o '/[^ ]*' | while IFS= read -r library; do
 done
 tar -C "$scratch/lab" -c . | docker import --change 'ENTRYPOINT ["/stalls-lab"]' - "$LAB_IMAGE" >/dev/null
 
-if "$cargo" nextest --version >/dev/null 2>&1; then
-    (set -x && "$cargo" nextest run --locked --workspace --no-fail-fast --test container "$@")
-else
-    (set -x && "$cargo" test --locked --workspace --no-fail-fast --test container "$@")
-fi
+run_tests --test container "$@"

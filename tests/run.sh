@@ -1,40 +1,37 @@
 #!/bin/sh
-# Checks the files below deploy/, then runs all tests against the oldest HAProxy, then the end-to-end tests against each
-# newer one, and where a container engine answers deploy/compose and the image. The first run that fails is the last.
+# Runs all tests against one HAProxy: the oldest that is supported, or the one that HAPROXY_BIN names. TEST_EFFORT=full
+# leaves none out and repeats more, SIM_SEEDS says which runs are simulated; "$@" goes to the test runner.
 set -eu
 
-cargo=${CARGO:-cargo}
-sh "${0%/*}/deploy.sh"
-haproxies=$(sh "${0%/*}/haproxies.sh")
-if "$cargo" nextest --version >/dev/null 2>&1; then has_nextest=yes; else has_nextest=; fi
+# shellcheck source=tests/runner.sh
+. "${0%/*}/runner.sh"
+say_what_was_not_run
 
-# "$@" says which tests. Most of them wait for most of their time, so more may run than there are processors.
-run() {
-    if [ -n "$has_nextest" ]; then
-        (set -x && "$cargo" nextest run --locked --workspace --no-fail-fast --test-threads $(($(nproc) * 2)) "$@")
-    else
-        (set -x && "$cargo" test --locked --workspace --no-fail-fast "$@")
-    fi
+HAPROXY_BIN=$(sh "${0%/*}/haproxies.sh" bookworm)
+export HAPROXY_BIN
+
+# leave_out WHY PART...: the machine lacks something for the end-to-end tests that have one of these in their names.
+arguments=
+leave_out() {
+    why=$1
+    shift
+    for part in "$@"; do arguments="$arguments --skip $part"; done
+    not_run "$(count_tests --test e2e -- "$@")" 'end-to-end tests' "$why"
 }
+if [ "$(id -u)" -eq 0 ]; then map=; else map=--map-root-user; fi
+# shellcheck disable=SC2086 # root needs no map
+{
+    unshare --mount $map mount -t tmpfs tmpfs /tmp 2>/dev/null ||
+        leave_out 'nobody may mount a disk here, not even in a namespace of its own (unshare --mount)' disk_full::
+    unshare --pid --fork --mount-proc $map true 2>/dev/null ||
+        leave_out 'nobody may be process 1 here, not even in a namespace of its own (unshare --pid)' init::
+}
+grep -qs '^0*1 ' /proc/net/if_inet6 ||
+    leave_out 'there is no IPv6 address ::1 here' routing::the_address_of_both_families hostile::a_container_may_have_an_ipv6
+[ "${TEST_EFFORT:-}" != full ] || arguments="$arguments --include-ignored"
 
-# nextest leaves the documentation's tests out. They go first, so that a summary of tests is the last thing to read.
-[ -z "$has_nextest" ] || (set -x && "$cargo" test --locked --workspace --doc --quiet)
-
-IFS='
-' # A path for each line.
-for HAPROXY_BIN in $haproxies; do
-    export HAPROXY_BIN
-    printf '\n=== %s\n    %s\n' "$("$HAPROXY_BIN" -v | head -n 1)" "$HAPROXY_BIN"
-    run "$@"
-    # The whole workspace all the same, lest cargo chooses other features and compiles everything again.
-    set -- --test e2e
-done
-
-if docker info >/dev/null 2>&1; then
-    printf '\n=== deploy/compose and deploy/logging\n'
-    CARGO=$cargo sh "${0%/*}/containers.sh"
-    printf '\n=== the image\n'
-    CARGO=$cargo sh "${0%/*}/image.sh"
-else
-    printf '\n*** SKIPPED: deploy/compose, deploy/logging and the image: no container engine answers to docker info\n' >&2
-fi
+# Those of the documentation go first, so that a summary of tests is the last thing to read.
+(set -x && "$cargo" test --locked --workspace --doc --quiet)
+printf '\n=== %s\n    %s\n' "$("$HAPROXY_BIN" -v | head -n 1)" "$HAPROXY_BIN"
+# shellcheck disable=SC2086 # they are several words
+run_tests --tests "$@" -- $arguments

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts deploy/systemd's unit under a real systemd, in a container, and does to it what its comment speaks of: a kill
-# that no connection may notice, a restart that drains, a wrong setting. A part of CI, but not of `make test`: the
-# container needs CAP_SYS_ADMIN and the cgroups of the machine, which not everyone wants to give away, or can.
+# that no connection may notice, a restart that drains, a wrong setting. The container needs CAP_SYS_ADMIN and the cgroups
+# of the machine, which not everyone wants to give away, or can.
 set -eu
 
 say() { printf '%s\n' "systemd: $*" >&2; }

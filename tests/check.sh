@@ -1,0 +1,55 @@
+#!/bin/sh
+# All that is to be checked but for `make lint`: `make test` with nothing left out, what users deploy, the image and the
+# release, whether the benchmarks work, and the newer HAProxys.
+set -eu
+
+here=${0%/*}
+# shellcheck source=tests/runner.sh
+. "$here/runner.sh"
+say_what_was_not_run
+part() { printf '\n=== %s\n' "$*"; }
+
+TEST_EFFORT=full
+SIM_SEEDS=${SIM_SEEDS:-0..500}
+export TEST_EFFORT SIM_SEEDS
+haproxies=$(sh "$here/haproxies.sh")
+
+part 'all tests'
+sh "$here/run.sh"
+
+part 'the files below deploy/'
+sh "$here/deploy.sh"
+
+if docker info >/dev/null 2>&1; then
+    { read -r RUST_IMAGE && read -r HAPROXY_IMAGE && read -r DEBIAN_IMAGE; } <<NAMES
+$(sh "$here/stand_ins.sh" rust haproxy debian)
+NAMES
+    export RUST_IMAGE HAPROXY_IMAGE DEBIAN_IMAGE
+    part 'the image'
+    sh "$here/image.sh"
+    part 'deploy/compose and deploy/logging'
+    RUST_IMAGE=stalls:test-compiled sh "$here/containers.sh"
+    part 'deploy/systemd'
+    sh "$here/systemd.sh"
+else
+    why='no container engine answers to docker info'
+    not_run "$(count_tests --test container)" 'tests of the image' "$why"
+    for script in containers systemd; do not_run 1 "test of what is deployed (tests/$script.sh)" "$why"; done
+fi
+
+part 'a release'
+sh "$here/release.sh"
+
+part 'the benchmarks'
+make --no-print-directory bench BENCH_FLAGS=--quick BENCH_PROFILE=dev
+
+# The first has had its turn. These modules never get as far as to HAProxy, or ask nothing of it that versions differ in.
+IFS='
+' # A path for each line.
+for HAPROXY_BIN in $(printf '%s\n' "$haproxies" | tail -n +2); do
+    export HAPROXY_BIN
+    part "$("$HAPROXY_BIN" -v | head -n 1)"
+    run_tests --test e2e -- --include-ignored --skip admin:: --skip disk_full:: --skip documents:: --skip flapping:: \
+        --skip guard:: --skip hostile:: --skip metadata:: --skip metadata_faults:: --skip permissions:: \
+        --skip settings:: --skip state_file::
+done
