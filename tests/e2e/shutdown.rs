@@ -120,8 +120,12 @@ async fn sigterm_is_heard_while_haproxy_keeps_dying() {
 
 #[tokio::test]
 async fn sigterm_is_heard_while_a_haproxy_does_not_answer() {
-    let haproxy =
-        Script::new(r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac; exec sleep 1000 "$@""#);
+    // Nobody ever writes to that FIFO.
+    let haproxy = Script::new(
+        r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac
+mkfifo "$0.never" 2>/dev/null
+exec sh -c 'read -r _ <"$0"' "$0.never" "$@""#,
+    );
     let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
     stage.start();
     stage.haproxy().await;
