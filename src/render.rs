@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use stalls_actors::{
     allocation::plan_once,
-    config::{ConfigText, Renderer},
+    config::{HaproxyConfig, Renderer},
     metadata::{HttpMetadata, MetadataLimits, fetch_once},
     state::StateFile,
 };
@@ -34,7 +34,7 @@ pub(crate) fn run(settings: Settings) -> Exit {
     }
 }
 
-async fn rendered(settings: Settings) -> Result<ConfigText, (Exit, anyhow::Error)> {
+async fn rendered(settings: Settings) -> Result<String, (Exit, anyhow::Error)> {
     let source = HttpMetadata::new(settings.metadata_url.clone(), MetadataLimits::default());
     let snapshots = fetch_once(&source, &settings.services(), settings.needs_published_ports())
         .await
@@ -45,11 +45,12 @@ async fn rendered(settings: Settings) -> Result<ConfigText, (Exit, anyhow::Error
         report(&format!("cannot read the saved assignments, rendering without them: {reason}"));
         None
     });
-    let plan = Arc::new(plan_once(&settings.allocation(), &state.unwrap_or_default(), &snapshots));
+    let plan = plan_once(&settings.allocation(), &state.unwrap_or_default(), &snapshots);
     let listen = settings.listen();
-    let mut renderer = Renderer::new(settings.template, listen);
-    let config = renderer.render(&plan, &BTreeSet::new());
-    config.map(|config| config.text).map_err(|error| (Exit::Config, error.into()))
+    let renderer = Renderer::new(settings.template, listen);
+    let frame = renderer.frame(&plan, &BTreeSet::new());
+    let text = frame.and_then(|frame| renderer.render(&HaproxyConfig::new(Arc::new(frame), &plan)));
+    text.map_err(|error| (Exit::Config, error.into()))
 }
 
 fn report(what: &str) {

@@ -3,15 +3,15 @@
 #[cfg(test)]
 mod tests;
 
-use std::{io, process, time::Duration};
+use std::{io, process, sync::Arc, time::Duration};
 
 use actix::Addr;
 use slog::{Logger, crit, info, o, warn};
 use stalls_actors::{
     Children,
     allocation::PortAllocator,
-    config::{CheckedFile, ConfigWriter, Renderer, WriterSettings},
-    haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi},
+    config::{ConfigFile, ConfigWriter, Renderer, WriterSettings},
+    haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi, Writer},
     messages::{Leave, Shutdown},
     metadata::{HttpMetadata, MetadataLimits, MetadataPoller, PollerSettings},
     readiness::TcpProbe,
@@ -106,7 +106,7 @@ struct System {
     actors: ActorSet,
     poller: Addr<MetadataPoller<HttpMetadata>>,
     allocator: Addr<PortAllocator<TcpProbe>>,
-    writer: Addr<ConfigWriter<CheckedFile>>,
+    writer: Addr<ConfigWriter<ConfigFile>>,
     supervisor: Addr<HaproxySupervisor<LocalHaproxy, UnixSocketApi>>,
     admin: Option<Admin>,
 }
@@ -135,10 +135,11 @@ impl System {
             needs_published_ports: settings.needs_published_ports(),
             seed: fastrand::u64(..),
         };
+        let renderer = Arc::new(Renderer::new(settings.template, listen));
         let host = LocalHaproxy::new(
             settings.run_dir.clone(),
             settings.haproxy_bin.clone(),
-            settings.bind_address,
+            Arc::clone(&renderer),
             children.clone(),
             log_of("HaproxySupervisor"),
         );
@@ -149,22 +150,23 @@ impl System {
                     drain: settings.drain,
                     reconcile: settings.reconcile_interval,
                     on_leave: settings.on_leave,
+                    updates_at_runtime: renderer.updates_at_runtime(),
                     seed: fastrand::u64(..),
                 },
                 host,
                 UnixSocketApi,
-                system.writer.clone().recipient(),
+                Writer {
+                    exclude: system.writer.clone().recipient(),
+                    check: system.writer.clone().recipient(),
+                },
                 log_of("HaproxySupervisor"),
             ),
         );
         system.actors.run(
             writer,
             ConfigWriter::new(
-                WriterSettings {
-                    renderer: Renderer::new(settings.template, listen),
-                    seed: fastrand::u64(..),
-                },
-                CheckedFile::in_folder(&settings.run_dir, settings.haproxy_bin, children),
+                WriterSettings { renderer: Arc::clone(&renderer), seed: fastrand::u64(..) },
+                ConfigFile::in_folder(&settings.run_dir, settings.haproxy_bin, renderer, children),
                 system.supervisor.clone().recipient(),
                 log_of("ConfigWriter"),
             ),

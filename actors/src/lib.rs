@@ -1,14 +1,12 @@
 //! The stages of stalls, in the order in which the data passes them:
 //!
 //! ```text
-//! Rancher metadata ──> MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──> ConfigWriter
-//!                                                               │                            │
-//!                                                          PlanChanged                 ConfigWritten
-//!                                                               └──────> HaproxySupervisor <─┘──> HAProxy
+//! Rancher metadata ──> MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──┬──> ConfigWriter ──ConfigWritten──┐
+//!                                                                                      └──> HaproxySupervisor <───────────┘──> HAProxy
 //! ```
 //!
-//! One message goes against the stream: `WithholdPorts`, from the supervisor back to the writer, names the
-//! ports that cannot be bound at present.
+//! Two messages go against the stream, from the supervisor back to the writer: `ExcludePorts` names the ports that
+//! cannot be bound at present, and `CheckConfig` asks for HAProxy's verdict on the newest frame.
 //!
 //! Each of `metadata`, `allocation`, `config` and `haproxy` holds one stage: the actor, the pure core that it calls and
 //! the adapter that it drives. `domain` has the values that they talk about, `state` and `readiness` what the allocator
@@ -26,7 +24,6 @@ pub mod lifecycle;
 pub mod messages;
 pub mod metadata;
 pub mod outage;
-pub mod paged_map;
 pub mod readiness;
 pub mod state;
 pub mod supervise;

@@ -16,9 +16,9 @@ use slog::{Drain, KV, Key, Level, Logger, Never, OwnedKVList, Record, Serializer
 use tokio::time::Instant;
 
 use crate::{
-    config::HaproxyConfig,
-    domain::{Container, Mapping, PublishedPorts, ServiceRef, Snapshot},
-    paged_map::PagedMap,
+    allocation::{MappingPlan, Plan},
+    config::{Frame, FrameDigest, HaproxyConfig, Routes},
+    domain::{Assignment, Container, Mapping, PublishedPorts, ServiceRef, Snapshot},
     supervise::{ActorSet, Prepared},
 };
 
@@ -208,16 +208,38 @@ pub(crate) fn snapshot(
     Snapshot { containers: containers.into_iter().map(Arc::new).collect(), published }
 }
 
-/// A configuration of `frame` with these routes; its text differs from its frame.
-pub(crate) fn haproxy_config(frame: &str, routes: PagedMap<Option<SocketAddr>>) -> HaproxyConfig {
-    HaproxyConfig {
+/// A plan with these routes: a pool of one port for each.
+pub(crate) fn plan_of(revision: u64, routes: &Routes) -> Plan {
+    let pool = |(port, server): (&u16, &Option<SocketAddr>)| {
+        let backend_port = server.map_or(8080, |server| server.port());
+        let slot = server.map(|server| {
+            let uuid = format!("u-{server}").into();
+            (0, Assignment { uuid, name: format!("app-{server}").into(), address: server.ip() })
+        });
+        MappingPlan {
+            mapping: Mapping {
+                backend_port: NonZeroU16::new(backend_port).unwrap(),
+                ..mapping(&web(), *port)
+            },
+            pool_size: 1,
+            slots: slot.into_iter().collect(),
+            unmapped: [].into(),
+            held: [].into(),
+            still_running: [].into(),
+        }
+    };
+    Plan { revision, mappings: routes.iter().map(pool).collect() }
+}
+
+/// A configuration of revision 1 with these routes, in a frame of this name.
+pub(crate) fn haproxy_config(frame: &str, routes: Routes) -> HaproxyConfig {
+    let frame = Frame {
+        digest: FrameDigest::named(frame),
         revision: 1,
-        frame: frame.to_owned().into(),
-        text: format!("{frame} {routes:?}").into(),
+        ports: routes.keys().copied().collect(),
+        excluded: [].into(),
         maxconn: 100,
-        mapped: routes.values().flatten().count(),
-        routes,
-        withheld: [].into(),
-        still_running: [].into(),
-    }
+        fixed_routes: None,
+    };
+    HaproxyConfig { revision: 1, frame: Arc::new(frame), routes }
 }

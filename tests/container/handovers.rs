@@ -49,7 +49,7 @@ async fn five_hundred_handovers_leave_nothing_behind() {
     let after = at_rest(&stalls).await;
     assert_eq!(files(&stalls), files_before);
 
-    let handovers = stalls.lines(PLAN_APPLIED).iter().filter(|line| line["step"] == "handover").count();
+    let handovers = stalls.lines(PLAN_APPLIED).iter().filter(|line| line["step"] == "reload").count();
     assert!(handovers >= HANDOVERS, "{handovers}");
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(after.name, before.name);

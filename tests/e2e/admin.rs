@@ -32,7 +32,7 @@ exec "$HAPROXY" "$@""#;
 /// What is said of a HAProxy that was killed: a look at it may have noticed that before its end was seen, and its
 /// successor may have failed since.
 const SAYS_WHY: [&str; 4] =
-    ["haproxy died", "haproxy listens no more", "haproxy does not answer", "haproxy did not get to serve"];
+    ["haproxy died", "haproxy runtime API is closed", "haproxy does not answer", "haproxy failed to start"];
 
 struct Response {
     status: u16,

@@ -3,23 +3,24 @@
 use std::{
     fs::{self, File},
     io::{ErrorKind, Write},
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use rustix::process::geteuid;
 use stalls_lab::stalls::{
     Signal,
-    messages::{DIED, NOT_SAVED, NOT_WRITTEN, SAVED_AGAIN, SERVES, WRITTEN_AGAIN},
+    messages::{DIED, NOT_SAVED, NOT_SERVING, NOT_WRITTEN, SAVED_AGAIN, SERVES, WRITTEN_AGAIN},
 };
 
-use crate::harness::{Bystanders, Stage, open_files, until};
+use crate::harness::{BASE, Bystanders, Stage};
 
 /// Puts a disk of its own below the directory that the variable names, and has stalls started there.
 const WITH_DISK: &str = r#"mount -t tmpfs -o size=512k,mode=700 tmpfs "$DISK" && exec "$0" "$@""#;
 
 /// So many containers need a larger pool than the usual one, and its configuration more room on the disk.
 const MANY: usize = 150;
+/// The size of a pool that nobody has given one.
+const USUAL_POOL: u16 = 64;
 
 /// A stage with a small disk below `directory`, which only its stalls sees. Who is not root makes it in a user
 /// namespace; where the kernel allows neither, the test fails.
@@ -65,12 +66,6 @@ impl Disk {
     }
 }
 
-/// Waits until stalls has a file that has no name yet: its next configuration.
-async fn await_spare(stage: &Stage) {
-    let is_unnamed = |file: PathBuf| file.file_name().is_some_and(|name| name.as_bytes().starts_with(b"#"));
-    until("a spare file", || open_files(stage.stalls().pid()).any(is_unnamed)).await;
-}
-
 fn is_full(line: &serde_json::Value) -> bool {
     line["error"].as_str().is_some_and(|error| error.contains("No space left on device"))
 }
@@ -97,58 +92,57 @@ async fn where_nothing_can_be_remembered_every_change_is_served_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_needs_no_more_room_is_written_all_the_same() {
+async fn with_a_full_run_directory_every_change_is_served_that_haproxy_can_be_told_of() {
     let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
     let mut bystanders = Bystanders::begin(&stage).await;
+    disk.fill();
     for scale in [4, 5] {
-        await_spare(&stage).await;
-        disk.fill();
         bystanders.change(&mut stage, |world| world.web().scale_to(scale)).await;
         bystanders.follow(&stage).await;
     }
+    let outdated = stage.line(NOT_WRITTEN).await;
+    assert!(is_full(&outdated) && outdated["level"] == "error", "{outdated}");
+    disk.make_room();
+    stage.line(WRITTEN_AGAIN).await;
+    assert_eq!(fs::read_to_string(disk.0.join("haproxy.cfg")).unwrap(), stage.render().await);
     bystanders.end().await;
-    stage.expect_lines(NOT_WRITTEN, 0).await;
+    stage.expect_lines(NOT_WRITTEN, 1).await;
     stage.assert_no_handover();
     disk.assert_tidy();
-    assert_eq!(fs::read_to_string(disk.0.join("haproxy.cfg")).unwrap(), stage.render().await);
 }
 
 #[tokio::test]
-async fn where_no_configuration_can_be_written_the_last_mapping_serves_on() {
+async fn a_pool_that_grows_without_room_for_its_configuration_does_so_when_there_is_some() {
     let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     disk.fill();
     bystanders.change(&mut stage, |world| world.web().scale_to(MANY)).await;
-    let unwritten = stage.line(NOT_WRITTEN).await;
-    assert!(is_full(&unwritten) && unwritten["level"] == "error", "{unwritten}");
-    bystanders.notice_nothing().await;
+    let failed = stage.line(NOT_SERVING).await;
+    assert!(is_full(&failed) && failed["old_one_serves"] == true, "{failed}");
+    // The ports that there are serve already.
+    stage.expect_port(BASE + USUAL_POOL - 1, &stage.uuid(USUAL_POOL.into())).await;
     disk.make_room();
-    stage.line(WRITTEN_AGAIN).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    stage.expect_lines(NOT_WRITTEN, 1).await;
-    stage.expect_lines(WRITTEN_AGAIN, 1).await;
-    assert_eq!(stage.steps(), ["start", "handover"]);
+    assert_eq!(stage.steps(), ["start", "reload"]);
     disk.assert_tidy();
 }
 
 #[tokio::test]
-async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_in_the_room_that_it_leaves() {
+async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_with_all_that_the_one_before_was_told() {
     let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     disk.fill();
+    bystanders.change(&mut stage, |world| drop(world.web().replace(2))).await;
+    bystanders.follow(&stage).await;
     bystanders.let_break(&stage);
     stage.stalls().signal_haproxy(Signal::KILL);
     stage.line(DIED).await;
     bystanders.recover(&stage).await;
-    disk.fill();
-    bystanders.change(&mut stage, |world| world.web().scale_to(MANY)).await;
-    stage.line(NOT_WRITTEN).await;
-    bystanders.notice_nothing().await;
-    disk.make_room();
-    bystanders.follow(&stage).await;
     bystanders.end().await;
     stage.expect_lines(DIED, 1).await;
-    stage.expect_lines(SERVES, 3).await;
+    stage.expect_lines(SERVES, 2).await;
+    disk.make_room();
+    stage.line(WRITTEN_AGAIN).await;
     disk.assert_tidy();
 }

@@ -62,5 +62,5 @@ async fn a_container_that_is_hardly_described_at_all() {
 #[tokio::test]
 async fn render_prints_what_a_running_stalls_writes() {
     let stage = Stage::with_scale(3).await;
-    assert_eq!(stage.render().await, stage.haproxy_cfg());
+    assert_eq!(stage.render().await, stage.haproxy_cfg().await);
 }

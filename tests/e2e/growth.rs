@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use stalls_lab::{
     load::{Expect, Load, Targets},
-    stalls::messages::{NOT_MAPPED, NOT_WRITTEN, PLAN_APPLIED, WRITTEN_AGAIN},
+    stalls::messages::{ACCEPTED_AGAIN, NOT_ACCEPTED, NOT_MAPPED, PLAN_APPLIED},
 };
 
 use crate::harness::{BASE, Bystanders, POOL, Script, Stage, end_well, until};
@@ -37,7 +37,7 @@ async fn the_pool_grows_by_one_handover_that_nobody_notices() {
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
     let grown = stage.applied().await;
-    assert_eq!((grown["step"].as_str(), grown["kind"].as_str()), (Some("handover"), Some("more_ports")));
+    assert_eq!((grown["step"].as_str(), grown["kind"].as_str()), (Some("reload"), Some("more_ports")));
     for connection in &mut held {
         assert_eq!(connection.check().await, Ok(()));
     }
@@ -64,15 +64,15 @@ async fn a_pool_that_has_to_grow_while_the_binary_is_away_grows_when_it_is_back(
     let bystanders = Bystanders::begin(&stage).await;
     fs::rename(haproxy.path(), haproxy.beside("away")).unwrap();
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
-    assert_eq!(stage.line(NOT_WRITTEN).await["kind"], "check");
+    assert_eq!(stage.line(NOT_ACCEPTED).await["kind"], "check");
     fs::rename(haproxy.beside("away"), haproxy.path()).unwrap();
-    stage.line(WRITTEN_AGAIN).await;
+    stage.line(ACCEPTED_AGAIN).await;
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
     stage.expect_lines(PLAN_APPLIED, 2).await;
     bystanders.end().await;
-    stage.expect_lines(NOT_WRITTEN, 1).await;
-    stage.expect_lines(WRITTEN_AGAIN, 1).await;
-    assert_eq!(stage.steps(), ["start", "handover"]);
+    stage.expect_lines(NOT_ACCEPTED, 1).await;
+    stage.expect_lines(ACCEPTED_AGAIN, 1).await;
+    assert_eq!(stage.steps(), ["start", "reload"]);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_pool_that_has_grown_is_as_large_after_a_restart() {
     let mut stage = stage(POOL).await;
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
-    assert_eq!(stage.applied().await["step"], "handover");
+    assert_eq!(stage.applied().await["step"], "reload");
     let haproxy = stage.haproxy().await;
     // What is there now would not make it grow.
     stage.change(|world| world.web().scale_to(POOL.into())).await;

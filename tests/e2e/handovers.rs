@@ -49,7 +49,7 @@ async fn handovers_under_load_break_and_refuse_nothing() {
     // The first one and the last few wait for their connections, and one serves.
     until("no more processes than are needed", || stage.launch().haproxy_pids().len() <= KEPT + 2).await;
     assert!(stage.launch().haproxy_pids().contains(&first));
-    let steps = [vec!["start"], vec!["handover"; handovers.into()]].concat();
+    let steps = [vec!["start"], vec!["reload"; handovers.into()]].concat();
     until("all plans are applied", || stage.steps().len() >= steps.len()).await;
     assert_eq!(stage.steps(), steps);
     drop(held);
@@ -78,7 +78,7 @@ async fn a_template_that_makes_every_change_a_handover_says_so_and_is_used() {
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
     assert_eq!(stage.applied().await["kind"], "other_frame");
-    assert_eq!(stage.haproxy_cfg().matches("# used").count(), 4);
+    assert_eq!(stage.haproxy_cfg().await.matches("# used").count(), 4);
     stage.end().await;
 }
 
@@ -87,7 +87,7 @@ async fn after_a_handover_free_ports_refuse_at_once() {
     let mut stage = Stage::prepared(3).await.with_handovers().started().await;
     for scale in [5, 2, 4] {
         stage.change(|world| world.web().scale_to(scale)).await;
-        assert_eq!(stage.applied().await["step"], "handover");
+        assert_eq!(stage.applied().await["step"], "reload");
         for port in BASE + u16::try_from(scale).unwrap()..BASE + POOL {
             stage.assert_refused(port).await;
         }

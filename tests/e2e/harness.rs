@@ -29,7 +29,10 @@ use stalls_lab::{
     haproxy::handover_template,
     load::{Load, LoadReport},
     metadata::{MetadataOptions, MetadataServer, World},
-    stalls::{Launch, Signal, Stalls, check_form, messages::PLAN_APPLIED},
+    stalls::{
+        Launch, Signal, Stalls, check_form,
+        messages::{PLAN_APPLIED, WRITTEN},
+    },
 };
 use tokio::time::{Instant, sleep};
 
@@ -39,7 +42,7 @@ pub(crate) use self::{
     churn::Churn,
     effort::times,
     haproxy::{Script, real_haproxy, routes},
-    process::{descriptors, open_files},
+    process::descriptors,
     seeded::Seeded,
 };
 
@@ -325,8 +328,10 @@ impl Stage {
         self.launch.haproxy_pids()[0]
     }
 
-    /// HAProxy's configuration as it is on disk.
-    pub(crate) fn haproxy_cfg(&self) -> String {
+    /// The copy of HAProxy's configuration, once it is of the newest plan that is in force.
+    pub(crate) async fn haproxy_cfg(&self) -> String {
+        let newest = |message| self.lines(message).last().and_then(|line| line["revision"].as_u64());
+        until("a copy of the newest plan", || newest(WRITTEN) >= newest(PLAN_APPLIED)).await;
         fs::read_to_string(self.launch.run_dir().join("haproxy.cfg")).expect("there is a configuration")
     }
 }

@@ -54,7 +54,7 @@ async fn container_names_change_nothing_but_the_log() {
         })
         .await;
     let mut stage = stage.started().await;
-    let (haproxy, configuration) = (stage.haproxy().await, stage.haproxy_cfg());
+    let (haproxy, configuration) = (stage.haproxy().await, stage.haproxy_cfg().await);
     let conversation = stage.cli("show servers state; show stat").await;
     for place in [&conversation, &stage.run_files()] {
         for trace in
@@ -72,7 +72,7 @@ async fn container_names_change_nothing_but_the_log() {
         .await;
     stage.caught_up().await;
     stage.settled().await;
-    assert_eq!((stage.haproxy().await, stage.haproxy_cfg()), (haproxy, configuration));
+    assert_eq!((stage.haproxy().await, stage.haproxy_cfg().await), (haproxy, configuration));
     assert_eq!(stage.lines("forged").len(), 0);
 }
 
@@ -92,11 +92,13 @@ async fn an_address_that_is_none_is_never_mapped() {
     ];
     for address in hostile {
         let usual = stage.server.read(|world| world.service("app", "web").container(2).primary_ip.clone());
+        let mark = stage.stalls().log_mark();
         stage.change(|world| world.web().edit(2, |c| c.primary_ip = address.map(str::to_owned))).await;
         stage.expect_refused(BASE + 1).await;
         stage.expect_port(BASE, &stage.uuid(1)).await;
         stage.expect_port(BASE + 2, &stage.uuid(3)).await;
-        assert!(!stage.haproxy_cfg().contains(":22"));
+        stage.line_after(mark, PLAN_APPLIED).await;
+        assert!(!stage.haproxy_cfg().await.contains(":22"));
         stage.change(|world| world.web().edit(2, |container| container.primary_ip = usual)).await;
         stage.settled().await;
     }

@@ -118,7 +118,7 @@ async fn a_free_port_that_somebody_else_has_shut_down_comes_back_when_it_is_need
     stage.cli(&format!("shutdown frontend p{}", BASE + 3)).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
-    assert_eq!(stage.handover_after(0).await["kind"], "disagrees");
+    assert_eq!(stage.handover_after(0).await["kind"], "desync");
     check(&mut held).await;
     drop(held);
     assert_ne!(stage.haproxy().await, haproxy);

@@ -142,7 +142,7 @@ async fn a_pool_without_a_size_grows_by_one_handover_that_nobody_notices() {
         stage.expect_port(BASE + index - 1, &stage.uuid(index.into())).await;
     }
     let applied = stage.applied().await;
-    assert_eq!((applied["step"].as_str(), applied["free"].as_u64()), (Some("handover"), Some(14)));
+    assert_eq!((applied["step"].as_str(), applied["free"].as_u64()), (Some("reload"), Some(14)));
     assert_eq!(stage.lines(PLAN_APPLIED).len(), 2);
     let grows = stage.line(POOL_GROWS).await;
     assert_eq!((&grows["from"], &grows["to"], &grows["last_port"]), (&json!(16), &json!(32), &json!(5031)));

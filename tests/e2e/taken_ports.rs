@@ -111,7 +111,7 @@ async fn a_port_that_is_taken_for_a_while_is_no_matter_to_the_clients_of_others(
     stage.line(PORT_TAKEN).await;
     stage.expect_port(BASE + 4, &stage.uuid(5)).await;
     bystanders.notice_nothing().await;
-    assert_eq!(stage.applied().await["step"], "handover");
+    assert_eq!(stage.applied().await["step"], "reload");
     let mark = stage.stalls().log_mark();
     taken.abort();
     stage.handover_after(mark).await;

@@ -5,8 +5,8 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    iter::zip,
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     sync::Arc,
 };
 
@@ -108,23 +108,9 @@ impl Plan {
         self.mappings.iter().flat_map(|plan| (0..plan.pool_size).map(|slot| plan.route(slot)))
     }
 
-    /// The routes that are not as in `older`; `None` if the two do not have the same ports.
-    pub(crate) fn routes_since<'a>(&'a self, older: &'a Self) -> Option<Vec<(u16, Option<SocketAddr>)>> {
-        let pools = |plan: &'a Self| plan.mappings.iter().map(|m| (&m.mapping, m.pool_size));
-        if !pools(self).eq(pools(older)) {
-            return None;
-        }
-        Some(
-            zip(older.routes(), self.routes())
-                .filter(|(older, newer)| older != newer)
-                .map(|(_, newer)| newer)
-                .collect(),
-        )
-    }
-
-    /// Whether a pool has this port.
-    pub(crate) fn has_port(&self, port: u16) -> bool {
-        self.mappings.iter().any(|plan| plan.mapping.pool(plan.pool_size).contains(&port))
+    /// The ports of every pool.
+    pub fn pools(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
+        self.mappings.iter().map(|plan| plan.mapping.pool(plan.pool_size))
     }
 
     /// The backends that no port leads to although they still run.

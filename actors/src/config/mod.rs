@@ -1,18 +1,21 @@
-//! The third stage: HAProxy's configuration on disk, that of the newest plan which HAProxy accepts.
+//! The third stage: HAProxy's configuration.
+//!
+//! A configuration is a [`Frame`], which is all that only a new process can change, and the *routes*, which say
+//! which container each port leads to. A plan that only changes routes concerns HAProxy alone, which is told so over
+//! its runtime API; the writer's part is the frame. It proposes a new one whenever the ports differ, and has
+//! `haproxy -c` check it when the supervisor asks for that. The file `haproxy.cfg` is a copy for people: neither
+//! HAProxy nor stalls ever reads it.
 
-mod checked_file;
-mod haproxy_config;
+mod config_file;
+mod copy;
+mod frame;
 mod maxconn;
 mod render;
-mod spare;
 mod template;
-mod text;
-mod vetted;
 mod writer;
 
-pub use checked_file::{CheckedFile, ConfigStore, WriteError};
-pub use haproxy_config::{Frame, HaproxyConfig, Routes};
+pub use config_file::{ConfigError, ConfigFile, ConfigStore};
+pub use frame::{Frame, FrameDigest, HaproxyConfig, Routes};
 pub use render::{ListenSettings, RenderError, Renderer};
-pub use template::{Template, TemplateError};
-pub use text::ConfigText;
-pub use writer::{ConfigWriter, WriterSettings};
+pub use template::{CLI_SOCKET_VARIABLE, Template, TemplateError};
+pub use writer::{ConfigWriter, ConfigWritten, Ping, Verdict, WriterSettings};

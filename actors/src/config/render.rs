@@ -1,15 +1,14 @@
-//! From plans to configurations. No I/O.
+//! From plans to frames, and from configurations to text. No I/O.
 
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
 };
 
 use thiserror::Error;
 
 use super::{
-    ConfigText, HaproxyConfig, Routes,
+    Frame, FrameDigest, HaproxyConfig,
     maxconn::maxconn,
     template::{Listener, Template, TemplateError, Values},
 };
@@ -24,7 +23,7 @@ pub struct ListenSettings {
     pub descriptor_limit: u64,
 }
 
-/// Why a plan cannot be rendered.
+/// Why there is no configuration for a plan.
 #[derive(Debug, Error)]
 pub enum RenderError {
     /// The template fails on this plan's values.
@@ -44,18 +43,17 @@ pub enum RenderError {
     },
 }
 
-/// Renders one plan after the other. A port that is the same in both is not rendered again.
+/// The template, and what it is rendered with.
 #[derive(Debug)]
 pub struct Renderer {
     template: Template,
     settings: ListenSettings,
-    last: Option<(Arc<Plan>, HaproxyConfig)>,
 }
 
 impl Renderer {
     /// A renderer with this template.
     pub fn new(template: Template, settings: ListenSettings) -> Self {
-        Self { template, settings, last: None }
+        Self { template, settings }
     }
 
     /// What it renders with.
@@ -63,112 +61,51 @@ impl Renderer {
         self.settings
     }
 
-    /// Whether a change of who is on which port leaves the configuration's frame as it is.
-    pub fn keeps_frames(&self) -> bool {
-        self.template.is_uniform()
+    /// Whether a running HAProxy can be told of a change of routes; else each is a reload. A constant of the template.
+    pub fn updates_at_runtime(&self) -> bool {
+        self.template.updates_at_runtime()
     }
 
-    /// Renders `plan` without the `withheld` ports.
+    /// The frame for `plan` without the `excluded` ports.
     ///
     /// # Errors
-    /// See [`RenderError`].
-    pub fn render(
-        &mut self,
-        plan: &Arc<Plan>,
-        withheld: &BTreeSet<u16>,
-    ) -> Result<HaproxyConfig, RenderError> {
-        let withheld = withheld.iter().copied().filter(|port| plan.has_port(*port)).collect();
-        let last = self.last.take().filter(|(_, config)| config.withheld == withheld);
-        let since = last.and_then(|(older, config)| Some((config, plan.routes_since(&older)?)));
-        let (config, routes) = match since {
-            Some(since) => since,
-            None => {
-                let used = plan.routes().filter(|(_, server)| server.is_some()).collect();
-                (self.all_free(plan, withheld)?, used)
-            }
-        };
-        let config = HaproxyConfig {
-            revision: plan.revision,
-            still_running: plan.still_running().collect(),
-            ..self.amended(config, routes)?
-        };
-        self.last = Some((Arc::clone(plan), config.clone()));
-        Ok(config)
-    }
-
-    /// The configuration that has the plan's ports and leads them nowhere; its text is the frame.
-    fn all_free(&self, plan: &Plan, withheld: BTreeSet<u16>) -> Result<HaproxyConfig, RenderError> {
-        let ports = plan.routes().map(|(port, _)| port).filter(|port| !withheld.contains(port));
-        let routes: Routes = ports.map(|port| (port, None)).collect();
-        let maxconn = maxconn(self.settings.descriptor_limit, routes.len() as u64)?;
-        let text = if self.template.is_uniform() {
-            let pages: BTreeSet<u16> = routes.keys().map(|port| Routes::page_of(*port)).collect();
-            let section = |page| Ok((page, self.section(maxconn, routes.page(page))?));
-            let sections = pages.into_iter().map(section).collect::<Result<_, TemplateError>>()?;
-            let (head, foot) = self.template.render_frame(maxconn)?;
-            ConfigText { head: head.into(), sections, foot: foot.into() }
-        } else {
-            self.whole(maxconn, &routes)?
-        };
-        Ok(HaproxyConfig {
-            revision: 0,
-            frame: text.to_string().into(),
-            text,
+    /// [`RenderError::TooFewDescriptors`].
+    pub fn frame(&self, plan: &Plan, excluded: &BTreeSet<u16>) -> Result<Frame, RenderError> {
+        let ListenSettings { bind_address, descriptor_limit } = self.settings;
+        let (ports, excluded): (BTreeSet<u16>, BTreeSet<u16>) =
+            plan.routes().map(|(port, _)| port).partition(|port| !excluded.contains(port));
+        let maxconn = maxconn(descriptor_limit, ports.len() as u64)?;
+        let is_fixed = !self.updates_at_runtime();
+        let fixed_routes = is_fixed.then(|| plan.routes().filter(|(port, _)| ports.contains(port)).collect());
+        let pools: Vec<_> = plan.pools().collect();
+        let digest = FrameDigest::of(
+            self.template.source(),
+            bind_address,
             maxconn,
-            routes,
-            mapped: 0,
-            withheld,
-            still_running: [].into(),
-        })
+            &pools,
+            &excluded,
+            fixed_routes.as_ref(),
+        );
+        Ok(Frame { digest, revision: plan.revision, ports, excluded, maxconn, fixed_routes })
     }
 
-    /// `config` with other `routes` for some of its ports.
-    fn amended(
-        &self,
-        mut config: HaproxyConfig,
-        routes: Vec<(u16, Option<SocketAddr>)>,
-    ) -> Result<HaproxyConfig, TemplateError> {
-        let mut pages = BTreeSet::new();
-        for (port, server) in routes.into_iter().filter(|(port, _)| !config.withheld.contains(port)) {
-            let was_used = config.routes.insert(port, server).flatten().is_some();
-            config.mapped = config.mapped + usize::from(server.is_some()) - usize::from(was_used);
-            pages.insert(Routes::page_of(port));
-        }
-        if self.template.is_uniform() {
-            for page in pages {
-                config.text.sections.insert(page, self.section(config.maxconn, config.routes.page(page))?);
-            }
-        } else {
-            config.text = self.whole(config.maxconn, &config.routes)?;
-            config.frame = Arc::clone(&config.text.head).into();
-        }
-        Ok(config)
-    }
-
-    fn whole(&self, maxconn: u64, routes: &Routes) -> Result<ConfigText, TemplateError> {
-        let listeners = self.listeners(routes.iter());
-        Ok(self.template.render(&Values { maxconn, listeners })?.into())
-    }
-
-    /// The sections of some neighbouring ports.
-    fn section<'a>(
-        &self,
-        maxconn: u64,
-        routes: impl Iterator<Item = (&'a u16, &'a Option<SocketAddr>)>,
-    ) -> Result<Arc<str>, TemplateError> {
-        Ok(self.template.render_listeners(maxconn, self.listeners(routes))?.into())
-    }
-
-    fn listeners<'a>(
-        &self,
-        routes: impl Iterator<Item = (&'a u16, &'a Option<SocketAddr>)>,
-    ) -> Vec<Listener> {
-        let listener = |(port, server): (&u16, &Option<SocketAddr>)| Listener {
+    /// The text of a configuration. Takes some microseconds for each port.
+    ///
+    /// # Errors
+    /// [`RenderError::Template`].
+    pub fn render(&self, config: &HaproxyConfig) -> Result<String, RenderError> {
+        let listeners = config.routes.iter().map(|(port, server)| Listener {
             port: *port,
             bind: bind(self.settings.bind_address, *port),
             server: server.map(|server| server.to_string()),
-        };
-        routes.map(listener).collect()
+        });
+        let values = Values { maxconn: config.frame.maxconn, listeners: listeners.collect() };
+        let mut text = self.template.render(&values)?;
+        // HAProxy insists on the last newline.
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Ok(text)
     }
 }
 
@@ -181,101 +118,4 @@ fn bind(address: Option<IpAddr>, port: u16) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::NonZeroU16;
-
-    use proptest::{collection::vec, prelude::*};
-
-    use super::*;
-    use crate::{
-        allocation::MappingPlan,
-        domain::{Assignment, Mapping, ServiceRef},
-    };
-
-    fn plan(addresses: &[(u16, &str)]) -> Plan {
-        let mapping = Mapping {
-            service: ServiceRef { stack: None, service: "web".into() },
-            backend_port: NonZeroU16::new(8080).unwrap(),
-            base_port: NonZeroU16::new(5000).unwrap(),
-            port_count: None,
-        };
-        let occupant = |address: &str| Assignment {
-            uuid: "u".into(),
-            name: "evil\n    bind *:22".into(),
-            address: address.parse().unwrap(),
-        };
-        let slots = addresses.iter().map(|(slot, address)| (*slot, occupant(address))).collect();
-        Plan {
-            revision: 7,
-            mappings: vec![MappingPlan {
-                mapping,
-                pool_size: 3,
-                slots,
-                unmapped: [].into(),
-                held: [].into(),
-                still_running: [].into(),
-            }],
-        }
-    }
-
-    fn rendered(plan: &Plan, withheld: &[u16], bind_address: Option<&str>) -> HaproxyConfig {
-        let bind_address = bind_address.map(|a| a.parse().unwrap());
-        let settings = ListenSettings { bind_address, descriptor_limit: 1024 };
-        let withheld = withheld.iter().copied().collect();
-        Renderer::new(Template::built_in().unwrap(), settings)
-            .render(&Arc::new(plan.clone()), &withheld)
-            .unwrap()
-    }
-
-    #[test]
-    fn the_built_in_configuration() {
-        let config = rendered(&plan(&[(0, "10.42.0.7"), (2, "fd00::7")]), &[], None);
-        insta::assert_snapshot!(config.text.to_string());
-    }
-
-    #[test]
-    fn every_port_is_used_free_or_withheld() {
-        let config = rendered(&plan(&[(0, "10.42.0.7"), (1, "10.42.0.8")]), &[5001, 22], None);
-        assert_eq!(config.routes, [(5000, Some("10.42.0.7:8080".parse().unwrap())), (5002, None)].into());
-        assert_eq!((config.mapped, config.free()), (1, 1));
-        assert_eq!(config.withheld, [5001].into());
-        assert!(!config.text.to_string().contains("5001"));
-    }
-
-    #[test]
-    fn no_name_reaches_the_configuration() {
-        assert!(!rendered(&plan(&[(0, "10.42.0.7")]), &[], None).text.to_string().contains("evil"));
-    }
-
-    #[test]
-    fn listening_on_one_address_or_on_both_families() {
-        let text = |bind| rendered(&plan(&[]), &[], Some(bind)).text.to_string();
-        assert!(text("127.0.0.9").contains("    bind 127.0.0.9:5000\n"));
-        assert!(text("fd00::9").contains("    bind [fd00::9]:5000\n"));
-        assert!(text("::").contains("    bind [::]:5000 v4v6\n"));
-    }
-
-    proptest! {
-        // Handlebars takes its time without optimisation.
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn a_plan_is_rendered_the_same_whatever_was_rendered_before(
-            plans in vec((vec((0..40_u16, 0..4_u8), 0..20), 40..=42_u16, vec(5000..5042_u16, 0..3)), 1..6),
-        ) {
-            let settings = ListenSettings { bind_address: None, descriptor_limit: 1024 };
-            let renderer = || Renderer::new(Template::built_in().unwrap(), settings);
-            let mut seasoned = renderer();
-            for (slots, pool_size, withheld) in plans {
-                let slots: Vec<_> = slots.iter().map(|(slot, n)| (*slot, format!("10.42.0.{n}"))).collect();
-                let slots: Vec<_> = slots.iter().map(|(slot, address)| (*slot, address.as_str())).collect();
-                let mut plan = plan(&slots);
-                plan.mappings[0].pool_size = pool_size;
-                let (plan, withheld) = (Arc::new(plan), withheld.into_iter().collect());
-                let config = seasoned.render(&plan, &withheld).unwrap();
-                prop_assert_eq!(config.mapped, config.routes.values().flatten().count());
-                prop_assert_eq!(config, renderer().render(&plan, &withheld).unwrap());
-            }
-        }
-    }
-}
+mod tests;

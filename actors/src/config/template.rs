@@ -2,23 +2,22 @@
 
 use std::net::SocketAddr;
 
-use handlebars::{
-    Handlebars, Template as Parsed, no_escape,
-    template::{Parameter, TemplateElement},
-};
+use handlebars::{Handlebars, no_escape};
 use serde::Serialize;
 use thiserror::Error;
 
+/// The environment variable through which a configuration learns where the socket of its runtime API is.
+pub const CLI_SOCKET_VARIABLE: &str = "HAP_CLI";
+
 const BUILT_IN: &str = include_str!("haproxy.cfg.hbs");
-const WHOLE: &str = "haproxy.cfg";
-/// What stands before the loop over the listeners, the loop, and what follows it.
-const PARTS: [&str; 3] = ["head", "listeners", "foot"];
+const NAME: &str = "haproxy.cfg";
 
 /// A template that is known to render.
 #[derive(Debug)]
 pub struct Template {
     registry: Handlebars<'static>,
-    is_uniform: bool,
+    source: Box<str>,
+    updates_at_runtime: bool,
 }
 
 /// What a template is given. Numbers and parsed addresses only: nothing that came from outside as text.
@@ -66,7 +65,10 @@ const NEEDED: [(&str, &str); 6] = [
     ("bind {{bind}}", "bind *:5000"),
     ("server c {{server}}", "server c 10.0.0.7:8080"),
 ];
-const SAMPLE_SERVER: &str = "10.0.0.7:8080";
+
+/// Sample ports from this one on.
+const SAMPLE_PORT: u16 = 5000;
+const SAMPLE_SERVERS: [&str; 3] = ["10.0.0.7:8080", "[fd00::7]:8080", "10.0.0.9:8080"];
 
 impl Template {
     /// The template that stalls comes with.
@@ -86,115 +88,75 @@ impl Template {
         registry.set_strict_mode(true);
         registry.register_escape_fn(no_escape);
         registry
-            .register_template_string(WHOLE, text)
+            .register_template_string(NAME, text)
             .map_err(|error| TemplateError::Parse(error.to_string()))?;
-        let mut template = Self { registry, is_uniform: false };
-        let listener = |port, server: Option<&str>| Listener {
-            port,
-            bind: format!("*:{port}"),
-            server: server.map(str::to_owned),
-        };
-        let servers = [Some(SAMPLE_SERVER), None, Some("[fd00::7]:8080"), None];
-        let listeners = (5000..).zip(servers).map(|(port, server)| listener(port, server)).collect();
-        let sample = Values { maxconn: 1000, listeners };
-        let whole = template.render(&sample)?;
-        if let Some((needed, _)) = NEEDED.into_iter().find(|(_, rendered)| !whole.contains(rendered)) {
+        let mut template = Self { registry, source: text.into(), updates_at_runtime: false };
+        let sample = template.render(&sample([true, false, true]))?;
+        if let Some((needed, _)) = NEEDED.into_iter().find(|(_, rendered)| !sample.contains(rendered)) {
             return Err(TemplateError::Lacks(needed));
         }
-        // Parts that cannot be rendered on their own are no mistake: then only the whole can.
-        template.is_uniform = template.take_apart()
-            && template.render_in_parts(&sample).is_ok_and(|parts| parts == whole)
-            && template.is_toggled_by(&[listener(5000, Some(SAMPLE_SERVER)), listener(5000, None)]);
+        template.updates_at_runtime = (0..SAMPLE_SERVERS.len()).all(|port| template.is_only_toggled(port));
         Ok(template)
     }
 
-    /// Whether the second listener, a free one, is the first with its server disabled.
-    fn is_toggled_by(&self, [used, free]: &[Listener; 2]) -> bool {
-        let [used, free] = [used, free].map(|listener| self.render_listeners(1000, vec![listener.clone()]));
-        used.is_ok_and(|used| free.is_ok_and(|free| is_toggled(&used, &free)))
+    /// Its text, as it was given.
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
-    /// Whether everything that distinguishes a used port from a free one can be told to a HAProxy that runs: the
-    /// server's address, and that it is disabled. If so, the whole is also the sum of its parts: what precedes
-    /// the listeners, each of these rendered on its own, and what follows.
-    pub fn is_uniform(&self) -> bool {
-        self.is_uniform
+    /// Whether all that distinguishes a used port from a free one can be told to a HAProxy that runs: its server's
+    /// address, and that the server is disabled.
+    pub fn updates_at_runtime(&self) -> bool {
+        self.updates_at_runtime
     }
 
-    /// The whole configuration.
+    /// The configuration for these values.
     pub(super) fn render(&self, values: &Values) -> Result<String, TemplateError> {
-        self.render_part(WHOLE, values)
+        self.registry.render(NAME, values).map_err(|error| TemplateError::Render(error.to_string()))
     }
 
-    /// What stands before the listeners, and what follows them.
-    pub(super) fn render_frame(&self, maxconn: u64) -> Result<(String, String), TemplateError> {
-        let [head, _, foot] = PARTS;
-        let values = Values { maxconn, listeners: vec![] };
-        Ok((self.render_part(head, &values)?, self.render_part(foot, &values)?))
-    }
-
-    /// Some listeners on their own.
-    pub(super) fn render_listeners(
-        &self,
-        maxconn: u64,
-        listeners: Vec<Listener>,
-    ) -> Result<String, TemplateError> {
-        let [_, part, _] = PARTS;
-        self.render_part(part, &Values { maxconn, listeners })
-    }
-
-    fn render_in_parts(&self, values: &Values) -> Result<String, TemplateError> {
-        let (mut text, foot) = self.render_frame(values.maxconn)?;
-        for listener in &values.listeners {
-            text.push_str(&self.render_listeners(values.maxconn, vec![listener.clone()])?);
-        }
-        Ok(text + &foot)
-    }
-
-    fn render_part(&self, part: &str, values: &Values) -> Result<String, TemplateError> {
-        self.registry.render(part, values).map_err(|error| TemplateError::Render(error.to_string()))
-    }
-
-    /// Registers the parts; false if there is no loop over the listeners to separate them.
-    fn take_apart(&mut self) -> bool {
-        let Some(whole) = self.registry.get_template(WHOLE) else { return false };
-        let Some(at) = whole.elements.iter().position(is_loop_over_listeners) else { return false };
-        let (head, rest) = whole.elements.split_at(at);
-        let (listeners, foot) = rest.split_at(1);
-        let parts = [head, listeners, foot].map(|elements| {
-            let mut part = Parsed::default();
-            part.elements = elements.to_vec();
-            part
-        });
-        for (name, part) in PARTS.into_iter().zip(parts) {
-            self.registry.register_template(name, part);
-        }
-        true
+    /// Whether nothing but the server of a sample port depends on whether that port is used, whatever the others are.
+    fn is_only_toggled(&self, port: usize) -> bool {
+        [[false; 3], [true; 3], [true, false, true], [false, true, false]].into_iter().all(|others| {
+            let [used, free] = [true, false].map(|is_used| {
+                let mut used = others;
+                used[port] = is_used;
+                self.render(&sample(used)).unwrap_or_default()
+            });
+            is_toggled(&used, &free, SAMPLE_SERVERS[port])
+        })
     }
 }
 
-fn is_loop_over_listeners(element: &TemplateElement) -> bool {
-    let TemplateElement::HelperBlock(block) = element else { return false };
-    let over = block.params.first().and_then(Parameter::as_name);
-    block.name.as_name() == Some("each") && over == Some("listeners")
+/// Sample values, of which these ports are used.
+fn sample(used: [bool; 3]) -> Values {
+    let samples = (SAMPLE_PORT..).zip(used).zip(SAMPLE_SERVERS);
+    let listener = |((port, is_used), server): ((u16, bool), &str)| Listener {
+        port,
+        bind: format!("*:{port}"),
+        server: is_used.then(|| server.to_owned()),
+    };
+    Values { maxconn: 1000, listeners: samples.map(listener).collect() }
 }
 
-/// Whether `free` is `used` with another server's address and the word `disabled` behind it.
-fn is_toggled(used: &str, free: &str) -> bool {
-    let Some((before, after)) = used.split_once(SAMPLE_SERVER) else { return false };
+/// Whether `free` is `used` with another address in place of `server`, and the word `disabled` behind it.
+fn is_toggled(used: &str, free: &str, server: &str) -> bool {
+    let Some((before, after)) = used.split_once(server) else { return false };
     let server = free.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
     let address = server.and_then(|server| server.strip_suffix(" disabled"));
     address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    #[test]
-    fn the_built_in_template_renders() {
-        Template::built_in().unwrap();
-    }
+    /// A template that makes each change a reload.
+    pub(in super::super) const RELOADING: &str = concat!(
+        "global\n    stats socket \"${HAP_CLI}\" mode 600 level admin expose-fd listeners\n",
+        "{{#each listeners}}listen p{{port}}\n    bind {{bind}}\n",
+        "{{#if server}}    server c {{server}}\n{{/if}}{{/each}}"
+    );
 
     #[test]
     fn mistakes_in_a_template_are_found_before_it_is_needed() {
@@ -221,40 +183,41 @@ mod tests {
         assert!(matches!(Template::parse(&misspelt), Err(TemplateError::Lacks("server c {{server}}"))));
     }
 
-    #[test]
-    fn the_built_in_template_makes_no_difference_that_haproxy_could_not_be_told() {
-        assert!(Template::built_in().unwrap().is_uniform());
+    const SERVER: &str = "server c {{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}";
+
+    fn updates_at_runtime(instead_of_server: &str) -> bool {
+        let changed = BUILT_IN.replace(SERVER, instead_of_server);
+        assert_ne!(changed, BUILT_IN);
+        Template::parse(&changed).unwrap().updates_at_runtime()
     }
 
     #[test]
-    fn a_difference_that_haproxy_could_not_be_told_is_found() {
-        let server = "server c {{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}";
-        let uniform = |by: &str| {
-            let changed = BUILT_IN.replace(server, by);
-            assert_ne!(changed, BUILT_IN);
-            Template::parse(&changed).unwrap().is_uniform()
-        };
-        let both_checked = format!("{server} check");
-        assert!(uniform(&both_checked));
-        assert!(uniform("maxconn 7\n    server c {{#if server}}{{server}}{{else}}[::1]:9 disabled{{/if}}"));
-        let one_checked = server.replace("{{server}}", "{{server}} check");
-        let never_disabled = server.replace(" disabled", "");
-        let by_port = server.replace("127.0.0.1:1", "127.0.0.1:{{@index}}");
-        let by_place = format!("{server}\n{{{{#if @first}}}}    maxconn 7\n{{{{/if}}}}");
-        let otherwise = format!("{server}\n{{{{#if server}}}}    maxconn 7\n{{{{/if}}}}");
-        for not_uniform in [one_checked, never_disabled, by_port, by_place, otherwise] {
-            assert!(!uniform(&not_uniform), "{not_uniform}");
+    fn what_haproxy_can_be_told_makes_no_reload() {
+        assert!(Template::built_in().unwrap().updates_at_runtime());
+        let both_checked = format!("{SERVER} check");
+        let elsewhere =
+            "maxconn 7\n    server c {{#if server}}{{server}}{{else}}[::1]:9 disabled{{/if}}".to_owned();
+        let by_place = format!("{SERVER}\n{{{{#if @first}}}}    maxconn 7\n{{{{/if}}}}");
+        let by_port = SERVER.replace("127.0.0.1:1", "127.0.0.1:{{port}}");
+        for template in [both_checked, elsewhere, by_place, by_port] {
+            assert!(updates_at_runtime(&template), "{template}");
         }
+        let inline = format!("{{{{#*inline \"c\"}}}}{SERVER}{{{{/inline}}}}");
+        let by_partial = inline + &BUILT_IN.replace(SERVER, "{{> c}}");
+        assert!(Template::parse(&by_partial).unwrap().updates_at_runtime());
     }
 
     #[test]
-    fn a_template_that_cannot_be_taken_apart_is_taken_as_a_whole() {
-        let server = "{{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}";
-        let inline = format!("{{{{#*inline \"c\"}}}}{server}{{{{/inline}}}}");
-        let by_partial = inline + &BUILT_IN.replace(server, "{{> c}}");
-        let by_first = format!("# from {{{{listeners.[0].port}}}}\n{BUILT_IN}");
-        for whole in [by_partial, by_first] {
-            assert!(!Template::parse(&whole).unwrap().is_uniform(), "{whole}");
+    fn what_haproxy_cannot_be_told_makes_a_reload() {
+        let one_checked = SERVER.replace("{{server}}", "{{server}} check");
+        let never_disabled = SERVER.replace(" disabled", "");
+        let otherwise = format!("{SERVER}\n{{{{#if server}}}}    maxconn 7\n{{{{/if}}}}");
+        let by_another_port =
+            format!("{SERVER}\n{{{{#if @root.listeners.[0].server}}}}    maxconn 7\n{{{{/if}}}}");
+        let told_twice = format!("{SERVER}\n{{{{#if server}}}}    # {{{{server}}}}\n{{{{/if}}}}");
+        for template in [one_checked, never_disabled, otherwise, by_another_port, told_twice] {
+            assert!(!updates_at_runtime(&template), "{template}");
         }
+        assert!(!Template::parse(RELOADING).unwrap().updates_at_runtime());
     }
 }

@@ -1,4 +1,4 @@
-//! The actor that keeps the configuration file at the newest plan.
+//! The actor that proposes frames, has them checked, and keeps the copy for people.
 
 #[cfg(test)]
 mod tests;
@@ -6,57 +6,86 @@ mod tests;
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle,
+    WrapFuture,
 };
-use futures_util::FutureExt;
 use slog::{Logger, error, info, warn};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
-use super::{ConfigStore, HaproxyConfig, Renderer, WriteError, vetted::Vetted};
+use super::{ConfigError, ConfigStore, Frame, HaproxyConfig, Renderer, copy};
 use crate::{
     allocation::Plan,
     backoff::{Backoff, FirstRetry},
     coalescer::Coalescer,
+    haproxy::{CheckConfig, ExcludePorts},
     in_ms::in_ms,
-    messages::{ConfigWritten, Ping, PlanChanged, Shutdown, WithholdPorts},
+    messages::{PlanChanged, Shutdown},
     outage::Outage,
 };
 
-/// A disk may be full for long, and a person who has made room should not have to wait.
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// A machine that is short of something may have it again soon.
+pub(super) const MAX_RETRY: Duration = Duration::from_secs(5);
 
-/// What the writer renders with.
+/// `ConfigWriter` → `HaproxySupervisor`: the newest frame, and what HAProxy has said of it.
+///
+/// Sent for each new frame, and again when HAProxy has been asked about it. A frame that a newer one has replaced
+/// meanwhile is told of, too, if HAProxy has accepted it: it may be newer than the one that is live.
+#[derive(Clone, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct ConfigWritten {
+    /// The frame.
+    pub frame: Arc<Frame>,
+    /// What HAProxy has said of it.
+    pub verdict: Verdict,
+}
+
+/// What `haproxy -c` has said of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has not been asked. To start HAProxy where none runs needs no check: the start is one.
+    Unchecked,
+    /// It finds no fault.
+    Accepted,
+    /// It would reject it again.
+    Rejected,
+}
+
+/// The admin side → `ConfigWriter`: answer.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
+/// What the writer works with.
 #[derive(Debug)]
 pub struct WriterSettings {
     /// Knows the template, where to listen, and how many descriptors there are.
-    pub renderer: Renderer,
+    pub renderer: Arc<Renderer>,
     /// Seeds the jitter of retries.
     pub seed: u64,
 }
 
-/// Renders the newest plan, has it checked and written, and tells the supervisor.
-///
-/// One write is under way at most; plans that come meanwhile are skipped but for the newest.
+/// Proposes a frame whenever the plan needs another one, has it checked when the supervisor asks for that, and keeps
+/// the copy for people. Nothing that it does keeps a change of routes waiting.
 pub struct ConfigWriter<S> {
-    renderer: Renderer,
+    renderer: Arc<Renderer>,
     store: Rc<S>,
     supervisor: Recipient<ConfigWritten>,
     plan: Option<Arc<Plan>>,
-    withheld: BTreeSet<u16>,
-    writing: Coalescer,
+    excluded: BTreeSet<u16>,
+    newest: Option<ConfigWritten>,
+    /// The frame before the newest, in case that one is rejected.
+    last_good: Option<Arc<Frame>>,
+    checking: Coalescer,
     retry: Option<SpawnHandle>,
-    stopping: bool,
-    last_good: Option<Arc<HaproxyConfig>>,
-    vetted: Vetted,
-    file_is_uncertain: bool,
+    copy: Option<watch::Sender<Option<Arc<HaproxyConfig>>>>,
     backoff: Backoff,
-    trouble: Outage,
+    outage: Outage,
     rng: fastrand::Rng,
     log: Logger,
 }
 
 impl<S: ConfigStore> ConfigWriter<S> {
-    /// A writer to `store` that tells `supervisor`.
+    /// A writer that checks and keeps configurations in `store`, and tells `supervisor`.
     pub fn new(
         settings: WriterSettings,
         store: S,
@@ -69,110 +98,120 @@ impl<S: ConfigStore> ConfigWriter<S> {
             store: Rc::new(store),
             supervisor,
             plan: None,
-            withheld: BTreeSet::new(),
-            writing: Coalescer::default(),
-            retry: None,
-            stopping: false,
+            excluded: BTreeSet::new(),
+            newest: None,
             last_good: None,
-            vetted: Vetted::default(),
-            file_is_uncertain: false,
-            backoff: Backoff::new(FirstRetry::Delayed, LONGEST_RETRY),
-            trouble: Outage::default(),
+            checking: Coalescer::default(),
+            retry: None,
+            copy: None,
+            backoff: Backoff::new(FirstRetry::Delayed, MAX_RETRY),
+            outage: Outage::default(),
             log,
         }
     }
 
-    /// Brings the file to the newest plan, now or when the write under way has ended.
-    fn write(&mut self, ctx: &mut Context<Self>) {
-        // This is the retry. Were another one left waiting, each plan would add its own to a lasting trouble.
+    /// Tells of a new frame if the plan, or what can be bound, needs one; the routes go to the copy in any case.
+    fn propose(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        let known = self.newest.as_ref().map(|newest| &newest.frame);
+        match self.renderer.frame(plan, &self.excluded) {
+            Ok(frame) if known.is_some_and(|known| known.digest == frame.digest) => {}
+            Ok(frame) => {
+                if known.is_none_or(|known| known.maxconn != frame.maxconn) {
+                    info!(self.log, "connection limit follows the descriptor limit"; "maxconn" => frame.maxconn,
+                        "descriptor_limit" => self.renderer.settings().descriptor_limit);
+                }
+                let proposed = ConfigWritten { frame: Arc::new(frame), verdict: Verdict::Unchecked };
+                let older = self.newest.replace(proposed.clone());
+                let not_rejected = older.filter(|older| older.verdict != Verdict::Rejected);
+                self.last_good = not_rejected.map(|older| older.frame).or(self.last_good.take());
+                self.supervisor.do_send(proposed);
+            }
+            Err(reason) => error!(self.log, "configuration cannot be rendered, the last good one stays";
+                "revision" => plan.revision, "error" => %reason),
+        }
+        self.write_copy();
+    }
+
+    /// Hands the newest configuration that HAProxy has not rejected to the copy.
+    fn write_copy(&self) {
+        let (Some(plan), Some(newest), Some(copy)) = (&self.plan, &self.newest, &self.copy) else { return };
+        let frame = Some(&newest.frame).filter(|_| newest.verdict != Verdict::Rejected);
+        if let Some(frame) = frame.or(self.last_good.as_ref()) {
+            copy.send_replace(Some(Arc::new(HaproxyConfig::new(Arc::clone(frame), plan))));
+        }
+    }
+
+    /// Has the newest frame checked, now or when the check under way has ended.
+    fn check(&mut self, ctx: &mut Context<Self>) {
+        // This is the retry. Were another one left waiting, each request would add its own to a lasting outage.
         if let Some(retry) = self.retry.take() {
             ctx.cancel_future(retry);
         }
-        if !self.writing.is_idle() {
-            self.writing.begin();
+        let (Some(plan), Some(newest)) = (&self.plan, &self.newest) else { return };
+        if newest.verdict != Verdict::Unchecked {
+            return self.supervisor.do_send(newest.clone());
+        }
+        if !self.checking.begin() {
             return;
         }
-        let Some(plan) = self.plan.clone() else { return };
-        let config = match self.renderer.render(&plan, &self.withheld) {
-            Ok(config) => Arc::new(config),
-            Err(reason) => {
-                error!(self.log, "configuration cannot be rendered, the last good one stays";
-                    "revision" => plan.revision, "error" => %reason);
-                return self.tell_last_good(plan.revision);
-            }
-        };
-        if self.is_on_disk(&config) {
-            return self.accept(config);
-        }
-        self.writing.begin();
         let asked = Instant::now();
-        let text = config.text.clone();
-        // The check is a process of its own, and takes longer than all the rest of a change.
-        let written = if self.vetted.covers(&config) {
-            self.store.replace(text).left_future()
-        } else {
-            self.store.check_and_replace(text).right_future()
-        };
-        ctx.spawn(written.into_actor(self).map(move |written, writer, ctx| {
-            let outdated = writer.writing.end();
-            match written {
-                Ok(()) => writer.note_written(config, asked),
-                Err(trouble) => writer.note_trouble(&config, &trouble, ctx),
-            }
-            if writer.stopping {
-                ctx.stop();
-            } else if outdated {
-                writer.write(ctx);
+        let config = Arc::new(HaproxyConfig::new(Arc::clone(&newest.frame), plan));
+        let checked = self.store.check(Arc::clone(&config));
+        ctx.spawn(checked.into_actor(self).map(move |checked, writer, ctx| {
+            let is_outdated = writer.checking.end();
+            writer.note_checked(&config.frame, checked, asked, ctx);
+            if is_outdated {
+                writer.check(ctx);
             }
         }));
     }
 
-    /// After a trouble of the file system the file may be the old one or the new one.
-    fn is_on_disk(&self, config: &HaproxyConfig) -> bool {
-        !self.file_is_uncertain && self.last_good.as_ref().is_some_and(|good| good.text == config.text)
-    }
-
-    fn note_written(&mut self, config: Arc<HaproxyConfig>, asked: Instant) {
-        self.file_is_uncertain = false;
-        self.vetted.add(&config);
-        if self.last_good.as_ref().is_none_or(|good| good.maxconn != config.maxconn) {
-            info!(self.log, "connection limit follows the descriptor limit"; "maxconn" => config.maxconn,
-                "descriptor_limit" => self.renderer.settings().descriptor_limit);
+    fn note_checked(
+        &mut self,
+        frame: &Arc<Frame>,
+        checked: Result<(), ConfigError>,
+        asked: Instant,
+        ctx: &mut Context<Self>,
+    ) {
+        let verdict = match &checked {
+            Ok(()) => {
+                info!(self.log, "configuration accepted"; "revision" => frame.revision,
+                    "ports" => frame.ports.len(), "excluded" => frame.excluded.len(),
+                    "took_ms" => in_ms(asked.elapsed()));
+                Verdict::Accepted
+            }
+            Err(error) if error.is_final() => Verdict::Rejected,
+            Err(_) => Verdict::Unchecked,
+        };
+        match checked {
+            Ok(()) => {
+                self.backoff.reset();
+                if let Some(ended) = self.outage.succeeded(Instant::now()) {
+                    info!(self.log, "configuration is accepted again";
+                        "lasted_ms" => ended.lasted.as_millis() as u64);
+                }
+            }
+            Err(error) => {
+                if self.outage.failed(error.kind(), Instant::now()) || error.is_final() {
+                    error!(self.log, "configuration not accepted, the last good one stays";
+                        "revision" => frame.revision, "kind" => error.kind(), "error" => %error);
+                }
+                if !error.is_final() {
+                    self.retry = Some(ctx.run_later(self.backoff.next_pause(&mut self.rng), Self::check));
+                }
+            }
         }
-        info!(self.log, "configuration written"; "revision" => config.revision,
-            "mapped" => config.mapped, "free" => config.free(), "withheld" => config.withheld.len(),
-            "took_ms" => in_ms(asked.elapsed()));
-        self.accept(config);
-    }
-
-    /// The file says what the newest plan wants.
-    fn accept(&mut self, config: Arc<HaproxyConfig>) {
-        self.backoff.reset();
-        if let Some(ended) = self.trouble.succeeded(Instant::now()) {
-            info!(self.log, "configuration is up to date again"; "lasted_ms" => ended.lasted.as_millis() as u64);
+        let written = ConfigWritten { frame: Arc::clone(frame), verdict };
+        let newest = self.newest.as_mut().filter(|newest| newest.frame.digest == frame.digest);
+        match newest {
+            Some(newest) => *newest = written.clone(),
+            None if verdict == Verdict::Accepted => {}
+            None => return,
         }
-        let covers = config.revision;
-        self.last_good = Some(config);
-        self.tell_last_good(covers);
-    }
-
-    fn note_trouble(&mut self, config: &HaproxyConfig, trouble: &WriteError, ctx: &mut Context<Self>) {
-        let is_rejected = matches!(trouble, WriteError::Rejected { .. });
-        if self.trouble.failed(trouble.kind(), Instant::now()) || is_rejected {
-            error!(self.log, "configuration not written, the last good one stays";
-                "revision" => config.revision, "kind" => trouble.kind(), "error" => %trouble);
-        }
-        // What HAProxy rejects it would reject again; the next plan is another matter.
-        if !is_rejected {
-            self.file_is_uncertain = true;
-            self.retry = Some(ctx.run_later(self.backoff.next_pause(&mut self.rng), Self::write));
-        }
-        self.tell_last_good(config.revision);
-    }
-
-    fn tell_last_good(&self, covers: u64) {
-        if let Some(config) = self.last_good.clone() {
-            self.supervisor.do_send(ConfigWritten { config, covers });
+        if verdict != Verdict::Unchecked {
+            self.supervisor.do_send(written);
+            self.write_copy();
         }
     }
 }
@@ -180,30 +219,42 @@ impl<S: ConfigStore> ConfigWriter<S> {
 impl<S: ConfigStore> Actor for ConfigWriter<S> {
     type Context = Context<Self>;
 
-    fn started(&mut self, _: &mut Context<Self>) {
-        if !self.renderer.keeps_frames() {
-            warn!(self.log, "the template makes every change a handover";
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        if !self.renderer.updates_at_runtime() {
+            warn!(self.log, "the template makes every change a reload";
                 "reason" => "a used port differs from a free one in more than its server's address and the word \
                     disabled, and HAProxy cannot be told of that while it runs");
         }
+        let (copy, newest) = watch::channel(None);
+        self.copy = Some(copy);
+        let copying = copy::keep(Rc::clone(&self.store), newest, self.rng.fork(), self.log.clone());
+        ctx.spawn(copying.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }
 
 impl<S: ConfigStore> Handler<PlanChanged> for ConfigWriter<S> {
     type Result = ();
 
-    fn handle(&mut self, PlanChanged(plan): PlanChanged, ctx: &mut Context<Self>) {
+    fn handle(&mut self, PlanChanged(plan): PlanChanged, _: &mut Context<Self>) {
         self.plan = Some(plan);
-        self.write(ctx);
+        self.propose();
     }
 }
 
-impl<S: ConfigStore> Handler<WithholdPorts> for ConfigWriter<S> {
+impl<S: ConfigStore> Handler<ExcludePorts> for ConfigWriter<S> {
     type Result = ();
 
-    fn handle(&mut self, WithholdPorts(ports): WithholdPorts, ctx: &mut Context<Self>) {
-        self.withheld = ports;
-        self.write(ctx);
+    fn handle(&mut self, ExcludePorts(ports): ExcludePorts, _: &mut Context<Self>) {
+        self.excluded = ports;
+        self.propose();
+    }
+}
+
+impl<S: ConfigStore> Handler<CheckConfig> for ConfigWriter<S> {
+    type Result = ();
+
+    fn handle(&mut self, _: CheckConfig, ctx: &mut Context<Self>) {
+        self.check(ctx);
     }
 }
 
@@ -216,11 +267,8 @@ impl<S: ConfigStore> Handler<Ping> for ConfigWriter<S> {
 impl<S: ConfigStore> Handler<Shutdown> for ConfigWriter<S> {
     type Result = ();
 
-    /// What is being written is written to its end.
-    fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
-        self.stopping = true;
-        if self.writing.is_idle() {
-            ctx.stop();
-        }
+    /// What is being written is written to its end; a check is not waited for.
+    fn handle(&mut self, _: Shutdown, _: &mut Context<Self>) {
+        self.copy = None;
     }
 }

@@ -6,13 +6,13 @@ use futures_util::future::join_all;
 
 use super::{
     bring_up::is_answered_by,
-    process::Survivor,
-    runtime_api::{CliError, NoAnswer, RuntimeApi},
+    process::Leftover,
+    runtime_api::{CliError, RuntimeApi, Unavailable},
 };
 
-/// What to do with a survivor.
+/// What to do with a leftover.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Decision {
     /// It is the newest that answers, or that would if it could be asked: it serves on.
     Adopt,
     /// It drains already, or a newer one serves.
@@ -21,26 +21,28 @@ pub(super) enum Verdict {
     Kill,
 }
 
-/// Judges `survivors`, each with its socket.
-pub(super) async fn judge<A: RuntimeApi>(
+/// Classifies `leftovers`, each with its socket.
+pub(super) async fn classify<A: RuntimeApi>(
     api: Rc<A>,
-    mut survivors: Vec<(Survivor, PathBuf)>,
-) -> Vec<(Survivor, Verdict)> {
-    survivors.sort_by_key(|(survivor, _)| std::cmp::Reverse(survivor.generation));
+    mut leftovers: Vec<(Leftover, PathBuf)>,
+) -> Vec<(Leftover, Decision)> {
+    leftovers.sort_by_key(|(leftover, _)| std::cmp::Reverse(leftover.generation));
     // All at once, since each that does not answer takes its time.
     let answers =
-        survivors.iter().map(|(survivor, socket)| is_answered_by(api.as_ref(), socket.clone(), survivor.pid));
+        leftovers.iter().map(|(leftover, socket)| is_answered_by(api.as_ref(), socket.clone(), leftover.pid));
     let answers = join_all(answers).await;
-    let mut judged: Vec<(Survivor, Verdict)> = Vec::new();
-    for ((survivor, _), answer) in survivors.into_iter().zip(answers) {
-        let is_first = judged.iter().all(|(_, verdict)| *verdict != Verdict::Adopt);
-        let verdict = match answer {
-            Ok(true) | Err(CliError::NoAnswer(NoAnswer::Unasked { .. })) if is_first => Verdict::Adopt,
+    let mut classified: Vec<(Leftover, Decision)> = Vec::new();
+    for ((leftover, _), answer) in leftovers.into_iter().zip(answers) {
+        let is_first = classified.iter().all(|(_, decision)| *decision != Decision::Adopt);
+        let decision = match answer {
+            Ok(true) | Err(CliError::Unavailable(Unavailable::Exhausted { .. })) if is_first => {
+                Decision::Adopt
+            }
             // A draining HAProxy has closed its socket, or it was removed.
-            Ok(_) | Err(CliError::NoAnswer(NoAnswer::NotListening { .. })) => Verdict::Drain,
-            Err(_) => Verdict::Kill,
+            Ok(_) | Err(CliError::Unavailable(Unavailable::NotListening { .. })) => Decision::Drain,
+            Err(_) => Decision::Kill,
         };
-        judged.push((survivor, verdict));
+        classified.push((leftover, decision));
     }
-    judged
+    classified
 }

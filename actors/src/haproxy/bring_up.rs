@@ -3,15 +3,19 @@
 use std::{path::PathBuf, rc::Rc, time::Duration};
 
 use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::runtime_api::{CliError, Command, RuntimeApi, pid};
 
 /// A start takes tens of milliseconds, at 10,000 ports a few hundred.
 const LIMIT: Duration = Duration::from_secs(20);
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LONGEST_LOOK: Duration = Duration::from_millis(50);
+/// A try takes some microseconds while nobody listens. Pauses grow with the time that a start takes, so that its end is
+/// noticed within a sixteenth of it.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
+const MAX_PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_SHARE: u32 = 16;
 
-/// Why a started HAProxy did not get to serve.
+/// Why a started HAProxy failed to start.
 #[derive(Debug, Error)]
 pub(super) enum BringUpError {
     #[error("it did not answer on its stats socket within {} ms", LIMIT.as_millis())]
@@ -28,7 +32,7 @@ pub(super) async fn bring_up<A: RuntimeApi>(
     free: Vec<u16>,
 ) -> Result<(), BringUpError> {
     let closed = close(api.as_ref(), socket, pid, &free);
-    Ok(tokio::time::timeout(LIMIT, closed).await.map_err(|_| BringUpError::Silent)??)
+    Ok(timeout(LIMIT, closed).await.map_err(|_| BringUpError::Silent)??)
 }
 
 /// The commands are there before HAProxy can answer: they are the first thing that it does, and its free ports are
@@ -36,15 +40,14 @@ pub(super) async fn bring_up<A: RuntimeApi>(
 async fn close<A: RuntimeApi>(api: &A, socket: PathBuf, pid: u32, free: &[u16]) -> Result<(), CliError> {
     let ports = free.iter().copied().map(Command::DisableFrontend);
     let commands: Vec<_> = [Command::ShowInfo].into_iter().chain(ports).collect();
-    let mut look = FIRST_LOOK;
+    let begun = Instant::now();
     loop {
         match api.run(socket.clone(), commands.clone()).await {
             Ok(replies) if is_from(pid, &replies) => return Ok(()),
-            Err(refused @ CliError::Refused { .. }) => return Err(refused),
+            Err(refused @ CliError::Rejected { .. }) => return Err(refused),
             Ok(_) | Err(_) => {}
         }
-        tokio::time::sleep(look).await;
-        look = (look * 2).min(LONGEST_LOOK);
+        sleep((begun.elapsed() / PAUSE_SHARE).clamp(MIN_PAUSE, MAX_PAUSE)).await;
     }
 }
 

@@ -2,24 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{slots::Slots, steps::Live};
-use crate::config::{Frame, HaproxyConfig, Routes};
+use super::port_state::Ports;
+use crate::config::FrameDigest;
 
 /// One HAProxy process.
 #[derive(Clone, Debug)]
 pub(super) struct Generation {
-    pub(super) pid: u32,
+    /// `None` until it has been launched.
+    pub(super) pid: Option<u32>,
     pub(super) role: Role,
-    /// The newest revision that it serves; `None` if it was left behind by an earlier stalls and cannot be known.
+    /// The newest revision that it serves; `None` if an earlier stalls process left it behind and that cannot be known.
     pub(super) revision: Option<u64>,
     /// What it was started with, if that is known.
-    pub(super) frame: Option<Frame>,
+    pub(super) frame: Option<FrameDigest>,
     /// What it does with each port, as last seen or told.
-    pub(super) slots: Slots,
-    /// The routes that were found to be those slots. Whoever notes other slots forgets them.
-    pub(super) agreed: Option<Routes>,
+    pub(super) ports: Ports,
     /// Why it is not to be relied upon any more.
-    pub(super) disagrees: Option<String>,
+    pub(super) desync: Option<String>,
 }
 
 /// What a process is for.
@@ -32,7 +31,7 @@ pub(super) enum Role {
     /// Listening no more, kept for its connections.
     Draining,
     /// Told to end at once, not gone yet.
-    Dying,
+    Terminating,
 }
 
 /// All processes, by number. A number is never used twice.
@@ -68,38 +67,24 @@ impl Generations {
         self.running.get_mut(&number)
     }
 
-    /// The one that serves does what `config` says.
-    pub(super) fn agree(&mut self, config: &HaproxyConfig) {
-        let live = self.running.values_mut().find(|generation| generation.role == Role::Live);
-        live.into_iter().for_each(|live| live.agreed = Some(config.routes.clone()));
+    /// The number of the one that serves.
+    pub(super) fn live(&self) -> Option<u64> {
+        self.with(Role::Live)
     }
 
-    /// Gives a generation another role.
-    pub(super) fn turn(&mut self, number: u64, role: Role) -> Option<&Generation> {
-        let generation = self.running.get_mut(&number)?;
-        generation.role = role;
-        Some(generation)
+    /// The number of one with this role.
+    pub(super) fn with(&self, role: Role) -> Option<u64> {
+        self.running.iter().find(|(_, generation)| generation.role == role).map(|(number, _)| *number)
     }
 
     /// The one that serves.
-    pub(super) fn live(&self) -> Option<(u64, &Generation)> {
-        let live = self.running.iter().find(|(_, generation)| generation.role == Role::Live);
-        live.map(|(number, generation)| (*number, generation))
+    pub(super) fn live_one(&self) -> Option<&Generation> {
+        self.get(self.live()?)
     }
 
-    /// What is known of the one that serves.
-    pub(super) fn live_state(&self) -> Live<'_> {
-        self.live().map_or(Live::None, |(_, generation)| Live::Running {
-            frame: generation.frame.as_ref(),
-            slots: &generation.slots,
-            agreed: generation.agreed.as_ref(),
-            disagrees: generation.disagrees.as_deref(),
-        })
-    }
-
-    /// Whether any has this role.
-    pub(super) fn any(&self, role: Role) -> bool {
-        self.running.values().any(|generation| generation.role == role)
+    /// What the one that serves was started with, if that is known.
+    pub(super) fn live_frame(&self) -> Option<&FrameDigest> {
+        self.live_one()?.frame.as_ref()
     }
 
     /// All that run.
@@ -109,7 +94,7 @@ impl Generations {
 
     /// The ports of all that run.
     pub(super) fn ports(&self) -> BTreeSet<u16> {
-        self.all().flat_map(|generation| generation.slots.keys().copied()).collect()
+        self.all().flat_map(|generation| generation.ports.keys().copied()).collect()
     }
 
     /// The numbers of all that run.

@@ -5,9 +5,9 @@ mod tests;
 
 use std::{
     collections::BTreeSet,
-    fmt::Display,
-    fs, io,
-    net::IpAddr,
+    fs,
+    future::Future,
+    io,
     os::unix::fs::DirBuilderExt,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -25,11 +25,11 @@ use serde::{Deserialize, Serialize};
 use slog::{Logger, o};
 use tokio::{process::Command, task::spawn_local};
 
-use super::{CLI_SOCKET_VARIABLE, Unbindable, connections::connections, output::relog, ports::unbindable};
+use super::{Unbindable, bindable::unbindable, connections::connections, output::relog};
 use crate::{
-    atomic_file::{Outlasts, stage},
+    atomic_file::{Durability, off_thread, write_atomically},
     children::Children,
-    config::{Frame, HaproxyConfig},
+    config::{CLI_SOCKET_VARIABLE, FrameDigest, HaproxyConfig, Renderer},
     shortage::is_shortage,
 };
 
@@ -61,7 +61,7 @@ pub struct Running {
 
 /// A HAProxy that an earlier stalls started.
 #[derive(Clone, Debug)]
-pub struct Survivor {
+pub struct Leftover {
     /// Its number.
     pub generation: u64,
     /// Its process id.
@@ -75,8 +75,8 @@ pub struct Survivor {
 pub struct Record {
     /// The revision that it was started with.
     pub revision: u64,
-    /// What it was started with, apart from who was on which port then.
-    pub frame: Frame,
+    /// What it was started with, apart from the routes.
+    pub frame: FrameDigest,
 }
 
 /// The host as the supervisor needs it.
@@ -84,17 +84,17 @@ pub trait HaproxyHost: Unpin + 'static {
     /// Starts a HAProxy. That it runs does not mean that it serves.
     ///
     /// # Errors
-    /// When its folder cannot be made or the binary cannot be started.
-    fn launch(&self, launch: &Launch) -> io::Result<Running>;
+    /// When there is no text of its configuration, its folder cannot be made or the binary cannot be started.
+    fn launch(&self, launch: Launch) -> impl Future<Output = io::Result<Running>> + 'static;
 
     /// The HAProxies that run already. What is left of those that do not is removed.
     ///
     /// # Errors
     /// When the processes of this host cannot be listed.
-    fn survivors(&self) -> io::Result<Vec<Survivor>>;
+    fn leftovers(&self) -> io::Result<Vec<Leftover>>;
 
-    /// Follows a survivor to its end.
-    fn follow(&self, survivor: &Survivor) -> Running;
+    /// Follows a leftover to its end.
+    fn follow(&self, leftover: &Leftover) -> Running;
 
     /// Where a generation's runtime API listens.
     fn socket(&self, generation: u64) -> PathBuf;
@@ -103,10 +103,10 @@ pub trait HaproxyHost: Unpin + 'static {
     fn signal(&self, pid: u32, signal: Signal);
 
     /// Removes a generation's socket: nobody is to talk to it any more.
-    fn retire(&self, generation: u64);
+    fn remove_socket(&self, generation: u64);
 
     /// Removes all that is left of a generation that has ended.
-    fn forget(&self, generation: u64);
+    fn remove_dir(&self, generation: u64);
 
     /// Those of `ports` that cannot be bound.
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable>;
@@ -120,23 +120,23 @@ pub trait HaproxyHost: Unpin + 'static {
 pub struct LocalHaproxy {
     run_dir: PathBuf,
     haproxy: PathBuf,
-    bind_address: Option<IpAddr>,
+    renderer: Arc<Renderer>,
     children: Children,
     log: Logger,
 }
 
 impl LocalHaproxy {
-    /// The binary `haproxy`, with a folder for each generation below `run_dir`, listening on `bind_address`.
+    /// The binary `haproxy`, with a folder for each generation below `run_dir`; its configurations are `renderer`'s.
     pub fn new(
         run_dir: PathBuf,
         haproxy: PathBuf,
-        bind_address: Option<IpAddr>,
+        renderer: Arc<Renderer>,
         children: Children,
         log: Logger,
     ) -> Self {
         // A process is known by the path it was started with, whatever way RUN_DIR is spelt next time.
         let run_dir = fs::canonicalize(&run_dir).unwrap_or(run_dir);
-        Self { run_dir, haproxy, bind_address, children, log }
+        Self { run_dir, haproxy, renderer, children, log }
     }
 
     fn folder(&self, generation: u64) -> PathBuf {
@@ -159,12 +159,39 @@ impl LocalHaproxy {
         let mut private = fs::DirBuilder::new();
         private.mode(0o700).recursive(true).create(&self.run_dir)?;
         private.recursive(false).create(self.folder(launch.generation))?;
-        let write = |path: PathBuf, content: &dyn Display| {
-            stage(&path, |file| write!(file, "{content}"), Outlasts::Crash)?.commit().map(drop)
+        let text = self.renderer.render(&launch.config).map_err(io::Error::other)?;
+        let write = |path: PathBuf, text: &str| {
+            write_atomically(&path, Durability::ProcessCrash, |file| file.write_all(text.as_bytes()))
         };
-        write(self.config_file(launch.generation), &launch.config.text)?;
-        let record = Record { revision: launch.config.revision, frame: launch.config.frame.clone() };
+        write(self.config_file(launch.generation), &text)?;
+        let frame = launch.config.frame.digest.clone();
+        let record = Record { revision: launch.config.revision, frame };
         write(self.record(launch.generation), &serde_json::to_string(&record)?)
+    }
+
+    fn spawn(&self, launch: &Launch) -> io::Result<Running> {
+        let mut command = Command::new(&self.haproxy);
+        command.arg("-db").arg("-f").arg(self.config_file(launch.generation));
+        if let Some(predecessor) = launch.inherit {
+            command.arg("-x").arg(self.socket(predecessor));
+        }
+        command.env(CLI_SOCKET_VARIABLE, self.socket(launch.generation));
+        // A process group of its own: Ctrl-C in a terminal is for stalls, which lets HAProxy drain.
+        command.process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut haproxy = self.children.spawn(&mut command)?;
+        let pid = haproxy.pid;
+        let log = self.log.new(o!("generation" => launch.generation, "haproxy_pid" => pid));
+        let stdout = haproxy.child.stdout.take().map(|pipe| spawn_local(relog(pipe, "stdout", log.clone())));
+        let stderr = haproxy.child.stderr.take().map(|pipe| spawn_local(relog(pipe, "stderr", log)));
+        let ended = async move {
+            let status = haproxy.child.wait().await;
+            // Its last words tell why it ended; but its end counts even if somebody else holds the pipes.
+            let last_words = join_all(stdout.into_iter().chain(stderr));
+            let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
+            status.map_or_else(|error| error.to_string(), in_words)
+        };
+        Ok(Running { pid, ended: ended.boxed_local() })
     }
 
     /// Removes a generation's folder without a look into it, which would take a descriptor.
@@ -181,11 +208,11 @@ impl LocalHaproxy {
         entries.filter_map(|entry| generation_in(entry.file_name().to_str()?))
     }
 
-    fn survivor(&self, pid: u32) -> Option<Survivor> {
+    fn leftover(&self, pid: u32) -> Option<Leftover> {
         let generation = self.generation_of(pid).ok()??;
         let record = fs::read(self.record(generation)).ok();
         let record = record.and_then(|record| serde_json::from_slice(&record).ok());
-        Some(Survivor { generation, pid, record })
+        Some(Leftover { generation, pid, record })
     }
 
     /// Knows a HAProxy by the arguments it was started with, never by its name: it may run under another
@@ -214,45 +241,28 @@ fn generation_in(folder: &str) -> Option<u64> {
 }
 
 impl HaproxyHost for LocalHaproxy {
-    fn launch(&self, launch: &Launch) -> io::Result<Running> {
-        self.prepare(launch)?;
-        let mut command = Command::new(&self.haproxy);
-        command.arg("-db").arg("-f").arg(self.config_file(launch.generation));
-        if let Some(predecessor) = launch.inherit {
-            command.arg("-x").arg(self.socket(predecessor));
+    fn launch(&self, launch: Launch) -> impl Future<Output = io::Result<Running>> + 'static {
+        let this = self.clone();
+        async move {
+            let (preparing, prepared) = (this.clone(), launch.clone());
+            off_thread(move || preparing.prepare(&prepared)).await?;
+            this.spawn(&launch)
         }
-        command.env(CLI_SOCKET_VARIABLE, self.socket(launch.generation));
-        // A process group of its own: Ctrl-C in a terminal is for stalls, which lets HAProxy drain.
-        command.process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut haproxy = self.children.spawn(&mut command)?;
-        let pid = haproxy.pid;
-        let log = self.log.new(o!("generation" => launch.generation, "haproxy_pid" => pid));
-        let stdout = haproxy.child.stdout.take().map(|pipe| spawn_local(relog(pipe, "stdout", log.clone())));
-        let stderr = haproxy.child.stderr.take().map(|pipe| spawn_local(relog(pipe, "stderr", log)));
-        let ended = async move {
-            let status = haproxy.child.wait().await;
-            // Its last words tell why it ended; but its end counts even if somebody else holds the pipes.
-            let last_words = join_all(stdout.into_iter().chain(stderr));
-            let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
-            status.map_or_else(|error| error.to_string(), in_words)
-        };
-        Ok(Running { pid, ended: ended.boxed_local() })
     }
 
-    fn survivors(&self) -> io::Result<Vec<Survivor>> {
-        let mut survivors = Vec::new();
+    fn leftovers(&self) -> io::Result<Vec<Leftover>> {
+        let mut leftovers = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-            survivors.extend(pid.and_then(|pid| self.survivor(pid)));
+            leftovers.extend(pid.and_then(|pid| self.leftover(pid)));
         }
-        let has_ended = |generation: &u64| survivors.iter().all(|s| s.generation != *generation);
-        self.folders().filter(has_ended).for_each(|generation| self.forget(generation));
-        Ok(survivors)
+        let has_ended = |generation: &u64| leftovers.iter().all(|s| s.generation != *generation);
+        self.folders().filter(has_ended).for_each(|generation| self.remove_dir(generation));
+        Ok(leftovers)
     }
 
-    fn follow(&self, survivor: &Survivor) -> Running {
-        let Survivor { generation, pid, .. } = *survivor;
+    fn follow(&self, leftover: &Leftover) -> Running {
+        let Leftover { generation, pid, .. } = *leftover;
         let this = self.clone();
         let ended = async move {
             while this.runs(pid, generation) {
@@ -274,18 +284,18 @@ impl HaproxyHost for LocalHaproxy {
         }
     }
 
-    fn retire(&self, generation: u64) {
+    fn remove_socket(&self, generation: u64) {
         let _ = fs::remove_file(self.socket(generation));
     }
 
-    fn forget(&self, generation: u64) {
+    fn remove_dir(&self, generation: u64) {
         if fs::remove_dir_all(self.folder(generation)).is_err_and(|error| is_shortage(&error)) {
             self.remove_unseen(generation);
         }
     }
 
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {
-        unbindable(self.bind_address, ports)
+        unbindable(self.renderer.settings().bind_address, ports)
     }
 
     fn connections(&self, pid: u32, ports: &BTreeSet<u16>) -> Option<usize> {

@@ -4,6 +4,6 @@ mod client;
 mod command;
 mod reply;
 
-pub use client::{CliError, NoAnswer, RuntimeApi, UnixSocketApi};
+pub use client::{CliError, RuntimeApi, Unavailable, UnixSocketApi};
 pub use command::Command;
 pub(super) use reply::{Frontend, ReplyError, Server, frontends, pid, port_of, servers};

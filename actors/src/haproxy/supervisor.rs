@@ -1,283 +1,250 @@
-//! The actor that owns HAProxy.
+//! The actor that owns HAProxy: it turns messages, timers and answers into events of its [`Machine`], and carries out
+//! what that decides.
 
-mod adopting;
-mod applying;
-mod asking_again;
-mod ports;
-mod reconciling;
-mod releasing;
-mod repairing;
-mod reporting;
-mod stepping;
-mod stopping;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, rc::Rc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    future::Future,
+    path::PathBuf,
+    rc::Rc,
+};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture};
-use slog::{Logger, debug, error};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResponse, Recipient,
+    SpawnHandle, WrapFuture,
+};
+use slog::{Logger, error, warn};
 use tokio::time::Instant;
 
-use self::{reconciling::Look, repairing::FailedStep};
 use super::{
-    OnLeave,
-    generations::{Generation, Generations, Role},
-    process::{HaproxyHost, Record, Running},
-    runtime_api::RuntimeApi,
-    slots::Slots,
-    steps::{Step, next_step},
+    adoption::classify,
+    bring_up::bring_up,
+    commands::reassert_listeners,
+    machine::{
+        Machine, SupervisorSettings,
+        event::{Effect, Event, Timer},
+    },
+    port_state::Ports,
+    process::{HaproxyHost, Running},
+    query::{QueryError, query},
+    runtime_api::{CliError, RuntimeApi},
+    update::update,
 };
 use crate::{
-    backoff::{Backoff, FirstRetry},
-    messages::{ConfigWritten, Leave, PlanChanged, WithholdPorts},
-    outage::Outage,
+    config::ConfigWritten,
+    messages::{PlanChanged, Shutdown},
 };
 
-/// A HAProxy that keeps failing needs a person; retries must not bury what it says.
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// `HaproxySupervisor` → `ConfigWriter`: leave these ports out, since they cannot be bound at present.
+///
+/// The full set each time; an empty one excludes nothing. Answered by a [`ConfigWritten`] if that makes another frame.
+#[derive(Clone, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct ExcludePorts(pub BTreeSet<u16>);
 
-/// A handover instead of changes at runtime is no failure, but a process more.
-const LONGEST_FALLBACK_RETRY: Duration = Duration::from_secs(2);
+/// `HaproxySupervisor` → `ConfigWriter`: have the newest frame checked. A reload to it is due, or a start with it has
+/// failed. Answered by a [`ConfigWritten`], sooner or later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct CheckConfig;
 
-/// How HAProxy is supervised.
-#[derive(Clone, Copy, Debug)]
-pub struct SupervisorSettings {
-    /// How long connections may take to end by themselves when stalls stops.
-    pub drain: Duration,
-    /// How often the live HAProxy is compared with the plan.
-    pub reconcile: Duration,
-    /// What becomes of the connections to a container that leaves its port.
-    pub on_leave: OnLeave,
-    /// Seeds the jitter of restarts.
-    pub seed: u64,
+/// The admin side → `HaproxySupervisor`: is HAProxy at work?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "HaproxyReport")]
+pub struct ReportHaproxy;
+
+/// What the supervisor answers.
+#[derive(Clone, Debug, PartialEq, Eq, MessageResponse)]
+pub enum HaproxyReport {
+    /// It serves.
+    Running {
+        /// Its process.
+        pid: u32,
+        /// The newest plan that is in force; `None` if an earlier stalls process left it behind and it has not been
+        /// told anything yet.
+        revision: Option<u64>,
+    },
+    /// It is to serve and does not.
+    Down {
+        /// Why the last one died, was given up or failed to start; `None` if there has been none.
+        failure: Option<String>,
+    },
+    /// There is nothing to serve: neither the metadata nor the memory has said which containers there are.
+    NoPlan,
 }
 
-/// Brings HAProxy from what is live to the newest configuration on disk, one step at a time, and starts it
-/// again when it dies. What is live is looked at every now and then, since others may change it too.
-///
-/// It acts on a plan only once the same or a newer revision is on disk. While a step is under way, only the
-/// newest configuration waits.
+/// Who the supervisor talks to.
+pub struct Writer {
+    /// Learns which ports to leave out.
+    pub exclude: Recipient<ExcludePorts>,
+    /// Has frames checked.
+    pub check: Recipient<CheckConfig>,
+}
+
+/// Brings HAProxy from what is live to the newest plan, one action at a time, and starts it again when it dies. What
+/// is live is compared every now and then with what it was told, since others may change it too.
 pub struct HaproxySupervisor<H, A> {
-    settings: SupervisorSettings,
+    machine: Machine,
     host: H,
     api: Rc<A>,
-    writer: Recipient<WithholdPorts>,
-    /// Revision of the newest plan.
-    planned: u64,
-    on_disk: Option<ConfigWritten>,
-    /// Whether what is on disk is passed over for a newer plan, as long as something serves.
-    put_off: bool,
-    /// Revision of the newest configuration that is live.
-    applied: u64,
-    generations: Generations,
-    activity: Activity,
-    look: Option<Look>,
-    /// HAProxy cannot be asked, for want of something here.
-    unasked: Outage,
-    /// How often changes could not be made at runtime.
-    fallbacks: u64,
-    /// Why the last HAProxy ended, was given up or did not get to serve, unless one has got to serve since.
-    failure: Option<String>,
-    withheld: BTreeSet<u16>,
-    port_timer: Option<SpawnHandle>,
-    health_timer: Option<SpawnHandle>,
-    backoff: Backoff,
-    fallback_backoff: Backoff,
-    rng: fastrand::Rng,
+    writer: Writer,
+    /// What is under way with a HAProxy, of which there is one thing at most.
+    operation: Option<SpawnHandle>,
+    timers: BTreeMap<Timer, SpawnHandle>,
     log: Logger,
 }
 
-/// What keeps the supervisor from taking the next step.
-enum Activity {
-    Idle,
-    /// Looking for what an earlier stalls left behind; `then` a stop that was asked for meanwhile, and when.
-    Adopting {
-        then: Option<(Leave, Instant)>,
-    },
-    /// The live HAProxy is being told of changes.
-    Applying {
-        future: SpawnHandle,
-    },
-    /// A new generation is on its way.
-    BringingUp {
-        future: SpawnHandle,
-        step: Step,
-        since: Instant,
-    },
-    /// A step failed; its process was killed and is not gone yet.
-    Failing {
-        reason: String,
-    },
-    /// The ports of the live HAProxy are set right.
-    Repairing,
-    /// A HAProxy that cannot be talked to is to let go of its ports.
-    Releasing,
-    /// The last step failed, or HAProxy died or could not be asked; the next is due later.
-    BackingOff {
-        until: SpawnHandle,
-    },
-    /// Everything is coming to its end.
-    Stopping,
-}
-
 impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
-    /// A supervisor of HAProxies on `host`, reached through `api`, that tells `writer` which ports to leave
-    /// out.
-    pub fn new(
-        settings: SupervisorSettings,
-        host: H,
-        api: A,
-        writer: Recipient<WithholdPorts>,
-        log: Logger,
-    ) -> Self {
-        Self {
-            rng: fastrand::Rng::with_seed(settings.seed),
-            settings,
-            host,
-            api: Rc::new(api),
-            writer,
-            planned: 0,
-            on_disk: None,
-            put_off: false,
-            applied: 0,
-            generations: Generations::default(),
-            activity: Activity::Idle,
-            look: None,
-            unasked: Outage::default(),
-            fallbacks: 0,
-            failure: None,
-            withheld: BTreeSet::new(),
-            port_timer: None,
-            health_timer: None,
-            backoff: Backoff::new(FirstRetry::Immediate, LONGEST_RETRY),
-            fallback_backoff: Backoff::new(FirstRetry::Immediate, LONGEST_FALLBACK_RETRY),
-            log,
+    /// A supervisor of HAProxies on `host`, reached through `api`.
+    pub fn new(settings: SupervisorSettings, host: H, api: A, writer: Writer, log: Logger) -> Self {
+        let machine = Machine::new(settings);
+        Self { machine, host, api: Rc::new(api), writer, operation: None, timers: BTreeMap::new(), log }
+    }
+
+    /// Has the machine decide what follows from `event`, and does it.
+    fn dispatch(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for effect in self.machine.on(event, Instant::now()) {
+                events.extend(self.carry_out(effect, ctx));
+            }
         }
     }
 
-    /// Takes the next step, if one is due and none is under way.
-    fn advance(&mut self, ctx: &mut Context<Self>) {
-        // What is being killed may still hold ports; its end leads back here.
-        if !matches!(self.activity, Activity::Idle) || self.generations.any(Role::Dying) {
-            return;
-        }
-        let Some(on_disk) = self.on_disk.clone() else { return };
-        if self.put_off && self.generations.live().is_some() {
-            return;
-        }
-        let step = next_step(self.generations.live_state(), &on_disk.config, self.settings.on_leave);
-        match step {
-            Step::Nothing => {
-                self.generations.agree(&on_disk.config);
-                self.note_applied(&on_disk.config, &step, Duration::ZERO);
+    /// Does one thing; gives its answer, if that is there at once.
+    fn carry_out(&mut self, effect: Effect, ctx: &mut Context<Self>) -> Option<Event> {
+        match effect {
+            Effect::Adopt => self.adopt(ctx),
+            Effect::Follow(leftover) => self.watch(leftover.generation, self.host.follow(&leftover), ctx),
+            Effect::Probe(purpose, ports) => {
+                return Some(Event::Probed(purpose, self.host.unbindable(&mut ports.into_iter())));
             }
-            Step::Wait => error!(self.log, "no port of the pool can be bound, the plan is not applied";
-                "revision" => on_disk.config.revision),
-            Step::Start => {
-                if self.can_bind(&mut on_disk.config.routes.keys().copied(), ctx) {
-                    self.start_generation(on_disk.config, step, ctx);
-                }
+            Effect::Launch(launch) => {
+                let generation = launch.generation;
+                let launching = self.host.launch(launch);
+                ctx.spawn(launching.into_actor(self).map(move |launched, supervisor, ctx| {
+                    let launched = launched.map(|running| {
+                        let pid = running.pid;
+                        supervisor.watch(generation, running, ctx);
+                        pid
+                    });
+                    supervisor.dispatch(Event::Launched(generation, launched), ctx);
+                }));
             }
-            Step::Handover(_) => {
-                if self.can_bind(&mut self.ports_to_take(&on_disk.config).into_iter(), ctx) {
-                    self.start_generation(on_disk.config, step, ctx);
-                }
+            Effect::BringUp { generation, pid, free } => {
+                let ready = bring_up(Rc::clone(&self.api), self.host.socket(generation), pid, free);
+                self.begin(
+                    ready,
+                    move |ready| Event::Ready(generation, ready.map_err(|e| e.to_string())),
+                    ctx,
+                );
             }
-            // HAProxy itself finds out whether somebody else has taken a free port.
-            Step::Changes(changes) => self.apply_changes(on_disk.config, changes, ctx),
+            Effect::Update { generation, changes } => {
+                let updated = update(Rc::clone(&self.api), self.host.socket(generation), changes);
+                self.begin(updated, move |updated| Event::Updated(generation, updated), ctx);
+            }
+            Effect::Resync { generation } => {
+                let resynced = query_and_reassert(Rc::clone(&self.api), self.host.socket(generation));
+                self.begin(resynced, move |resynced| Event::Resynced(generation, resynced), ctx);
+            }
+            Effect::Compare { generation } => {
+                let (api, socket) = (Rc::clone(&self.api), self.host.socket(generation));
+                let seen = async move { query(api.as_ref(), socket, None).await };
+                ctx.spawn(seen.into_actor(self).map(move |seen, supervisor, ctx| {
+                    supervisor.dispatch(Event::Compared(generation, seen), ctx);
+                }));
+            }
+            Effect::Cancel => cancel(self.operation.take(), ctx),
+            Effect::Signal(pid, signal) => self.host.signal(pid, signal),
+            Effect::RemoveSocket(generation) => self.host.remove_socket(generation),
+            Effect::RemoveDir(generation) => self.host.remove_dir(generation),
+            Effect::ExcludePorts(ports) => self.writer.exclude.do_send(ExcludePorts(ports)),
+            Effect::CheckConfig => self.writer.check.do_send(CheckConfig),
+            Effect::Arm(timer, after) => {
+                let due = ctx.run_later(after, move |supervisor, ctx| {
+                    supervisor.timers.remove(&timer);
+                    supervisor.dispatch(Event::Due(timer), ctx);
+                });
+                cancel(self.timers.insert(timer, due), ctx);
+            }
+            Effect::Disarm(timer) => cancel(self.timers.remove(&timer), ctx),
+            Effect::Say(news) => news.say(&self.log),
+            Effect::SayConnections { pids, ports } => {
+                let connections: Option<usize> =
+                    pids.iter().map(|pid| self.host.connections(*pid, &ports)).sum();
+                warn!(self.log, "drain time is over, connections are cut";
+                    "connections" => connections, "processes" => pids.len());
+            }
+            Effect::Stop => ctx.stop(),
         }
+        None
     }
 
-    /// Keeps a process in the books from now to its end.
-    fn watch(
+    /// Begins something with a HAProxy, whose result is an event.
+    fn begin<T: 'static>(
         &mut self,
-        number: u64,
-        running: Running,
-        role: Role,
-        record: Option<Record>,
-        slots: Slots,
+        operation: impl Future<Output = T> + 'static,
+        event: impl FnOnce(T) -> Event + 'static,
         ctx: &mut Context<Self>,
     ) {
-        let (revision, frame) = record.map(|record| (record.revision, record.frame)).unzip();
-        let pid = running.pid;
-        self.generations
-            .insert(number, Generation { pid, role, revision, frame, slots, agreed: None, disagrees: None });
-        let ended = running.ended.into_actor(self);
-        ctx.spawn(ended.map(move |how, supervisor, ctx| supervisor.note_ended(number, &how, ctx)));
+        let operation = operation.into_actor(self).map(|result, supervisor, ctx| {
+            supervisor.operation = None;
+            supervisor.dispatch(event(result), ctx);
+        });
+        self.operation = Some(ctx.spawn(operation));
     }
 
-    fn note_ended(&mut self, number: u64, how: &str, ctx: &mut Context<Self>) {
-        let Some(ended) = self.generations.remove(number) else { return };
-        self.host.forget(number);
-        if ended.role == Role::Live {
-            self.failure = Some(died(how));
-        }
-        let log = self.log.new(slog::o!("generation" => number, "haproxy_pid" => ended.pid,
-            "revision" => ended.revision, "how" => how.to_owned()));
-        match (&self.activity, ended.role) {
-            (Activity::Stopping, _) => {
-                debug!(log, "haproxy ended");
-                self.stop_once_all_ended(ctx);
-            }
-            (Activity::BringingUp { future, .. }, Role::Starting) => {
-                ctx.cancel_future(*future);
-                self.repair(Some(FailedStep::Start { generation: number, reason: how.to_owned() }), ctx);
-            }
-            (Activity::Failing { reason }, Role::Dying) => {
-                let reason = reason.clone();
-                self.repair(Some(FailedStep::Start { generation: number, reason }), ctx);
-            }
-            (Activity::Idle, Role::Dying) => {
-                debug!(log, "haproxy ended");
-                self.advance(ctx);
-            }
-            (Activity::Idle | Activity::Applying { .. }, Role::Live) => {
-                if let Activity::Applying { future } = self.activity {
-                    ctx.cancel_future(future);
-                }
-                let retry = self.back_off(ctx);
-                error!(log, "haproxy died"; "retry_ms" => retry.as_millis() as u64);
-            }
-            (Activity::BackingOff { until }, Role::Live) => {
-                error!(log, "haproxy died"; "retry_ms" => 0);
-                // What waited was a handover. Now nothing serves.
-                ctx.cancel_future(*until);
-                self.activity = Activity::Idle;
-                self.advance(ctx);
-            }
-            // The step under way brings the next one.
-            (_, Role::Live) => error!(log, "haproxy died"; "retry_ms" => 0),
-            // It may have been given up in the very moment in which it died, since it did not answer any more.
-            (_, Role::Draining) if how.starts_with("signal ") => {
-                if self.generations.live().is_none() {
-                    self.failure = Some(died(how));
-                }
-                error!(log, "haproxy died"; "drained" => true);
-            }
-            _ => debug!(log, "haproxy ended"),
-        }
+    fn adopt(&mut self, ctx: &mut Context<Self>) {
+        let leftovers = self.host.leftovers().unwrap_or_else(|error| {
+            error!(self.log, "cannot look for leftover haproxy processes"; "error" => %error);
+            Vec::new()
+        });
+        let sockets = leftovers.into_iter().map(|it| (it.clone(), self.host.socket(it.generation))).collect();
+        let classified = classify(Rc::clone(&self.api), sockets);
+        self.begin(classified, Event::Adopted, ctx);
+    }
+
+    /// Tells of the end of a process.
+    fn watch(&mut self, generation: u64, running: Running, ctx: &mut Context<Self>) {
+        ctx.spawn(running.ended.into_actor(self).map(move |how, supervisor, ctx| {
+            supervisor.dispatch(Event::Ended(generation, how), ctx);
+        }));
     }
 }
 
-fn died(how: &str) -> String {
-    format!("haproxy died: {how}")
+fn cancel<A: Actor<Context = Context<A>>>(future: Option<SpawnHandle>, ctx: &mut Context<A>) {
+    if let Some(future) = future {
+        ctx.cancel_future(future);
+    }
+}
+
+/// Asks HAProxy what it does with each port, and has it make sure of that.
+async fn query_and_reassert<A: RuntimeApi>(api: Rc<A>, socket: PathBuf) -> Result<Ports, QueryError> {
+    let ports = query(api.as_ref(), socket.clone(), None).await?;
+    match api.run(socket, reassert_listeners(&ports)).await {
+        // Another program has taken a port that was closed. That is seen when it is needed.
+        Ok(_) | Err(CliError::Rejected { .. }) => Ok(ports),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl<H: HaproxyHost, A: RuntimeApi> Actor for HaproxySupervisor<H, A> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.adopt(ctx);
-        ctx.run_interval(self.settings.reconcile, Self::reconcile);
+        for effect in self.machine.start() {
+            self.carry_out(effect, ctx);
+        }
     }
 }
 
 impl<H: HaproxyHost, A: RuntimeApi> Handler<PlanChanged> for HaproxySupervisor<H, A> {
     type Result = ();
 
-    fn handle(&mut self, PlanChanged(plan): PlanChanged, _: &mut Context<Self>) {
-        self.planned = plan.revision;
+    fn handle(&mut self, PlanChanged(plan): PlanChanged, ctx: &mut Context<Self>) {
+        self.dispatch(Event::Plan(plan), ctx);
     }
 }
 
@@ -285,10 +252,22 @@ impl<H: HaproxyHost, A: RuntimeApi> Handler<ConfigWritten> for HaproxySupervisor
     type Result = ();
 
     fn handle(&mut self, written: ConfigWritten, ctx: &mut Context<Self>) {
-        // When a newer plan is on its way to the disk, a step for this one would be made in vain. But only every
-        // other one is put off, or plans that keep coming would keep all of them from being applied.
-        self.put_off = written.covers < self.planned && !self.put_off;
-        self.on_disk = Some(written);
-        self.advance(ctx);
+        self.dispatch(Event::Config(written), ctx);
+    }
+}
+
+impl<H: HaproxyHost, A: RuntimeApi> Handler<ReportHaproxy> for HaproxySupervisor<H, A> {
+    type Result = HaproxyReport;
+
+    fn handle(&mut self, _: ReportHaproxy, _: &mut Context<Self>) -> HaproxyReport {
+        self.machine.report()
+    }
+}
+
+impl<H: HaproxyHost, A: RuntimeApi> Handler<Shutdown> for HaproxySupervisor<H, A> {
+    type Result = ();
+
+    fn handle(&mut self, Shutdown { haproxy }: Shutdown, ctx: &mut Context<Self>) {
+        self.dispatch(Event::Shutdown(haproxy), ctx);
     }
 }

@@ -18,7 +18,7 @@ use super::{
     watch::Cuts,
 };
 use crate::{
-    haproxy::{CliError, Command, NoAnswer, RuntimeApi},
+    haproxy::{CliError, Command, RuntimeApi, Unavailable},
     testing::ms,
 };
 
@@ -54,19 +54,19 @@ impl RuntimeApi for Cli {
                     Ok(Ok(replies)) => return judged(socket, &commands, replies),
                     Ok(Err(_)) => {
                         let source = io::ErrorKind::UnexpectedEof.into();
-                        return Err(NoAnswer::Io { socket, source }.into());
+                        return Err(Unavailable::Io { socket, source }.into());
                     }
-                    Err(_) => return Err(NoAnswer::TimedOut { socket, limit: ANSWER_LIMIT }.into()),
+                    Err(_) => return Err(Unavailable::TimedOut { socket, limit: ANSWER_LIMIT }.into()),
                 },
             };
-            Err(NoAnswer::NotListening { socket, source }.into())
+            Err(Unavailable::NotListening { socket, source }.into())
         }
     }
 }
 
 fn judged(socket: PathBuf, commands: &[Command], replies: Vec<String>) -> Result<Vec<String>, CliError> {
     match commands.iter().zip(&replies).find(|(command, reply)| !command.succeeded(reply)) {
-        Some((command, reply)) => Err(CliError::Refused { socket, command: *command, reply: reply.clone() }),
+        Some((command, reply)) => Err(CliError::Rejected { socket, command: *command, reply: reply.clone() }),
         None => Ok(replies),
     }
 }

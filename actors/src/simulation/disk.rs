@@ -1,12 +1,12 @@
 //! The disk: HAProxy's configuration and what stalls remembers.
 
-use std::{future::Future, io, rc::Rc};
+use std::{future::Future, io, rc::Rc, sync::Arc};
 
 use tokio::time::sleep;
 
 use super::{faults::Fault, scene::Scene};
 use crate::{
-    config::{ConfigStore, ConfigText, Routes, WriteError},
+    config::{ConfigError, ConfigStore, HaproxyConfig},
     state::{SavedState, StateError, StateStore},
 };
 
@@ -26,22 +26,18 @@ impl Files {
         self.0.faults.borrow_mut().strikes(fault, self.0.now())
     }
 
-    async fn write(self, text: ConfigText, takes_ms: std::ops::Range<u64>) -> Result<(), WriteError> {
+    /// What takes HAProxy, or the disk, so long.
+    async fn work(self, takes_ms: std::ops::Range<u64>) -> Result<(), ConfigError> {
         let takes_ms = if self.strikes(Fault::ConfigSlow) { 100..3_000 } else { takes_ms };
         sleep(self.0.draw_ms(takes_ms)).await;
-        let fails = self.strikes(Fault::ConfigNotWritten);
-        // A trouble may come after the file has been replaced.
-        if !fails || self.0.chance(0.3) {
-            self.0.config_written(routes_in(&text.to_string()));
-        }
-        if !fails {
+        if !self.strikes(Fault::ConfigFails) {
             return Ok(());
         }
-        self.0.trace.say("disk: configuration not written");
+        self.0.trace.say("disk: configuration neither checked nor written");
         Err(match self.0.draw(0..3) {
-            0 => WriteError::CheckTimedOut { haproxy: "haproxy".into() },
-            1 => WriteError::Check { haproxy: "haproxy".into(), source: io::ErrorKind::OutOfMemory.into() },
-            _ => WriteError::Io { path: "haproxy.cfg".into(), source: io::ErrorKind::StorageFull.into() },
+            0 => ConfigError::CheckTimedOut { haproxy: "haproxy".into() },
+            1 => ConfigError::Check { haproxy: "haproxy".into(), source: io::ErrorKind::OutOfMemory.into() },
+            _ => ConfigError::Io { path: "haproxy.cfg".into(), source: io::ErrorKind::StorageFull.into() },
         })
     }
 
@@ -66,25 +62,13 @@ pub(super) fn spoil_state(scene: &Scene) {
     scene.disk.borrow_mut().is_state_unreadable = true;
 }
 
-/// What a configuration makes of each port.
-fn routes_in(text: &str) -> Routes {
-    let sections = text.split("\nlisten p").skip(1);
-    let route = |section: &str| {
-        let mut words = section.split_whitespace();
-        let port = words.next().unwrap().parse().unwrap();
-        let server = words.skip_while(|word| *word != "c").nth(1).unwrap().parse().unwrap();
-        (port, (!section.contains(" disabled")).then_some(server))
-    };
-    sections.map(route).collect()
-}
-
 impl ConfigStore for Files {
-    fn check_and_replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
-        self.clone().write(text, 5..60)
+    fn check(&self, _: Arc<HaproxyConfig>) -> impl Future<Output = Result<(), ConfigError>> + 'static {
+        self.clone().work(5..60)
     }
 
-    fn replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
-        self.clone().write(text, 1..4)
+    fn write(&self, _: Arc<HaproxyConfig>) -> impl Future<Output = Result<(), ConfigError>> + 'static {
+        self.clone().work(1..4)
     }
 }
 

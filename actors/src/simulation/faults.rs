@@ -17,8 +17,8 @@ pub(super) enum Fault {
     WrongDocument,
     /// An older version, as after a restart of the server.
     OlderVersion,
-    // The disk.
-    ConfigNotWritten,
+    // The disk, and the HAProxy that checks.
+    ConfigFails,
     ConfigSlow,
     StateNotSaved,
     // A HAProxy that starts.
@@ -53,7 +53,7 @@ impl Fault {
         Self::Garbage,
         Self::WrongDocument,
         Self::OlderVersion,
-        Self::ConfigNotWritten,
+        Self::ConfigFails,
         Self::ConfigSlow,
         Self::StateNotSaved,
         Self::DiesAtStart,

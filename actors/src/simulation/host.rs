@@ -2,11 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::Future,
     io,
     net::SocketAddr,
     path::PathBuf,
     rc::Rc,
-    sync::Arc,
     time::Duration,
 };
 
@@ -22,7 +22,7 @@ use super::{
     sockets::Sockets,
 };
 use crate::{
-    haproxy::{HaproxyHost, Launch, Running, Survivor, Unbindable},
+    haproxy::{HaproxyHost, Launch, Leftover, Running, Unbindable},
     testing::ms,
 };
 
@@ -105,16 +105,11 @@ impl Haproxies {
     fn strikes(&self, fault: Fault) -> bool {
         self.0.faults.borrow_mut().strikes(fault, self.0.now())
     }
-}
 
-impl HaproxyHost for Haproxies {
-    fn launch(&self, launch: &Launch) -> io::Result<Running> {
-        let Launch { generation, config, inherit } = launch.clone();
+    /// A process begins to start.
+    fn start(&self, launch: Launch) -> io::Result<Running> {
+        let Launch { generation, config, inherit } = launch;
         let scene = &self.0;
-        scene
-            .trace
-            .say(format!("host: {generation} starts, revision {}, after {inherit:?}", config.revision));
-        scene.launched(launch);
         if self.strikes(Fault::Missing) {
             scene.start_failed(generation);
             return Err(io::ErrorKind::NotFound.into());
@@ -124,7 +119,7 @@ impl HaproxyHost for Haproxies {
             let mut host = scene.host.borrow_mut();
             host.pids += 1;
             let pid = 1000 + host.pids;
-            let process = Process::starting(pid, Arc::clone(&config), inherit, follower);
+            let process = Process::starting(pid, config, inherit, follower);
             if host.processes.insert(generation, process).is_some() {
                 scene.trace.violate(format!("generation {generation} is started twice"));
             }
@@ -137,20 +132,36 @@ impl HaproxyHost for Haproxies {
         scene.after(scene.draw_ms(takes), unless_ended(pid, start));
         Ok(Running { pid, ended: ended.map(|how| how.unwrap_or_default()).boxed_local() })
     }
+}
 
-    fn survivors(&self) -> io::Result<Vec<Survivor>> {
+impl HaproxyHost for Haproxies {
+    fn launch(&self, launch: Launch) -> impl Future<Output = io::Result<Running>> + 'static {
+        let Launch { generation, config, inherit } = &launch;
+        let scene = &self.0;
+        scene
+            .trace
+            .say(format!("host: {generation} starts, revision {}, after {inherit:?}", config.revision));
+        scene.launched(&launch);
+        let (this, prepares) = (self.clone(), scene.draw_ms(0..5));
+        async move {
+            sleep(prepares).await;
+            this.start(launch)
+        }
+    }
+
+    fn leftovers(&self) -> io::Result<Vec<Leftover>> {
         let host = self.0.host.borrow();
-        let survivor = |(generation, process): (&u64, &Process)| Survivor {
+        let leftover = |(generation, process): (&u64, &Process)| Leftover {
             generation: *generation,
             pid: process.pid,
             record: Some(process.record()).filter(|_| !self.0.chance(0.05)),
         };
-        Ok(host.processes.iter().map(survivor).collect())
+        Ok(host.processes.iter().map(leftover).collect())
     }
 
-    fn follow(&self, survivor: &Survivor) -> Running {
+    fn follow(&self, leftover: &Leftover) -> Running {
         let (follower, ended) = oneshot::channel();
-        if let Some(process) = self.0.host.borrow_mut().find(survivor.generation) {
+        if let Some(process) = self.0.host.borrow_mut().find(leftover.generation) {
             process.followers.push(follower);
         }
         let notices = self.0.draw_ms(0..200);
@@ -159,7 +170,7 @@ impl HaproxyHost for Haproxies {
             sleep(notices).await;
             String::from("status unknown")
         };
-        Running { pid: survivor.pid, ended: ended.boxed_local() }
+        Running { pid: leftover.pid, ended: ended.boxed_local() }
     }
 
     fn socket(&self, generation: u64) -> PathBuf {
@@ -174,13 +185,13 @@ impl HaproxyHost for Haproxies {
         receive_signal(&self.0, generation, signal);
     }
 
-    fn retire(&self, generation: u64) {
+    fn remove_socket(&self, generation: u64) {
         if let Some(process) = self.0.host.borrow_mut().find(generation) {
             process.is_retired = true;
         }
     }
 
-    fn forget(&self, generation: u64) {
+    fn remove_dir(&self, generation: u64) {
         if self.0.host.borrow().processes.contains_key(&generation) {
             self.0.trace.violate(format!("generation {generation} is forgotten and runs"));
         }

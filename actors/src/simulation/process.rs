@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::cli::Batch;
 use crate::{
     config::HaproxyConfig,
-    haproxy::{Model, Record},
+    haproxy::{FakeHaproxy, Record},
 };
 
 pub(super) struct Process {
@@ -34,7 +34,7 @@ pub(super) struct Process {
     pub(super) has_served: bool,
     /// stalls has told it to end.
     pub(super) is_given_up: bool,
-    pub(super) model: Model,
+    pub(super) model: FakeHaproxy,
     /// The socket of each port that it holds.
     pub(super) held: BTreeMap<u16, u64>,
     pub(super) sessions: Vec<Session>,
@@ -77,7 +77,7 @@ impl Process {
     ) -> Self {
         Self {
             pid,
-            model: Model::started(pid, &config),
+            model: FakeHaproxy::started(pid, &config),
             config,
             inherit,
             phase: Phase::Starting,
@@ -98,7 +98,7 @@ impl Process {
     }
 
     pub(super) fn record(&self) -> Record {
-        Record { revision: self.config.revision, frame: self.config.frame.clone() }
+        Record { revision: self.config.revision, frame: self.config.frame.digest.clone() }
     }
 
     /// Whether it would accept connections now, were its sockets open.

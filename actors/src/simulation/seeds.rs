@@ -4,8 +4,8 @@ use std::{env, ops::Range, panic::catch_unwind};
 
 use super::run::{Outcome, run};
 
-/// The runs of each `make test`.
-const SEEDS: Range<u64> = 0..500;
+/// The runs of each `make test`; `make check` asks for more.
+const SEEDS: Range<u64> = 0..100;
 const SHARES: u64 = 8;
 /// How many of the last lines are shown of a run that failed.
 const LAST_LINES: usize = 80;
@@ -87,9 +87,7 @@ fn share_8_of_8() {
 
 #[test]
 fn a_run_can_be_repeated_to_the_last_byte() {
-    for seed in [3, 4, 5] {
-        let [one, other] = [run(seed), run(seed)];
-        assert!(one.trace.lines().count() > 1_000);
-        assert_eq!(one.trace, other.trace, "seed {seed}");
-    }
+    let [one, other] = [run(3), run(3)];
+    assert!(one.trace.lines().count() > 1_000);
+    assert_eq!(one.trace, other.trace);
 }

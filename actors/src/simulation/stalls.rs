@@ -1,6 +1,6 @@
 //! stalls itself: the real actors, wired as the binary does it.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, Context, Handler};
 use slog::o;
@@ -10,7 +10,7 @@ use super::{cli::Cli, disk::Files, host::Haproxies, metadata::Server, readiness:
 use crate::{
     allocation::{AllocatorSettings, PoolSettings, PortAllocator},
     config::{ConfigWriter, ListenSettings, Renderer, Template, WriterSettings},
-    haproxy::{HaproxySupervisor, SupervisorSettings},
+    haproxy::{HaproxySupervisor, SupervisorSettings, Writer},
     messages::{Leave, PlanChanged, Shutdown},
     metadata::{MetadataPoller, PollerSettings},
     supervise::{ActorSet, End, Prepared},
@@ -64,6 +64,8 @@ impl Stalls {
             stalls.supervisor.clone().recipient(),
             stalls.writer.clone().recipient(),
         ];
+        let listen = ListenSettings { bind_address: None, descriptor_limit: 4096 };
+        let renderer = Arc::new(Renderer::new(Template::built_in().unwrap(), listen));
         let mut actors = ActorSet::default();
         actors.run(
             supervisor,
@@ -72,16 +74,18 @@ impl Stalls {
                     drain: DRAIN,
                     reconcile: Duration::from_secs(30),
                     on_leave: scene.setup.on_leave,
+                    updates_at_runtime: renderer.updates_at_runtime(),
                     seed: seed(),
                 },
                 Haproxies(Rc::clone(scene)),
                 Cli(Rc::clone(scene)),
-                stalls.writer.clone().recipient(),
+                Writer {
+                    exclude: stalls.writer.clone().recipient(),
+                    check: stalls.writer.clone().recipient(),
+                },
                 log_of("HaproxySupervisor"),
             ),
         );
-        let listen = ListenSettings { bind_address: None, descriptor_limit: 4096 };
-        let renderer = Renderer::new(Template::built_in().unwrap(), listen);
         actors.run(
             writer,
             ConfigWriter::new(

@@ -9,7 +9,7 @@ use super::{readiness::Readiness, scene::Scene};
 use crate::testing::ms;
 
 /// More are not started.
-const MOST_CONTAINERS: usize = 12;
+const MAX_CONTAINERS: usize = 12;
 /// How many older states are kept for a server that falls back to one.
 const KEPT: usize = 12;
 
@@ -267,7 +267,7 @@ fn happen(scene: &Scene) {
     let containers = scene.world.borrow().containers.clone();
     let pause = scene.choose(&[2, 50, 500, 3_000]).unwrap_or(2);
     let some = scene.choose(&containers).map(|container| (container.create_index, container.index));
-    let may_grow = containers.len() < MOST_CONTAINERS;
+    let may_grow = containers.len() < MAX_CONTAINERS;
     let may_disturb = some.is_some_and(|(one, _)| may_disturb(scene, one));
     match (scene.draw(0..12), some) {
         (0..=2, _) if may_grow => scale_up(scene, pause),
@@ -304,7 +304,7 @@ fn happen(scene: &Scene) {
         (9, Some((one, _))) => live_through(scene, one, pause, &[Step::GetsAddress]),
         (10, Some((one, _))) => share_or_swap(scene, one, &containers),
         // An upgrade of all.
-        (11, _) if containers.len() <= MOST_CONTAINERS / 2 && scene.chance(0.3) => {
+        (11, _) if containers.len() <= MAX_CONTAINERS / 2 && scene.chance(0.3) => {
             for container in &containers {
                 let old = container.create_index;
                 start(scene, container.index, pause);

@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use super::validate;
 use crate::{
-    atomic_file::{self, Outlasts, off_thread},
+    atomic_file::{Durability, off_thread, write_atomically},
     domain::{Assignment, ServiceRef},
     excerpt::excerpt,
 };
@@ -197,9 +197,7 @@ impl StateStore for StateFile {
             let path = this.path.clone();
             let saved = off_thread(move || {
                 let content = written(state)?;
-                atomic_file::stage(&path, |file| file.write_all(&content), Outlasts::PowerCut)?
-                    .commit()
-                    .map(drop)
+                write_atomically(&path, Durability::PowerCut, |file| file.write_all(&content))
             });
             saved.await.map_err(|error| this.io_error(error))
         }

@@ -50,7 +50,7 @@ impl Stage {
     /// Waits until a plan is applied by a handover: the only one of the current run, or the first after this mark.
     #[track_caller]
     pub(crate) fn handover_after(&self, mark: usize) -> impl Future<Output = Value> {
-        let is_handover = |line: &Value| says(line, PLAN_APPLIED) && line["step"] == "handover";
+        let is_handover = |line: &Value| says(line, PLAN_APPLIED) && line["step"] == "reload";
         self.stalls().await_log_from(mark, is_handover, SOON)
     }
 

@@ -1,19 +1,18 @@
 //! The writer in virtual time, with a store that can be slow, full or of another opinion.
 
-mod troubles;
+mod copy;
+mod verdicts;
 
-use std::{cell::RefCell, collections::VecDeque, future::Future, io, net::IpAddr};
+use std::{cell::RefCell, collections::VecDeque, future::Future, io};
 
 use actix::Addr;
 
 use super::*;
 use crate::{
-    allocation::MappingPlan,
-    config::{ConfigText, ListenSettings, Template},
-    domain::Assignment,
+    config::{ListenSettings, Routes, Template, template::tests::RELOADING},
     messages::Leave,
     supervise::{ActorSet, End},
-    testing::{Lines, Received, mapping, ms, pass, run, settle, web},
+    testing::{Lines, Received, ms, pass, plan_of, run, settle},
 };
 
 const DESCRIPTORS: u64 = 1024;
@@ -24,104 +23,89 @@ struct FakeStore(Rc<RefCell<Disk>>);
 
 #[derive(Default)]
 struct Disk {
-    /// What becomes of the next writes; then they succeed.
-    outcomes: VecDeque<Result<(), WriteError>>,
-    write_takes: Duration,
+    checks: Works,
+    writes: Works,
+}
+
+/// Checks, or writes.
+#[derive(Default)]
+struct Works {
+    /// What becomes of the next ones; then they succeed.
+    outcomes: VecDeque<Result<(), ConfigError>>,
+    takes: Duration,
     in_flight: usize,
     most_in_flight: usize,
-    /// When each write began.
+    /// When each began.
     begun: Vec<Instant>,
-    /// What was written, and whether it was checked first.
-    written: Vec<(ConfigText, bool)>,
+    done: Vec<Arc<HaproxyConfig>>,
+}
+
+impl Works {
+    fn fail_with(&mut self, errors: impl IntoIterator<Item = ConfigError>) {
+        self.outcomes.extend(errors.into_iter().map(Err));
+    }
+
+    /// The revisions of those that succeeded.
+    fn revisions(&self) -> Vec<u64> {
+        self.done.iter().map(|config| config.revision).collect()
+    }
 }
 
 impl FakeStore {
-    fn fails_with(&self, errors: impl IntoIterator<Item = WriteError>) {
-        self.0.borrow_mut().outcomes.extend(errors.into_iter().map(Err));
-    }
-
-    fn takes(&self, time: Duration) {
-        self.0.borrow_mut().write_takes = time;
-    }
-
-    fn writes_begun(&self) -> usize {
-        self.0.borrow().begun.len()
-    }
-
-    /// The containers in each file that was written.
-    fn written(&self) -> Vec<Vec<String>> {
-        self.0.borrow().written.iter().map(|(text, _)| containers_in(&text.to_string())).collect()
-    }
-
-    /// Whether each file that was written was checked first.
-    fn checked(&self) -> Vec<bool> {
-        self.0.borrow().written.iter().map(|(_, checked)| *checked).collect()
-    }
-
-    fn write(
+    fn work(
         &self,
-        text: ConfigText,
-        checked: bool,
-    ) -> impl Future<Output = Result<(), WriteError>> + 'static {
+        config: Arc<HaproxyConfig>,
+        works: fn(&mut Disk) -> &mut Works,
+    ) -> impl Future<Output = Result<(), ConfigError>> + 'static {
         let store = Rc::clone(&self.0);
         async move {
             let takes = {
                 let mut disk = store.borrow_mut();
-                disk.begun.push(Instant::now());
-                disk.in_flight += 1;
-                disk.most_in_flight = disk.most_in_flight.max(disk.in_flight);
-                disk.write_takes
+                let works = works(&mut disk);
+                works.begun.push(Instant::now());
+                works.in_flight += 1;
+                works.most_in_flight = works.most_in_flight.max(works.in_flight);
+                works.takes
             };
             pass(takes).await;
             let mut disk = store.borrow_mut();
-            disk.in_flight -= 1;
-            disk.outcomes.pop_front().unwrap_or(Ok(()))?;
-            disk.written.push((text, checked));
+            let works = works(&mut disk);
+            works.in_flight -= 1;
+            works.outcomes.pop_front().unwrap_or(Ok(()))?;
+            works.done.push(config);
             Ok(())
         }
     }
 }
 
 impl ConfigStore for FakeStore {
-    fn check_and_replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
-        self.write(text, true)
+    fn check(&self, config: Arc<HaproxyConfig>) -> impl Future<Output = Result<(), ConfigError>> + 'static {
+        self.work(config, |disk| &mut disk.checks)
     }
 
-    fn replace(&self, text: ConfigText) -> impl Future<Output = Result<(), WriteError>> + 'static {
-        self.write(text, false)
+    fn write(&self, config: Arc<HaproxyConfig>) -> impl Future<Output = Result<(), ConfigError>> + 'static {
+        self.work(config, |disk| &mut disk.writes)
     }
 }
 
-fn rejected() -> WriteError {
-    WriteError::Rejected { words: "unknown keyword 'x'".into(), kept_as: "haproxy.cfg.rejected".into() }
+fn rejected() -> ConfigError {
+    ConfigError::Rejected { words: "unknown keyword 'x'".into(), kept_as: "haproxy.cfg.rejected".into() }
 }
 
-fn disk_full() -> WriteError {
-    WriteError::Io { path: "haproxy.cfg".into(), source: io::ErrorKind::StorageFull.into() }
+fn disk_full() -> ConfigError {
+    ConfigError::Io { path: "haproxy.cfg".into(), source: io::ErrorKind::StorageFull.into() }
 }
 
-/// The last number of each container's address in a configuration.
-fn containers_in(text: &str) -> Vec<String> {
-    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("server c 10.42.0."));
-    servers.map(|address| address.trim_end_matches(":8080").to_owned()).collect()
+fn cannot_be_run() -> ConfigError {
+    ConfigError::Check { haproxy: "/usr/sbin/haproxy".into(), source: io::ErrorKind::NotFound.into() }
 }
 
-/// A plan of `pool_size` ports with a container at `10.42.0.<n>` on each of the first.
+/// A plan of so many ports with a container at `10.42.0.<n>` on each of the first.
 fn plan(revision: u64, pool_size: u16, containers: &[u8]) -> Plan {
-    let occupant = |n: &u8| {
-        let address = IpAddr::from([10, 42, 0, *n]);
-        Assignment { uuid: format!("u{n}").into(), name: format!("app-{n}").into(), address }
-    };
-    let slots = (0..).zip(containers.iter().map(occupant)).collect();
-    let mapping = MappingPlan {
-        mapping: mapping(&web(), 5000),
-        pool_size,
-        slots,
-        unmapped: [].into(),
-        held: [].into(),
-        still_running: [].into(),
-    };
-    Plan { revision, mappings: vec![mapping] }
+    let mut routes: Routes = (5000..5000 + pool_size).map(|port| (port, None)).collect();
+    let servers = containers.iter().map(|n| Some(([10, 42, 0, *n], 8080).into()));
+    routes.extend((5000..).zip(servers));
+    plan_of(revision, &routes)
 }
 
 /// A writer at work.
@@ -131,19 +115,21 @@ struct Running {
     told: Received<ConfigWritten>,
     store: FakeStore,
     log: Lines,
-    start: Instant,
 }
 
 impl Running {
     fn start() -> Self {
+        Self::with(Template::built_in().unwrap())
+    }
+
+    fn with(template: Template) -> Self {
         tokio::time::pause();
         let (log, store, (told, supervisor)) = (Lines::default(), FakeStore::default(), Received::start());
         let listen = ListenSettings { bind_address: None, descriptor_limit: DESCRIPTORS };
-        let renderer = Renderer::new(Template::built_in().unwrap(), listen);
-        let settings = WriterSettings { renderer, seed: 7 };
+        let settings = WriterSettings { renderer: Arc::new(Renderer::new(template, listen)), seed: 7 };
         let writer = ConfigWriter::new(settings, store.clone(), supervisor, log.logger());
         let (addr, actors) = run(writer);
-        Self { addr, actors, told, store, log, start: Instant::now() }
+        Self { addr, actors, told, store, log }
     }
 
     async fn hears(&self, plan: Plan) {
@@ -151,127 +137,77 @@ impl Running {
         settle().await;
     }
 
-    async fn hears_to_withhold(&self, ports: &[u16]) {
-        self.addr.do_send(WithholdPorts(ports.iter().copied().collect()));
+    async fn is_to_exclude(&self, ports: &[u16]) {
+        self.addr.do_send(ExcludePorts(ports.iter().copied().collect()));
         settle().await;
     }
 
-    /// (revision, covers, containers) of each configuration that the supervisor was told of.
-    fn told(&self) -> Vec<(u64, u64, Vec<String>)> {
-        let told = |told: &ConfigWritten| {
-            (told.config.revision, told.covers, containers_in(&told.config.text.to_string()))
-        };
+    async fn is_to_check(&self) {
+        self.addr.do_send(CheckConfig);
+        settle().await;
+    }
+
+    /// (revision, number of ports, verdict) of each frame that the supervisor was told of.
+    fn told(&self) -> Vec<(u64, usize, Verdict)> {
+        let told = |told: &ConfigWritten| (told.frame.revision, told.frame.ports.len(), told.verdict);
         self.told.all().iter().map(told).collect()
+    }
+
+    fn works<T>(&self, of: impl FnOnce(&mut Disk) -> T) -> T {
+        of(&mut self.store.0.borrow_mut())
     }
 }
 
-fn told(revision: u64, covers: u64, containers: &[&str]) -> (u64, u64, Vec<String>) {
-    (revision, covers, containers.iter().map(|n| (*n).to_owned()).collect())
-}
-
-// === plans ===
+// === frames ===
 
 #[actix_rt::test]
-async fn each_plan_is_written_and_told() {
+async fn a_frame_is_told_at_once_and_routes_alone_make_no_other_one() {
     let writer = Running::start();
+    writer.works(|disk| disk.writes.takes = ms(3_600_000));
     writer.hears(plan(1, 2, &[1])).await;
     writer.hears(plan(2, 2, &[1, 2])).await;
-    assert_eq!(writer.store.written(), [vec!["1"], vec!["1", "2"]]);
-    assert_eq!(writer.told(), [told(1, 1, &["1"]), told(2, 2, &["1", "2"])]);
-    let written = writer.log.saying("configuration written");
-    assert_eq!(written.len(), 2);
-    assert_eq!((written[0].field("mapped"), written[0].field("free")), ("1", "1"));
+    writer.hears(plan(3, 3, &[1, 2])).await;
+    assert_eq!(writer.told(), [(1, 2, Verdict::Unchecked), (3, 3, Verdict::Unchecked)]);
+    assert_eq!(writer.works(|disk| disk.checks.begun.len()), 0, "nobody has asked for a check");
     assert_eq!(writer.log.saying("connection limit follows the descriptor limit").len(), 1);
 }
 
 #[actix_rt::test]
-async fn nothing_is_told_before_it_is_on_disk() {
-    let writer = Running::start();
-    writer.store.takes(ms(1_000));
-    writer.hears(plan(1, 2, &[1])).await;
-    pass(ms(900)).await;
-    assert_eq!(writer.told(), []);
-    pass(ms(200)).await;
-    assert_eq!(writer.told(), [told(1, 1, &["1"])]);
-}
-
-#[actix_rt::test]
-async fn one_write_is_in_flight_and_only_the_newest_plan_waits() {
-    let writer = Running::start();
-    writer.store.takes(ms(1_000));
-    for revision in 1..=9 {
+async fn with_a_template_whose_changes_cannot_be_told_each_plan_makes_another_frame() {
+    let writer = Running::with(Template::parse(RELOADING).unwrap());
+    for revision in 1..=2 {
         writer.hears(plan(revision, 2, &[revision as u8])).await;
     }
-    pass(ms(5_000)).await;
-    assert_eq!(writer.store.0.borrow().most_in_flight, 1);
-    assert_eq!(writer.store.written(), [["1"], ["9"]]);
-    assert_eq!(writer.told(), [told(1, 1, &["1"]), told(9, 9, &["9"])]);
+    assert_eq!(writer.told(), [(1, 2, Verdict::Unchecked), (2, 2, Verdict::Unchecked)]);
+    assert_eq!(writer.log.saying("the template makes every change a reload").len(), 1);
 }
 
 #[actix_rt::test]
-async fn a_plan_that_says_the_same_is_told_without_being_written() {
+async fn excluded_ports_are_left_out_until_they_no_longer_are() {
     let writer = Running::start();
-    writer.hears(plan(1, 2, &[1])).await;
-    let mut said_otherwise = plan(2, 2, &[1]);
-    let slots = &mut said_otherwise.mappings[0].slots;
-    slots.insert(0, Assignment { name: "renamed".into(), ..slots[&0].clone() });
-    writer.hears(said_otherwise).await;
-    assert_eq!(writer.store.writes_begun(), 1);
-    assert_eq!(writer.told(), [told(1, 1, &["1"]), told(2, 2, &["1"])]);
-}
-
-#[actix_rt::test]
-async fn haproxy_checks_only_what_is_unlike_all_that_it_has_accepted() {
-    let writer = Running::start();
-    for (revision, pool_size, containers) in
-        [(1, 2, &[1][..]), (2, 2, &[2]), (3, 2, &[3, 4]), (4, 3, &[3, 4]), (5, 3, &[4, 3])]
-    {
-        writer.hears(plan(revision, pool_size, containers)).await;
-    }
-    assert_eq!(writer.store.checked(), [true, false, false, true, false]);
-}
-
-#[actix_rt::test]
-async fn what_haproxy_has_rejected_is_not_taken_for_accepted() {
-    let writer = Running::start();
-    writer.store.fails_with([rejected()]);
-    writer.hears(plan(1, 2, &[1])).await;
-    writer.hears(plan(2, 2, &[2])).await;
-    assert_eq!(writer.store.checked(), [true]);
-}
-
-// === withheld ports ===
-
-#[actix_rt::test]
-async fn withheld_ports_are_left_out_until_they_no_longer_are() {
-    let writer = Running::start();
-    writer.hears(plan(1, 2, &[1, 2])).await;
-    writer.hears_to_withhold(&[5000, 22]).await;
-    writer.hears(plan(2, 2, &[1, 3])).await;
-    writer.hears_to_withhold(&[]).await;
-    let all = [told(1, 1, &["1", "2"]), told(1, 1, &["2"]), told(2, 2, &["3"]), told(2, 2, &["1", "3"])];
-    assert_eq!(writer.told(), all);
-    let withheld: Vec<_> = writer.told.all().iter().map(|told| told.config.withheld.clone()).collect();
-    assert_eq!(withheld, [[].into(), [5000].into(), [5000].into(), BTreeSet::new()]);
-}
-
-#[actix_rt::test]
-async fn the_same_ports_withheld_again_are_told_again() {
-    let writer = Running::start();
-    writer.hears(plan(1, 2, &[1, 2])).await;
-    writer.hears_to_withhold(&[5000]).await;
-    writer.hears_to_withhold(&[5000]).await;
-    assert_eq!(writer.told()[1..], [told(1, 1, &["2"]), told(1, 1, &["2"])]);
-    assert_eq!(writer.store.writes_begun(), 2);
-}
-
-#[actix_rt::test]
-async fn what_is_to_be_withheld_before_the_first_plan_is_left_out_of_it() {
-    let writer = Running::start();
-    writer.hears_to_withhold(&[5000]).await;
+    writer.is_to_exclude(&[5000]).await;
     assert_eq!(writer.told(), []);
     writer.hears(plan(1, 2, &[1, 2])).await;
-    assert_eq!(writer.told(), [told(1, 1, &["2"])]);
+    writer.is_to_exclude(&[5000, 22]).await;
+    writer.is_to_exclude(&[]).await;
+    let frames: Vec<_> = writer.told.all().iter().map(|told| told.frame.clone()).collect();
+    let of = |frame: &Arc<Frame>| {
+        (frame.ports.iter().copied().collect(), frame.excluded.iter().copied().collect())
+    };
+    let expected: [(Vec<u16>, Vec<u16>); 2] = [(vec![5001], vec![5000]), (vec![5000, 5001], vec![])];
+    assert_eq!(frames.iter().map(of).collect::<Vec<_>>(), expected);
+}
+
+#[actix_rt::test]
+async fn a_pool_too_large_for_the_descriptors_leaves_the_last_good_frame() {
+    let writer = Running::start();
+    writer.hears(plan(1, 2, &[1])).await;
+    writer.hears(plan(2, 2_000, &[1, 2])).await;
+    let said = writer.log.saying("configuration cannot be rendered, the last good one stays");
+    assert_eq!((said.len(), said[0].field("revision")), (1, "2"));
+    assert!(said[0].field("error").contains("raise it (ulimit -n) to 2165 or more"), "{said:?}");
+    writer.hears(plan(3, 3, &[1, 2, 3])).await;
+    assert_eq!(writer.told(), [(1, 2, Verdict::Unchecked), (3, 3, Verdict::Unchecked)]);
 }
 
 // === the end ===
@@ -279,21 +215,25 @@ async fn what_is_to_be_withheld_before_the_first_plan_is_left_out_of_it() {
 #[actix_rt::test]
 async fn a_shutdown_waits_for_the_write_in_flight_and_for_no_more() {
     let mut writer = Running::start();
-    writer.store.takes(ms(1_000));
+    writer.works(|disk| disk.writes.takes = ms(1_000));
     writer.hears(plan(1, 2, &[1])).await;
+    pass(ms(600)).await;
     writer.hears(plan(2, 2, &[2])).await;
+    writer.works(|disk| disk.checks.takes = ms(10_000));
+    writer.is_to_check().await;
+    let asked = Instant::now();
     writer.addr.do_send(Shutdown { haproxy: Leave::Serving });
     assert_eq!(writer.actors.first_end().await.1, End::Stopped);
-    assert_eq!(writer.store.written(), [["1"]]);
-    settle().await;
-    assert_eq!(writer.told(), [told(1, 1, &["1"])]);
+    assert_eq!(writer.works(|disk| disk.writes.revisions()), [1]);
+    assert!(asked.elapsed() < ms(1_000), "a check is not waited for");
 }
 
 #[actix_rt::test]
 async fn a_shutdown_with_nothing_to_write_is_immediate() {
     let mut writer = Running::start();
-    writer.store.fails_with([disk_full()]);
+    writer.works(|disk| disk.writes.fail_with([disk_full()]));
     writer.hears(plan(1, 2, &[1])).await;
+    pass(ms(550)).await;
     let asked = Instant::now();
     writer.addr.do_send(Shutdown { haproxy: Leave::Serving });
     assert_eq!(writer.actors.first_end().await.1, End::Stopped);

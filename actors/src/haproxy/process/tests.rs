@@ -8,12 +8,17 @@ use std::os::unix::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::testing::{Lines, haproxy_config};
+use crate::{
+    config::{ListenSettings, Template},
+    testing::{Lines, haproxy_config},
+};
 
 /// A host whose HAProxy cannot be started, since only the folder is of interest.
 fn host(run_dir: &TempDir) -> LocalHaproxy {
     let log = Lines::default().logger();
-    LocalHaproxy::new(run_dir.path().into(), "/nonexistent".into(), None, Children::default(), log)
+    let listen = ListenSettings { bind_address: None, descriptor_limit: 1024 };
+    let renderer = Arc::new(Renderer::new(Template::built_in().unwrap(), listen));
+    LocalHaproxy::new(run_dir.path().into(), "/nonexistent".into(), renderer, Children::default(), log)
 }
 
 fn first() -> Launch {
@@ -47,7 +52,7 @@ fn a_folder_or_a_link_of_somebody_elses_is_not_used() {
         assert_eq!(host.prepare(&first()).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_dir(host.folder(1)).unwrap().count(), 0);
         // The next start clears it away, the link and not where it leads.
-        host.survivors().unwrap();
+        host.leftovers().unwrap();
         assert!(!host.folder(1).exists() && elsewhere.path().exists());
     }
 }

@@ -17,21 +17,21 @@ use super::Command;
 use crate::{excerpt::excerpt, shortage::is_shortage};
 
 /// HAProxy 3.2 and later reject a line of 16 kB and more.
-const LONGEST_LINE: usize = 8 * 1024;
+const MAX_LINE: usize = 8 * 1024;
 /// A healthy HAProxy answers within milliseconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// What HAProxy 3.2 shows of 65535 ports begins with 24 MB and grows with its counters.
-const LARGEST_ANSWER_BYTES: u64 = 128 << 20;
+const MAX_ANSWER_BYTES: u64 = 128 << 20;
 
 /// Why commands were not, or not all, carried out.
 #[derive(Debug, Error)]
 pub enum CliError {
     /// HAProxy cannot be talked to.
     #[error(transparent)]
-    NoAnswer(#[from] NoAnswer),
+    Unavailable(#[from] Unavailable),
     /// HAProxy refused a command; the others were carried out all the same.
     #[error("{}: {command}: {reply:?}", .socket.display())]
-    Refused {
+    Rejected {
         /// The socket.
         socket: PathBuf,
         /// The command.
@@ -43,10 +43,10 @@ pub enum CliError {
 
 /// Why HAProxy cannot be talked to.
 #[derive(Debug, Error)]
-pub enum NoAnswer {
+pub enum Unavailable {
     /// Here descriptors or memory have run out. HAProxy may be in the best of health.
     #[error("{}: it cannot be asked: {source}", .socket.display())]
-    Unasked {
+    Exhausted {
         /// The socket.
         socket: PathBuf,
         /// The system's words.
@@ -113,10 +113,10 @@ async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, Cli
     let mut refused = None;
     for batch in batches(&commands) {
         let answer =
-            match tokio::time::timeout(ANSWER_LIMIT, ask(&socket, &batch.line, LARGEST_ANSWER_BYTES)).await {
+            match tokio::time::timeout(ANSWER_LIMIT, ask(&socket, &batch.line, MAX_ANSWER_BYTES)).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(source)) => return Err(no_answer(socket, source).into()),
-                Err(_) => return Err(NoAnswer::TimedOut { socket, limit: ANSWER_LIMIT }.into()),
+                Err(_) => return Err(Unavailable::TimedOut { socket, limit: ANSWER_LIMIT }.into()),
             };
         let mut replies = replies(&answer);
         for command in batch.commands {
@@ -132,7 +132,7 @@ async fn run(socket: PathBuf, commands: Vec<Command>) -> Result<Vec<String>, Cli
     }
     match refused {
         None => Ok(all),
-        Some((command, reply)) => Err(CliError::Refused { socket, command, reply }),
+        Some((command, reply)) => Err(CliError::Rejected { socket, command, reply }),
     }
 }
 
@@ -148,15 +148,15 @@ async fn ask(socket: &Path, line: &str, largest_bytes: u64) -> io::Result<String
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn no_answer(socket: PathBuf, source: io::Error) -> NoAnswer {
+fn no_answer(socket: PathBuf, source: io::Error) -> Unavailable {
     if is_shortage(&source) {
-        return NoAnswer::Unasked { socket, source };
+        return Unavailable::Exhausted { socket, source };
     }
     match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            NoAnswer::NotListening { socket, source }
+            Unavailable::NotListening { socket, source }
         }
-        _ => NoAnswer::Io { socket, source },
+        _ => Unavailable::Io { socket, source },
     }
 }
 
@@ -173,7 +173,7 @@ fn batches(commands: &[Command]) -> impl Iterator<Item = Batch<'_>> {
         let mut count = 1;
         for command in &rest[1..] {
             let text = command.to_string();
-            if line.len() + text.len() + "; \n".len() > LONGEST_LINE {
+            if line.len() + text.len() + "; \n".len() > MAX_LINE {
                 break;
             }
             line.push_str("; ");
@@ -223,7 +223,7 @@ mod tests {
             let commands: Vec<_> = (0..count).map(Command::DisableFrontend).collect();
             let mut unpacked = Vec::new();
             for batch in batches(&commands) {
-                prop_assert!(batch.line.len() <= LONGEST_LINE && batch.line.ends_with('\n'));
+                prop_assert!(batch.line.len() <= MAX_LINE && batch.line.ends_with('\n'));
                 prop_assert_eq!(batch.line.trim_end().split("; ").count(), batch.commands.len());
                 unpacked.extend_from_slice(batch.commands);
             }

@@ -1,12 +1,12 @@
 //! The supervisor among fakes, in virtual time.
 
 mod adopting;
-mod asking_again;
-mod changing;
+mod comparing;
+mod exhausted;
 mod fake;
 mod ports;
-mod reconciling;
 mod reporting;
 mod restarting;
-mod stepping;
+mod starting;
 mod stopping;
+mod updating;

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Half of the span of the first pause; each following one is twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// Half of the longest.
-const LONGEST_SHORTEST_PAUSE: Duration = Duration::from_secs(15);
+const MAX_SHORTEST_PAUSE: Duration = Duration::from_secs(15);
 /// After so long a time in which one has served and nothing has failed, the record is clean.
 const HEALTHY: Duration = Duration::from_secs(30);
 
@@ -40,7 +40,7 @@ impl Restarts {
     fn pause(&self) -> Duration {
         match self.failures {
             0 | 1 => Duration::ZERO,
-            more => (SHORTEST_PAUSE * 2_u32.saturating_pow(more - 2)).min(LONGEST_SHORTEST_PAUSE),
+            more => (SHORTEST_PAUSE * 2_u32.saturating_pow(more - 2)).min(MAX_SHORTEST_PAUSE),
         }
     }
 

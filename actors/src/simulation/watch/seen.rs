@@ -78,16 +78,14 @@ impl Scene {
     // === what stalls does ===
 
     pub(in super::super) fn planned(&self, plan: &Arc<Plan>) {
-        let is_fine = self.watch.borrow_mut().plan(plan, self.now());
-        self.demand(is_fine);
-    }
-
-    pub(in super::super) fn config_written(&self, routes: Routes) {
+        let routes: Routes = plan.routes().collect();
         let servers: Vec<_> = routes.values().flatten().collect();
         if servers.iter().collect::<BTreeSet<_>>().len() != servers.len() {
             self.trace.violate(format!("two ports are to lead to one container: {routes:?}"));
         }
-        self.watch.borrow_mut().life.files.push(routes);
+        self.watch.borrow_mut().life.routes.push(routes);
+        let is_fine = self.watch.borrow_mut().plan(plan, self.now());
+        self.demand(is_fine);
     }
 
     pub(in super::super) fn launched(&self, launch: &Launch) {

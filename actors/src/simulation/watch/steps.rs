@@ -6,37 +6,39 @@ use super::Watch;
 use crate::haproxy::Launch;
 
 /// More HAProxies are not started in so long a time, whatever fails.
-const MOST_LAUNCHES: (usize, Duration) = (40, Duration::from_secs(10));
+const MAX_LAUNCHES: (usize, Duration) = (40, Duration::from_secs(10));
 
 impl Watch {
-    /// HAProxy is told that this is on a port. Only what is on disk may be live.
+    /// HAProxy is told that this is on a port. It never goes back to what an older plan says.
     pub(super) fn tell(&mut self, port: u16, route: Option<SocketAddr>) -> Result<(), String> {
         let told = self.life.told.get(&port).copied().unwrap_or(0);
-        let later = self.life.files.iter().enumerate().skip(told);
-        let on_disk =
-            later.filter(|(_, file)| file.get(&port) == Some(&route)).map(|(position, _)| position).next();
-        let on_disk =
-            on_disk.ok_or_else(|| format!("port {port} is told {route:?}, which is not on disk"))?;
-        self.life.told.insert(port, on_disk);
+        let mut later = self.life.routes.iter().enumerate().skip(told);
+        let planned =
+            later.find(|(_, routes)| routes.get(&port) == Some(&route)).map(|(position, _)| position);
+        let planned =
+            planned.ok_or_else(|| format!("port {port} is told {route:?}, which is not planned"))?;
+        self.life.told.insert(port, planned);
         Ok(())
     }
 
+    /// HAProxy is only ever started with the newest plan.
     pub(super) fn launch(&mut self, launch: &Launch, now: Duration) -> Result<(), String> {
-        let newest_told = self.life.told.values().copied().max().unwrap_or(0);
+        let newest = self.life.routes.last().ok_or("HAProxy is started without a plan")?;
         let routes = &launch.config.routes;
-        let on_disk = self.life.files.iter().rposition(|file| file == routes);
-        let on_disk = on_disk.ok_or("HAProxy is started with what is not on disk")?;
-        if on_disk < newest_told {
-            return Err("HAProxy is started with less than it had been told".into());
+        if let Some((port, route)) = routes.iter().find(|(port, route)| newest.get(port) != Some(route)) {
+            return Err(format!(
+                "HAProxy is started with {route:?} on port {port}, which is not the newest plan"
+            ));
         }
-        self.life.told = routes.keys().map(|port| (*port, on_disk)).collect();
+        let position = self.life.routes.len() - 1;
+        self.life.told = routes.keys().map(|port| (*port, position)).collect();
         if launch.config.revision > self.newest_revision {
             return Err(format!("revision {} has not been planned", launch.config.revision));
         }
         self.life.launched.insert(launch.generation);
 
         self.life.restarts.may_start(launch.inherit, now)?;
-        let (most, within) = MOST_LAUNCHES;
+        let (most, within) = MAX_LAUNCHES;
         self.launches.push_back(now);
         self.launches.retain(|at| now - *at < within);
         if self.launches.len() > most {

@@ -61,12 +61,18 @@ pub const SAVED_AGAIN: &str = "assignments are saved again";
 
 // === HAProxy's configuration ===
 
-/// HAProxy rejects the configuration, or it cannot be written.
-pub const NOT_WRITTEN: &str = "configuration not written, the last good one stays";
-/// The next one after that can.
-pub const WRITTEN_AGAIN: &str = "configuration is up to date again";
+/// HAProxy rejects the configuration, or cannot be asked.
+pub const NOT_ACCEPTED: &str = "configuration not accepted, the last good one stays";
+/// It accepts the next one, or can be asked again.
+pub const ACCEPTED_AGAIN: &str = "configuration is accepted again";
+/// The copy of the configuration is that of a plan.
+pub const WRITTEN: &str = "configuration written";
+/// The copy of the configuration cannot be written.
+pub const NOT_WRITTEN: &str = "configuration file is outdated, it cannot be written";
+/// It can again.
+pub const WRITTEN_AGAIN: &str = "configuration file is up to date again";
 /// The template leaves nothing that HAProxy could be told.
-pub const ALWAYS_HANDS_OVER: &str = "the template makes every change a handover";
+pub const ALWAYS_HANDS_OVER: &str = "the template makes every change a reload";
 
 // === HAProxy ===
 
@@ -75,28 +81,28 @@ pub const PLAN_APPLIED: &str = "plan applied";
 /// A new HAProxy has begun to serve.
 pub const SERVES: &str = "haproxy serves";
 /// The HAProxy of an earlier stalls is kept.
-pub const ADOPTED: &str = "haproxy adopted, its own lines are lost until the next handover";
+pub const ADOPTED: &str = "haproxy adopted, its own lines are lost until the next reload";
 /// A line that HAProxy has written.
 pub const HAPROXY_SAYS: &str = "haproxy says";
 /// HAProxy has ended, and should not have.
 pub const DIED: &str = "haproxy died";
 /// A new HAProxy has ended, or has not answered, before it served.
-pub const NOT_SERVING: &str = "haproxy did not get to serve";
+pub const NOT_SERVING: &str = "haproxy failed to start";
 /// HAProxy runs, and is given up.
-pub const MUTE: &str = "haproxy does not answer, it drains and is replaced";
+pub const MUTE: &str = "haproxy does not answer, replacing it";
 /// HAProxy runs, and cannot be reached.
-pub const OUT_OF_REACH: &str = "haproxy listens no more, it is replaced";
+pub const OUT_OF_REACH: &str = "haproxy runtime API is closed, replacing it";
 /// HAProxy should have drained.
-pub const KILLED: &str = "haproxy does not let go of its ports, it is killed";
+pub const KILLED: &str = "haproxy did not release its ports, killing it";
 /// HAProxy cannot be asked, for a reason that is not its own.
-pub const NOT_ASKED: &str = "haproxy cannot be asked for want of descriptors or memory, it serves on";
+pub const NOT_ASKED: &str = "cannot query haproxy: out of descriptors or memory";
 /// The reason is gone.
-pub const ASKED_AGAIN: &str = "haproxy can be asked again";
+pub const ASKED_AGAIN: &str = "haproxy can be queried again";
 /// HAProxy is not as stalls has left it.
-pub const CHANGED_BY_OTHERS: &str = "haproxy was changed by somebody else, it is set right";
+pub const CHANGED_BY_OTHERS: &str = "haproxy runtime state was changed externally, repairing";
 /// A port is not as stalls has left it.
-pub const PORT_CHANGED_BY_OTHERS: &str = "port is not as it was left, it is set right";
+pub const PORT_CHANGED_BY_OTHERS: &str = "port state drifted, repairing";
 /// Another program has a port of the pool.
-pub const PORT_TAKEN: &str = "port cannot be bound, it is left out";
+pub const PORT_TAKEN: &str = "port cannot be bound, leaving it out";
 /// It has given it back.
 pub const PORT_FREED: &str = "port can be bound again";

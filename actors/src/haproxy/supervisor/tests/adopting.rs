@@ -1,7 +1,7 @@
-//! HAProxies that an earlier stalls left behind.
+//! HAProxies that an earlier stalls process left behind.
 
 use super::{
-    super::super::process::{Record, Survivor},
+    super::super::process::{Leftover, Record},
     fake::{DRAIN, Fate, Scene, config, leading_to},
 };
 use crate::{
@@ -11,14 +11,15 @@ use crate::{
     testing::ms,
 };
 
-fn survivor(generation: u64, config: Option<HaproxyConfig>) -> Survivor {
-    let record = config.map(|config| Record { revision: config.revision, frame: config.frame });
-    Survivor { generation, pid: 500 + u32::try_from(generation).unwrap(), record }
+fn leftover(generation: u64, config: Option<HaproxyConfig>) -> Leftover {
+    let record =
+        config.map(|config| Record { revision: config.revision, frame: config.frame.digest.clone() });
+    Leftover { generation, pid: 500 + u32::try_from(generation).unwrap(), record }
 }
 
 #[actix_rt::test]
 async fn a_haproxy_left_behind_serves_on_when_nothing_differs() {
-    let scene = Scene::new(|host| host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)]);
+    let scene = Scene::new(|host| host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)]);
     scene.write(config(2, "a")).await;
     assert!(scene.host.generations().is_empty());
     let repair = ["enable frontend p5000", "enable frontend p5001", "disable frontend p5001"];
@@ -29,9 +30,9 @@ async fn a_haproxy_left_behind_serves_on_when_nothing_differs() {
 #[actix_rt::test]
 async fn a_haproxy_left_behind_is_told_of_what_has_changed_meanwhile_whoever_changed_it() {
     let scene = Scene::new(|host| {
-        host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
+        host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)];
         // Its record does not know what it was told since its start.
-        host.model(4, 504).answer(Command::EnableFrontend(5001));
+        host.haproxy(4, 504).answer(Command::EnableFrontend(5001));
     });
     scene.write(leading_to(2, "a", &[(5000, Some("10.42.0.9:8080")), (5001, None)])).await;
     assert!(scene.host.generations().is_empty());
@@ -48,7 +49,7 @@ async fn a_haproxy_left_behind_is_told_of_what_has_changed_meanwhile_whoever_cha
 
 #[actix_rt::test]
 async fn a_haproxy_left_behind_hands_over_to_another_frame() {
-    let scene = Scene::new(|host| host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)]);
+    let scene = Scene::new(|host| host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)]);
     scene.write(config(2, "b")).await;
     assert_eq!(scene.host.running(), [5]);
     assert_eq!(scene.host.0.borrow().launches[0].1.inherit, Some(4));
@@ -56,7 +57,7 @@ async fn a_haproxy_left_behind_hands_over_to_another_frame() {
 
 #[actix_rt::test]
 async fn one_whose_configuration_is_unknown_hands_over_too() {
-    let scene = Scene::new(|host| host.survivors = vec![(survivor(4, None), Fate::Serve)]);
+    let scene = Scene::new(|host| host.leftovers = vec![(leftover(4, None), Fate::Serve)]);
     scene.write(config(2, "a")).await;
     assert_eq!(scene.host.running(), [5]);
 }
@@ -64,18 +65,18 @@ async fn one_whose_configuration_is_unknown_hands_over_too() {
 #[actix_rt::test]
 async fn of_several_the_newest_that_answers_serves_and_the_others_drain() {
     let scene = Scene::new(|host| {
-        let left = |generation, fate| (survivor(generation, Some(config(1, "a"))), fate);
-        host.survivors = vec![left(2, Fate::Serve), left(4, Fate::Serve), left(3, Fate::Die)];
+        let left = |generation, fate| (leftover(generation, Some(config(1, "a"))), fate);
+        host.leftovers = vec![left(2, Fate::Serve), left(4, Fate::Serve), left(3, Fate::Die)];
     });
     scene.write(config(1, "a")).await;
     assert_eq!(scene.host.running(), [4]);
-    assert_eq!(scene.host.deeds_to(2), ["USR1", "retired", "forgotten"]);
+    assert_eq!(scene.host.deeds_to(2), ["USR1", "socket removed", "folder removed"]);
     assert!(scene.host.generations().is_empty());
 }
 
 #[actix_rt::test]
 async fn one_that_holds_the_ports_and_does_not_answer_is_killed() {
-    let scene = Scene::new(|host| host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Mute)]);
+    let scene = Scene::new(|host| host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Mute)]);
     scene.write(config(1, "a")).await;
     assert_eq!(scene.host.deeds_to(4)[0], "KILL");
     assert_eq!(scene.host.running(), [5]);
@@ -84,7 +85,7 @@ async fn one_that_holds_the_ports_and_does_not_answer_is_killed() {
 /// It hangs before its ports have been seen, of which it has opened one that is free now.
 fn hanging_unseen() -> Scene {
     Scene::new(|host| {
-        host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
+        host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)];
         host.hangs_at = Some("show servers state".into());
         host.ignores = [(4, "USR1")].into();
         host.taken_ports = [5001].into();
@@ -99,14 +100,14 @@ async fn one_that_hangs_before_its_ports_have_been_seen_is_killed() {
     scene.host.0.borrow_mut().hangs_at = None;
     scene.wait(ms(1_200)).await;
     assert_eq!(scene.host.running(), [5]);
-    assert!(scene.withheld.lock().unwrap().is_empty());
+    assert!(scene.excluded.lock().unwrap().is_empty());
 }
 
 #[actix_rt::test]
 async fn one_that_hangs_before_there_is_a_configuration_is_killed_too() {
     let scene = hanging_unseen();
     scene.wait(ms(1_200)).await;
-    assert_eq!(scene.host.deeds_to(4), ["USR1", "KILL", "forgotten"]);
+    assert_eq!(scene.host.deeds_to(4), ["USR1", "KILL", "folder removed"]);
 }
 
 /// Seed 167: without its socket the next stalls took it for one that drains, and left it with the ports for ever.
@@ -120,7 +121,7 @@ async fn one_that_hangs_keeps_its_socket_until_it_has_let_go_of_its_ports() {
 #[actix_rt::test]
 async fn a_stop_before_it_is_known_what_was_left_behind_ends_that_too() {
     let mut scene =
-        Scene::new(|host| host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)]);
+        Scene::new(|host| host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)]);
     scene.shut_down(Leave::Drained);
     scene.end().await;
     assert!(scene.host.deeds_to(4).contains(&"USR1".into()));
@@ -130,7 +131,7 @@ async fn a_stop_before_it_is_known_what_was_left_behind_ends_that_too() {
 #[actix_rt::test]
 async fn a_stop_waits_no_longer_because_it_is_not_known_yet_what_was_left_behind() {
     let mut scene = Scene::new(|host| {
-        host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
+        host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)];
         host.answer_takes = ms(5_000);
         host.ignores = [(4, "USR1")].into();
     });
@@ -142,7 +143,7 @@ async fn a_stop_waits_no_longer_because_it_is_not_known_yet_what_was_left_behind
 #[actix_rt::test]
 async fn a_haproxy_left_behind_that_cannot_be_asked_for_want_of_descriptors_is_not_killed() {
     let scene = Scene::new(|host| {
-        host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)];
+        host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)];
         host.is_exhausted = true;
     });
     scene.write(config(1, "a")).await;
@@ -154,7 +155,7 @@ async fn a_haproxy_left_behind_that_cannot_be_asked_for_want_of_descriptors_is_n
 
 #[actix_rt::test]
 async fn one_that_was_left_behind_runs_before_anybody_has_told_it_anything() {
-    let scene = Scene::new(|host| host.survivors = vec![(survivor(4, Some(config(1, "a"))), Fate::Serve)]);
+    let scene = Scene::new(|host| host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)]);
     scene.wait(ms(100)).await;
     assert!(matches!(scene.report().await, HaproxyReport::Running { revision: None, .. }));
 }

@@ -3,11 +3,14 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, VecDeque},
-    future::Future,
+    future::{Future, ready},
     io,
     path::{Path, PathBuf},
     rc::Rc,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,19 +22,20 @@ use tokio::{sync::oneshot, time::Instant};
 use super::super::{
     super::{
         OnLeave,
-        model::Model,
-        ports::Unbindable,
-        process::{HaproxyHost, Launch, Running, Survivor},
-        runtime_api::{CliError, Command, NoAnswer, RuntimeApi},
-        slots::slots_of,
+        bindable::Unbindable,
+        fake_haproxy::FakeHaproxy,
+        port_state::ports_of,
+        process::{HaproxyHost, Launch, Leftover, Running},
+        runtime_api::{CliError, Command, RuntimeApi, Unavailable},
     },
     HaproxySupervisor, SupervisorSettings,
 };
 use crate::{
-    config::HaproxyConfig,
-    messages::{ConfigWritten, Leave, Shutdown, WithholdPorts},
+    config::{ConfigWritten, Frame, HaproxyConfig, Verdict},
+    haproxy::{CheckConfig, ExcludePorts, Writer},
+    messages::{Leave, PlanChanged, Shutdown},
     supervise::ActorSet,
-    testing::{Lines, haproxy_config, run},
+    testing::{Lines, haproxy_config, plan_of, run},
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
@@ -55,14 +59,14 @@ pub(super) struct Host {
     /// What the next ones do; after that they serve.
     pub(super) fates: VecDeque<Fate>,
     pub(super) launches: Vec<(Instant, Launch)>,
-    /// What was done to whom, in order: signals, commands, retired sockets.
+    /// What was done to whom, in order: signals, commands, removed_socket sockets.
     pub(super) deeds: Vec<(u64, String)>,
     /// Who does not end on which signal: because of its connections, or because it hangs.
     pub(super) ignores: BTreeSet<(u64, &'static str)>,
     pub(super) taken_ports: BTreeSet<u16>,
     /// Whose end frees which taken port.
     pub(super) freed_by_end: BTreeMap<u64, u16>,
-    pub(super) survivors: Vec<(Survivor, Fate)>,
+    pub(super) leftovers: Vec<(Leftover, Fate)>,
     /// How many looks it takes until a new address is in force.
     pub(super) looks_to_effect: u32,
     /// What the next command of this text is answered; it is not carried out.
@@ -76,14 +80,14 @@ pub(super) struct Host {
     /// There are no descriptors to ask anybody with.
     pub(super) is_exhausted: bool,
     running: BTreeMap<u64, Process>,
-    models: BTreeMap<u64, Model>,
+    haproxys: BTreeMap<u64, FakeHaproxy>,
 }
 
 impl Host {
     /// What a HAProxy does with its ports, to be looked at or to be disturbed. One that was left behind does what
     /// [`config`] says.
-    pub(super) fn model(&mut self, generation: u64, pid: u32) -> &mut Model {
-        self.models.entry(generation).or_insert_with(|| Model::new(pid, &slots_of(&config(1, ""))))
+    pub(super) fn haproxy(&mut self, generation: u64, pid: u32) -> &mut FakeHaproxy {
+        self.haproxys.entry(generation).or_insert_with(|| FakeHaproxy::new(pid, &ports_of(&config(1, ""))))
     }
 }
 
@@ -131,6 +135,24 @@ impl FakeHost {
         self.0.borrow_mut().running.get_mut(&generation).unwrap().fate = fate;
     }
 
+    fn start(&self, launch: &Launch) -> io::Result<Running> {
+        let fate = {
+            let mut host = self.0.borrow_mut();
+            host.launches.push((Instant::now(), launch.clone()));
+            assert!(host.running.values().all(|process| !process.starting), "two steps at once");
+            // Only the first start finds out by itself.
+            let is_taken = launch.config.routes.keys().any(|port| host.taken_ports.contains(port));
+            assert!(!is_taken || host.launches.len() == 1, "a taken port");
+            if is_taken { Fate::Die } else { host.fates.pop_front().unwrap_or(Fate::Serve) }
+        };
+        if fate == Fate::Missing {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let pid = 1000 + u32::try_from(launch.generation).unwrap();
+        self.0.borrow_mut().haproxys.insert(launch.generation, FakeHaproxy::started(pid, &launch.config));
+        Ok(self.run(launch.generation, pid, fate, true))
+    }
+
     fn run(&self, generation: u64, pid: u32, fate: Fate, starting: bool) -> Running {
         let (end, ended) = oneshot::channel();
         self.0.borrow_mut().running.insert(generation, Process { pid, fate, starting, end: Some(end) });
@@ -142,30 +164,18 @@ impl FakeHost {
 }
 
 impl HaproxyHost for FakeHost {
-    fn launch(&self, launch: &Launch) -> io::Result<Running> {
-        let fate = {
-            let mut host = self.0.borrow_mut();
-            host.launches.push((Instant::now(), launch.clone()));
-            assert!(host.running.values().all(|process| !process.starting), "two steps at once");
-            assert!(launch.config.routes.keys().all(|port| !host.taken_ports.contains(port)), "a taken port");
-            host.fates.pop_front().unwrap_or(Fate::Serve)
-        };
-        if fate == Fate::Missing {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let pid = 1000 + u32::try_from(launch.generation).unwrap();
-        self.0.borrow_mut().models.insert(launch.generation, Model::started(pid, &launch.config));
-        Ok(self.run(launch.generation, pid, fate, true))
+    fn launch(&self, launch: Launch) -> impl Future<Output = io::Result<Running>> + 'static {
+        ready(self.start(&launch))
     }
 
-    fn survivors(&self) -> io::Result<Vec<Survivor>> {
-        Ok(self.0.borrow().survivors.iter().map(|(survivor, _)| survivor.clone()).collect())
+    fn leftovers(&self) -> io::Result<Vec<Leftover>> {
+        Ok(self.0.borrow().leftovers.iter().map(|(leftover, _)| leftover.clone()).collect())
     }
 
-    fn follow(&self, survivor: &Survivor) -> Running {
-        let is_it = |(other, _): &&(Survivor, Fate)| other.generation == survivor.generation;
-        let fate = self.0.borrow().survivors.iter().find(is_it).map(|(_, fate)| *fate).unwrap();
-        self.run(survivor.generation, survivor.pid, fate, false)
+    fn follow(&self, leftover: &Leftover) -> Running {
+        let is_it = |(other, _): &&(Leftover, Fate)| other.generation == leftover.generation;
+        let fate = self.0.borrow().leftovers.iter().find(is_it).map(|(_, fate)| *fate).unwrap();
+        self.run(leftover.generation, leftover.pid, fate, false)
     }
 
     fn socket(&self, generation: u64) -> PathBuf {
@@ -190,12 +200,12 @@ impl HaproxyHost for FakeHost {
         }
     }
 
-    fn retire(&self, generation: u64) {
-        self.0.borrow_mut().deeds.push((generation, "retired".into()));
+    fn remove_socket(&self, generation: u64) {
+        self.0.borrow_mut().deeds.push((generation, "socket removed".into()));
     }
 
-    fn forget(&self, generation: u64) {
-        self.0.borrow_mut().deeds.push((generation, "forgotten".into()));
+    fn remove_dir(&self, generation: u64) {
+        self.0.borrow_mut().deeds.push((generation, "folder removed".into()));
     }
 
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {
@@ -235,11 +245,11 @@ fn answer(host: &FakeHost, socket: &Path, commands: &[Command]) -> Result<Vec<St
     let generation: u64 = socket.to_str().unwrap().parse().unwrap();
     let mut host = host.0.borrow_mut();
     if host.is_exhausted {
-        return Err(NoAnswer::Unasked { socket: socket.to_owned(), source: Errno::MFILE.into() }.into());
+        return Err(Unavailable::Exhausted { socket: socket.to_owned(), source: Errno::MFILE.into() }.into());
     }
-    let survivor = host.survivors.iter().find(|(survivor, _)| survivor.generation == generation);
-    let survivor = survivor.map(|(survivor, fate)| (survivor.pid, *fate));
-    let process = host.running.get(&generation).map(|process| (process.pid, process.fate)).or(survivor);
+    let leftover = host.leftovers.iter().find(|(leftover, _)| leftover.generation == generation);
+    let leftover = leftover.map(|(leftover, fate)| (leftover.pid, *fate));
+    let process = host.running.get(&generation).map(|process| (process.pid, process.fate)).or(leftover);
     let (pid, fate) = process.ok_or_else(|| not_listening(socket))?;
     match fate {
         Fate::Serve => {}
@@ -259,49 +269,65 @@ fn answer(host: &FakeHost, socket: &Path, commands: &[Command]) -> Result<Vec<St
                 host.running.get_mut(&generation).into_iter().for_each(|process| process.starting = false);
             }
             Command::ShowServers(_) if host.looks_to_effect > 0 => host.looks_to_effect -= 1,
-            Command::ShowServers(_) => host.model(generation, pid).catch_up(),
+            Command::ShowServers(_) => host.haproxy(generation, pid).catch_up(),
             Command::ShowFrontends(_) => {}
             told => host.deeds.push((generation, told.to_string())),
         }
         let refusal = host.refuses.remove(&command.to_string()).map(str::to_owned);
-        let reply = refusal.unwrap_or_else(|| host.model(generation, pid).answer(*command));
+        let reply = refusal.unwrap_or_else(|| host.haproxy(generation, pid).answer(*command));
         replies.push((*command, reply));
     }
     if let Some((command, reply)) = replies.iter().find(|(command, reply)| !command.succeeded(reply)) {
-        return Err(CliError::Refused { socket: socket.to_owned(), command: *command, reply: reply.clone() });
+        return Err(CliError::Rejected {
+            socket: socket.to_owned(),
+            command: *command,
+            reply: reply.clone(),
+        });
     }
     Ok(replies.into_iter().map(|(_, reply)| reply).collect())
 }
 
 fn not_listening(socket: &Path) -> CliError {
-    NoAnswer::NotListening { socket: socket.to_owned(), source: io::ErrorKind::ConnectionRefused.into() }
+    Unavailable::NotListening { socket: socket.to_owned(), source: io::ErrorKind::ConnectionRefused.into() }
         .into()
 }
 
 fn timed_out(socket: &Path) -> CliError {
-    NoAnswer::TimedOut { socket: socket.to_owned(), limit: Duration::ZERO }.into()
+    Unavailable::TimedOut { socket: socket.to_owned(), limit: Duration::ZERO }.into()
 }
 
-/// Stands in for the writer: keeps what it is asked to withhold.
+/// Stands in for the writer: keeps what it is asked for.
 #[derive(Clone, Default)]
-pub(super) struct FakeWriter(pub(super) Arc<Mutex<Vec<BTreeSet<u16>>>>);
+pub(super) struct FakeWriter {
+    pub(super) excluded: Arc<Mutex<Vec<BTreeSet<u16>>>>,
+    pub(super) checks: Arc<AtomicUsize>,
+}
 
 impl Actor for FakeWriter {
     type Context = Context<Self>;
 }
 
-impl Handler<WithholdPorts> for FakeWriter {
+impl Handler<ExcludePorts> for FakeWriter {
     type Result = ();
 
-    fn handle(&mut self, WithholdPorts(ports): WithholdPorts, _: &mut Context<Self>) {
-        self.0.lock().unwrap().push(ports);
+    fn handle(&mut self, ExcludePorts(ports): ExcludePorts, _: &mut Context<Self>) {
+        self.excluded.lock().unwrap().push(ports);
+    }
+}
+
+impl Handler<CheckConfig> for FakeWriter {
+    type Result = ();
+
+    fn handle(&mut self, _: CheckConfig, _: &mut Context<Self>) {
+        self.checks.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// A supervisor among fakes, in virtual time.
 pub(super) struct Scene {
     pub(super) host: FakeHost,
-    pub(super) withheld: Arc<Mutex<Vec<BTreeSet<u16>>>>,
+    pub(super) excluded: Arc<Mutex<Vec<BTreeSet<u16>>>>,
+    checks: Arc<AtomicUsize>,
     pub(super) supervisor: Addr<HaproxySupervisor<FakeHost, FakeApi>>,
     pub(super) actors: ActorSet,
     pub(super) log: Lines,
@@ -310,25 +336,59 @@ pub(super) struct Scene {
 impl Scene {
     /// Must be called within an actix system.
     pub(super) fn new(prepare: impl FnOnce(&mut Host)) -> Self {
+        Self::with_template(true, prepare)
+    }
+
+    /// Whether the template lets a running HAProxy be told of changes.
+    pub(super) fn with_template(updates_at_runtime: bool, prepare: impl FnOnce(&mut Host)) -> Self {
         tokio::time::pause();
         let host = FakeHost::default();
         prepare(&mut host.0.borrow_mut());
         let writer = FakeWriter::default();
-        let withheld = Arc::clone(&writer.0);
-        let settings =
-            SupervisorSettings { drain: DRAIN, reconcile: RECONCILE, on_leave: OnLeave::ByState, seed: 7 };
+        let (excluded, checks) = (Arc::clone(&writer.excluded), Arc::clone(&writer.checks));
+        let settings = SupervisorSettings {
+            drain: DRAIN,
+            reconcile: RECONCILE,
+            on_leave: OnLeave::ByState,
+            updates_at_runtime,
+            seed: 7,
+        };
         let api = FakeApi(host.clone());
         let log = Lines::default();
-        let writer = writer.start().recipient();
+        let writer = writer.start();
+        let writer = Writer { exclude: writer.clone().recipient(), check: writer.recipient() };
         let actor = HaproxySupervisor::new(settings, host.clone(), api, writer, log.logger());
         let (supervisor, actors) = run(actor);
-        Self { host, withheld, supervisor, actors, log }
+        Self { host, excluded, checks, supervisor, actors, log }
     }
 
-    /// The writer says that this is on disk now.
+    /// How often the writer was asked to have a frame checked.
+    pub(super) fn checks(&self) -> usize {
+        self.checks.load(Ordering::Relaxed)
+    }
+
+    /// The allocator has a plan with these routes, and HAProxy has accepted this frame.
+    pub(super) fn send(&self, config: HaproxyConfig) {
+        self.send_plan(&config);
+        self.send_frame(&config, Verdict::Accepted);
+    }
+
+    /// The allocator has a plan with these routes. Of the excluded ports it says nothing else than that there are some.
+    pub(super) fn send_plan(&self, config: &HaproxyConfig) {
+        let mut routes = config.routes.clone();
+        routes.extend(config.frame.excluded.iter().map(|port| (*port, None)));
+        self.supervisor.do_send(PlanChanged(Arc::new(plan_of(config.revision, &routes))));
+    }
+
+    /// The writer has a frame, or a verdict on it.
+    pub(super) fn send_frame(&self, config: &HaproxyConfig, verdict: Verdict) {
+        let frame = Frame { revision: config.revision, ..config.frame.as_ref().clone() };
+        self.supervisor.do_send(ConfigWritten { frame: Arc::new(frame), verdict });
+    }
+
+    /// As [`Scene::send`], and what follows from it.
     pub(super) async fn write(&self, config: HaproxyConfig) {
-        let covers = config.revision;
-        self.supervisor.do_send(ConfigWritten { config: Arc::new(config), covers });
+        self.send(config);
         self.settle().await;
     }
 

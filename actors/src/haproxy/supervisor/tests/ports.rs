@@ -3,36 +3,45 @@
 use std::time::Duration;
 
 use super::fake::{Scene, config, leading_to};
-use crate::{config::HaproxyConfig, haproxy::Command};
+use crate::{
+    config::{Frame, HaproxyConfig},
+    haproxy::Command,
+};
+
+fn without(ports: &[u16], config: HaproxyConfig) -> HaproxyConfig {
+    let excluded = ports.iter().copied().collect();
+    let frame = Frame { excluded, ..config.frame.as_ref().clone() };
+    HaproxyConfig { frame: frame.into(), ..config }
+}
 
 fn without_5001(revision: u64) -> HaproxyConfig {
-    let rest = leading_to(revision, "without 5001", &[(5000, Some("10.42.0.7:8080"))]);
-    HaproxyConfig { withheld: [5001].into(), ..rest }
+    without(&[5001], leading_to(revision, "without 5001", &[(5000, Some("10.42.0.7:8080"))]))
 }
 
 #[actix_rt::test]
-async fn a_taken_port_is_withheld_and_the_others_are_served() {
+async fn a_taken_port_is_excluded_and_the_others_are_served() {
     let scene = Scene::new(|host| host.taken_ports = [5001].into());
     scene.write(config(1, "a")).await;
-    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
-    assert!(scene.host.generations().is_empty());
-    assert_eq!(scene.log.saying("port cannot be bound, it is left out")[0].field("port"), "5001");
+    assert_eq!(*scene.excluded.lock().unwrap(), [[5001].into()]);
+    assert_eq!((scene.host.generations(), scene.host.running()), (vec![1], vec![]));
+    assert_eq!(scene.checks(), 0, "the configuration is not to blame");
+    assert_eq!(scene.log.saying("port cannot be bound, leaving it out")[0].field("port"), "5001");
     scene.write(without_5001(1)).await;
-    assert_eq!(scene.host.running(), [1]);
+    assert_eq!(scene.host.running(), [2]);
 }
 
 #[actix_rt::test]
-async fn a_port_that_is_free_again_is_served_by_a_handover() {
+async fn a_port_that_is_free_again_is_served_by_a_reload() {
     let scene = Scene::new(|host| host.taken_ports = [5001].into());
     scene.write(config(1, "a")).await;
     scene.write(without_5001(1)).await;
     scene.wait(Duration::from_secs(3)).await;
-    assert_eq!(scene.withheld.lock().unwrap().len(), 1);
+    assert_eq!(scene.excluded.lock().unwrap().len(), 1);
     scene.host.0.borrow_mut().taken_ports.clear();
     scene.wait(Duration::from_secs(1)).await;
-    assert_eq!(scene.withheld.lock().unwrap().last(), Some(&[].into()));
+    assert_eq!(scene.excluded.lock().unwrap().last(), Some(&[].into()));
     scene.write(config(1, "a")).await;
-    assert_eq!(scene.host.running(), [2]);
+    assert_eq!(scene.host.running(), [3]);
 }
 
 #[actix_rt::test]
@@ -40,33 +49,33 @@ async fn ports_that_the_live_haproxy_listens_on_are_not_probed() {
     let scene = Scene::new(|_| {});
     scene.write(config(1, "a")).await;
     // To a probe the live one's own listening ports look taken.
-    scene.withheld.lock().unwrap().clear();
+    scene.excluded.lock().unwrap().clear();
     scene.host.0.borrow_mut().taken_ports = [5001].into();
     scene.write(config(2, "b")).await;
-    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
+    assert_eq!(*scene.excluded.lock().unwrap(), [[5001].into()]);
 }
 
 #[actix_rt::test]
-async fn an_answer_that_still_has_the_withheld_port_is_neither_probed_nor_said_again_and_again() {
+async fn a_frame_that_still_has_the_excluded_port_is_neither_probed_nor_said_again_and_again() {
     let scene = Scene::new(|host| host.taken_ports = [5001].into());
     for _ in 0..20 {
-        // As when the file without the port cannot be written.
+        // As when there is none without the port.
         scene.write(config(1, "a")).await;
     }
-    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
-    assert_eq!(scene.log.saying("port cannot be bound, it is left out").len(), 1);
-    assert!(scene.host.generations().is_empty());
+    assert_eq!(*scene.excluded.lock().unwrap(), [[5001].into()]);
+    assert_eq!(scene.log.saying("port cannot be bound, leaving it out").len(), 1);
+    assert_eq!((scene.host.generations(), scene.host.running()), (vec![1], vec![]));
 }
 
 #[actix_rt::test]
 async fn nothing_is_started_while_every_port_is_taken() {
     let scene = Scene::new(|host| host.taken_ports = [5000, 5001].into());
     scene.write(config(1, "a")).await;
-    assert_eq!(*scene.withheld.lock().unwrap(), [[5000, 5001].into()]);
-    let none = HaproxyConfig { withheld: [5000, 5001].into(), ..leading_to(1, "none", &[]) };
+    assert_eq!(*scene.excluded.lock().unwrap(), [[5000, 5001].into()]);
+    let none = without(&[5000, 5001], leading_to(1, "none", &[]));
     scene.write(none).await;
-    assert!(scene.host.generations().is_empty());
-    let waits = scene.log.saying("no port of the pool can be bound, the plan is not applied");
+    assert_eq!((scene.host.generations(), scene.host.running()), (vec![1], vec![]));
+    let waits = scene.log.saying("no port of the pool can be bound, plan not applied");
     assert_eq!((waits.len(), scene.log.saying("plan applied").len()), (1, 0));
 }
 
@@ -75,24 +84,24 @@ async fn a_free_port_that_somebody_else_has_taken_is_left_out_when_a_container_n
     let scene = Scene::new(|_| {});
     scene.write(config(1, "a")).await;
     scene.host.0.borrow_mut().taken_ports = [5001].into();
-    scene.host.0.borrow_mut().model(1, 1001).taken = [5001].into();
+    scene.host.0.borrow_mut().haproxy(1, 1001).taken = [5001].into();
     let both = [(5000, Some("10.42.0.9:8080")), (5001, Some("10.42.0.8:8080"))];
     scene.write(leading_to(2, "a", &both)).await;
-    assert_eq!(*scene.withheld.lock().unwrap(), [[5001].into()]);
+    assert_eq!(*scene.excluded.lock().unwrap(), [[5001].into()]);
     assert_eq!(scene.host.generations(), [1]);
     scene.write(without_5001(2)).await;
     assert_eq!(scene.host.running(), [2]);
-    assert_eq!(scene.log.saying("plan applied")[1].field("kind"), "disagrees");
+    assert_eq!(scene.log.saying("plan applied")[1].field("kind"), "desync");
 }
 
 #[actix_rt::test]
 async fn a_free_port_that_somebody_has_opened_in_our_own_haproxy_is_not_taken() {
     let scene = Scene::new(|_| {});
     scene.write(config(1, "a")).await;
-    scene.host.0.borrow_mut().model(1, 1001).answer(Command::EnableFrontend(5001));
+    scene.host.0.borrow_mut().haproxy(1, 1001).answer(Command::EnableFrontend(5001));
     // To a probe it looks taken.
     scene.host.0.borrow_mut().taken_ports = [5001].into();
     scene.write(leading_to(2, "a", &[(5000, None), (5001, Some("10.42.0.8:8080"))])).await;
     assert_eq!(scene.log.saying("plan applied")[1].field("step"), "runtime");
-    assert!(scene.withheld.lock().unwrap().is_empty());
+    assert!(scene.excluded.lock().unwrap().is_empty());
 }

@@ -31,7 +31,7 @@ async fn it_runs_with_the_newest_plan_that_is_in_force() {
 async fn one_that_cannot_be_started_is_down_until_it_can() {
     let scene = Scene::new(|host| host.fates.extend([Fate::Die, Fate::Die]));
     scene.write(config(1, "a")).await;
-    let failure = "haproxy did not get to serve: exit code 1".to_owned();
+    let failure = "haproxy failed to start: exit code 1".to_owned();
     assert_eq!(scene.report().await, HaproxyReport::Down { failure: Some(failure) });
     scene.wait(Duration::from_secs(1)).await;
     assert!(matches!(scene.report().await, HaproxyReport::Running { revision: Some(1), .. }));
@@ -66,5 +66,5 @@ async fn one_that_hangs_is_down_and_its_death_is_the_reason_once_it_is_seen() {
 
 #[actix_rt::test]
 async fn one_that_listens_no_more_is_down_and_its_death_is_the_reason_once_it_is_seen() {
-    assert_eq!(told_of(Fate::Die).await, down(["haproxy listens no more", "haproxy died: signal 9"]));
+    assert_eq!(told_of(Fate::Die).await, down(["haproxy runtime API is closed", "haproxy died: signal 9"]));
 }

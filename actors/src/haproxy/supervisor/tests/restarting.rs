@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::fake::{Fate, Scene, config, leading_to};
-use crate::{messages::ConfigWritten, testing::ms};
+use crate::testing::ms;
 
 #[actix_rt::test]
 async fn a_killed_haproxy_is_started_again_at_once() {
@@ -55,8 +55,8 @@ async fn dying_again_within_half_a_minute_keeps_the_record() {
     assert!(scene.host.running().is_empty());
 }
 
-/// Eight handovers fail; then, after another `moment`, the one that serves dies.
-async fn dies_after_failed_handovers(moment: Duration) -> Scene {
+/// Eight reloads fail; then, after another `moment`, the one that serves dies.
+async fn dies_after_failed_reloads(moment: Duration) -> Scene {
     let scene = Scene::new(|host| {
         host.fates.push_back(Fate::Serve);
         host.fates.extend([Fate::Die; 8]);
@@ -64,7 +64,7 @@ async fn dies_after_failed_handovers(moment: Duration) -> Scene {
     });
     scene.write(config(1, "a")).await;
     scene.write(config(2, "b")).await;
-    // The eighth failure puts the next handover off for 3.2 s at least and 6.4 s at most.
+    // The eighth failure puts the next reload off for 3.2 s at least and 6.4 s at most.
     while scene.host.generations().len() < 9 {
         scene.wait(ms(1)).await;
     }
@@ -75,8 +75,8 @@ async fn dies_after_failed_handovers(moment: Duration) -> Scene {
 }
 
 #[actix_rt::test]
-async fn one_that_dies_while_a_handover_is_put_off_is_started_at_once_and_only_once() {
-    let scene = dies_after_failed_handovers(ms(100)).await;
+async fn one_that_dies_while_a_reload_is_put_off_is_started_at_once_and_only_once() {
+    let scene = dies_after_failed_reloads(ms(100)).await;
     assert_eq!(scene.host.running(), [10]);
     scene.wait(Duration::from_secs(10)).await;
     assert_eq!(scene.host.generations().len(), 10);
@@ -84,17 +84,16 @@ async fn one_that_dies_while_a_handover_is_put_off_is_started_at_once_and_only_o
 
 #[actix_rt::test]
 async fn one_that_dies_while_its_ports_are_set_right_is_started_at_once() {
-    let scene = dies_after_failed_handovers(Duration::ZERO).await;
+    let scene = dies_after_failed_reloads(Duration::ZERO).await;
     assert_eq!(scene.host.running(), [10]);
 }
 
 #[actix_rt::test]
-async fn a_failed_handover_counts_even_if_the_live_one_dies_too() {
+async fn a_failed_reload_counts_even_if_the_live_one_dies_too() {
     let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Die]));
     scene.write(config(1, "a")).await;
     scene.wait(Duration::from_secs(29)).await;
-    let handover = ConfigWritten { config: config(2, "b").into(), covers: 2 };
-    scene.supervisor.do_send(handover);
+    scene.send(config(2, "b"));
     while scene.host.generations().len() < 2 {
         scene.wait(ms(1)).await;
     }
@@ -109,7 +108,7 @@ async fn a_failed_handover_counts_even_if_the_live_one_dies_too() {
 }
 
 #[actix_rt::test]
-async fn a_failed_handover_counts_from_the_moment_in_which_it_fails() {
+async fn a_failed_reload_counts_from_the_moment_in_which_it_fails() {
     let scene = Scene::new(|host| host.fates.extend([Fate::Die, Fate::Serve, Fate::Die]));
     scene.write(config(1, "a")).await;
     scene.wait(Duration::from_secs(29)).await;
@@ -129,8 +128,7 @@ async fn one_that_dies_after_changes_that_failed_is_started_again_after_a_pause(
     scene.settle().await;
     scene.host.0.borrow_mut().refuses.insert("enable frontend p5001".into(), "No.");
     let two = [(5000, Some("10.42.0.7:8080")), (5001, Some("10.42.0.8:8080"))];
-    let change = ConfigWritten { config: leading_to(2, "a", &two).into(), covers: 2 };
-    scene.supervisor.do_send(change);
+    scene.send(leading_to(2, "a", &two));
     while !scene.host.deeds_to(2).contains(&"enable frontend p5001".into()) {
         scene.wait(ms(1)).await;
     }
@@ -142,7 +140,7 @@ async fn one_that_dies_after_changes_that_failed_is_started_again_after_a_pause(
 }
 
 #[actix_rt::test]
-async fn frequent_handovers_do_not_keep_the_record_from_being_cleared() {
+async fn frequent_reloads_do_not_keep_the_record_from_being_cleared() {
     let scene = Scene::new(|_| {});
     for round in 0..6 {
         for change in 0..4 {

@@ -14,7 +14,7 @@ async fn a_stop_drains_and_ends_as_soon_as_the_last_connection_has() {
     assert_eq!(scene.host.running(), [1]);
     scene.host.end(1, "exit code 0");
     assert!(scene.end().await < Duration::from_millis(10));
-    assert_eq!(scene.host.deeds_to(1)[1..], ["USR1", "retired", "forgotten"]);
+    assert_eq!(scene.host.deeds_to(1)[1..], ["USR1", "socket removed", "folder removed"]);
 }
 
 #[actix_rt::test]

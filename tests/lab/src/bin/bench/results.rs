@@ -126,7 +126,7 @@ mod tests {
     fn all_turns_count() {
         let made = |ms: u64| Latencies {
             total: vec![Duration::from_millis(ms)],
-            done: Done { haproxy_processes: 1, steps: [("handover".to_owned(), 1)].into() },
+            done: Done { haproxy_processes: 1, steps: [("reload".to_owned(), 1)].into() },
             ..Latencies::default()
         };
         let all = Measured::of(&[turn(30, Some(made(5))), turn(10, Some(made(7))), turn(20, Some(made(6)))]);
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!((all.first_port.count, all.first_port.haproxy_cpu_us), (24, 20.0));
         let latency = all.latency.unwrap();
         assert_eq!((latency.total.count, latency.total.median_ms), (3, 6.0));
-        assert_eq!(latency.done, Done { haproxy_processes: 3, steps: [("handover".to_owned(), 3)].into() });
+        assert_eq!(latency.done, Done { haproxy_processes: 3, steps: [("reload".to_owned(), 3)].into() });
     }
 
     #[test]

@@ -1,0 +1,161 @@
+//! A HAProxy as far as its runtime API goes, for tests.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+use super::{
+    port_state::{PortState, Ports, ports_of},
+    runtime_api::Command,
+};
+use crate::config::HaproxyConfig;
+
+/// A process that answers commands as HAProxy does.
+#[derive(Clone, Debug)]
+pub(crate) struct FakeHaproxy {
+    pub(crate) pid: u32,
+    ports: BTreeMap<u16, Port>,
+    /// The ports that somebody else listens on: they cannot be opened.
+    pub(crate) taken: BTreeSet<u16>,
+}
+
+#[derive(Clone, Debug)]
+struct Port {
+    server: SocketAddr,
+    /// An address that has been set and has not taken effect yet.
+    coming: Option<SocketAddr>,
+    is_maintained: bool,
+    is_open: bool,
+    /// The servers of the established connections.
+    sessions: Vec<SocketAddr>,
+}
+
+impl FakeHaproxy {
+    /// A HAProxy with these slots.
+    pub(super) fn new(pid: u32, slots: &Ports) -> Self {
+        let port = |slot: &PortState| Port {
+            server: slot.server,
+            coming: None,
+            is_maintained: !slot.is_ready,
+            is_open: slot.is_open,
+            sessions: Vec::new(),
+        };
+        let ports = slots.iter().map(|(number, slot)| (*number, port(slot))).collect();
+        Self { pid, ports, taken: BTreeSet::new() }
+    }
+
+    /// One that has just been started with `config`: it listens on all its ports until it is told otherwise.
+    pub(crate) fn started(pid: u32, config: &HaproxyConfig) -> Self {
+        let mut slots = ports_of(config);
+        slots.values_mut().for_each(|slot| slot.is_open = true);
+        Self::new(pid, &slots)
+    }
+
+    /// What it does with each port.
+    pub(super) fn slots(&self) -> Ports {
+        let slot = |port: &Port| PortState {
+            server: port.server,
+            displaced: None,
+            is_ready: !port.is_maintained,
+            is_open: port.is_open,
+        };
+        self.ports.iter().map(|(number, port)| (*number, slot(port))).collect()
+    }
+
+    /// Whether it says that it accepts connections.
+    pub(crate) fn says_open(&self, port: u16) -> bool {
+        self.ports.get(&port).is_some_and(|port| port.is_open)
+    }
+
+    /// Where a client that connects now lands; `None` if it is refused or led nowhere.
+    pub(crate) fn leads_to(&self, port: u16) -> Option<SocketAddr> {
+        let port = self.ports.get(&port).filter(|port| port.is_open && !port.is_maintained)?;
+        Some(port.server)
+    }
+
+    /// A client connects: where it lands.
+    pub(super) fn connect(&mut self, port: u16) -> Option<SocketAddr> {
+        let server = self.leads_to(port)?;
+        self.ports.get_mut(&port)?.sessions.push(server);
+        Some(server)
+    }
+
+    /// Where the established connections of a port lead.
+    pub(super) fn sessions(&self, port: u16) -> &[SocketAddr] {
+        &self.ports[&port].sessions
+    }
+
+    /// The addresses that have been set take effect.
+    pub(crate) fn catch_up(&mut self) {
+        for port in self.ports.values_mut() {
+            port.server = port.coming.take().unwrap_or(port.server);
+        }
+    }
+
+    /// Carries out a command; gives its reply.
+    pub(crate) fn answer(&mut self, command: Command) -> String {
+        let taken = command.port().is_some_and(|port| self.taken.contains(&port));
+        let shown = command.port();
+        let mut port = command.port().and_then(|port| self.ports.get_mut(&port));
+        match (command, &mut port) {
+            (Command::ShowInfo, _) => return format!("Name: HAProxy\nPid: {}", self.pid),
+            (Command::ShowServers(_), _) => return self.show_servers(shown),
+            (Command::ShowFrontends(_), _) => return self.show_frontends(shown),
+            (Command::DisableFrontend(_) | Command::EnableFrontend(_), None) => "No such frontend.",
+            (_, None) => "No such server.",
+            (Command::SetAddress(_, address), Some(port)) => {
+                port.coming = Some(address);
+                "IP changed from 'this' to 'that'"
+            }
+            (Command::SetReady(_), Some(port)) => {
+                port.is_maintained = false;
+                ""
+            }
+            (Command::SetMaintenance(_), Some(port)) => {
+                port.is_maintained = true;
+                ""
+            }
+            (Command::SetFullWeight(_), Some(_)) => "",
+            (Command::DisableFrontend(_), Some(port)) => {
+                if std::mem::replace(&mut port.is_open, false) {
+                    ""
+                } else {
+                    "All sockets are already disabled."
+                }
+            }
+            (Command::EnableFrontend(_), Some(_)) if taken => "Failed to resume frontend, check logs.",
+            (Command::EnableFrontend(_), Some(port)) => {
+                if std::mem::replace(&mut port.is_open, true) {
+                    "All sockets are already enabled."
+                } else {
+                    ""
+                }
+            }
+            (Command::ShutdownSessions(_), Some(port)) => {
+                port.sessions.clear();
+                ""
+            }
+        }
+        .to_owned()
+    }
+
+    fn shown(&self, only: Option<u16>) -> impl Iterator<Item = (&u16, &Port)> {
+        self.ports.iter().filter(move |(port, _)| only.is_none_or(|only| only == **port))
+    }
+
+    fn show_servers(&self, only: Option<u16>) -> String {
+        let head =
+            "1\n# be_name srv_name srv_addr srv_admin_state srv_uweight srv_iweight srv_port\n".to_owned();
+        self.shown(only).fold(head, |text, (port, p)| {
+            let (ip, admin) = (p.server.ip(), u8::from(p.is_maintained));
+            text + &format!("p{port} c {ip} {admin} 1 1 {}\n", p.server.port())
+        })
+    }
+
+    fn show_frontends(&self, only: Option<u16>) -> String {
+        self.shown(only).fold("# pxname,svname,status,\n".to_owned(), |text, (port, p)| {
+            text + &format!("p{port},FRONTEND,{},\n", if p.is_open { "OPEN" } else { "PAUSED" })
+        })
+    }
+}

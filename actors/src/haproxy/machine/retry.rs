@@ -1,0 +1,57 @@
+//! How soon a start or a reload may follow one that failed.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::backoff::{Backoff, FirstRetry};
+
+/// A HAProxy that keeps failing needs a person; retries must not bury what it says.
+const MAX_RESTART_PAUSE: Duration = Duration::from_secs(30);
+
+/// A reload instead of an update is no failure, but a process more.
+const MAX_FALLBACK_PAUSE: Duration = Duration::from_secs(2);
+
+/// After this long without a death or a failed start, however many reloads there were, failures are forgotten.
+pub(super) const HEALTHY: Duration = Duration::from_secs(30);
+
+/// What has failed in a row, and whether the next start or reload has to wait.
+#[derive(Debug)]
+pub(super) struct Retry {
+    restart: Backoff,
+    fallback: Backoff,
+    rng: fastrand::Rng,
+    /// Until when one has to wait.
+    pub(super) paused_until: Option<Instant>,
+    /// Whether one has served since the last failure, so that failures are to be forgotten in time.
+    pub(super) is_recovering: bool,
+}
+
+impl Retry {
+    /// No failure yet; the pauses' jitter follows from `seed`.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            restart: Backoff::new(FirstRetry::Immediate, MAX_RESTART_PAUSE),
+            fallback: Backoff::new(FirstRetry::Immediate, MAX_FALLBACK_PAUSE),
+            rng: fastrand::Rng::with_seed(seed),
+            paused_until: None,
+            is_recovering: false,
+        }
+    }
+
+    /// The pause after a death, or after one more failed start.
+    pub(super) fn after_failure(&mut self) -> Duration {
+        self.restart.next_pause(&mut self.rng)
+    }
+
+    /// The pause before a reload that takes the place of an update.
+    pub(super) fn after_fallback(&mut self) -> Duration {
+        self.fallback.next_pause(&mut self.rng)
+    }
+
+    /// Forgets all failures.
+    pub(super) fn reset(&mut self) {
+        self.restart.reset();
+        self.fallback.reset();
+    }
+}

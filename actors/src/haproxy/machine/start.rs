@@ -1,0 +1,195 @@
+//! A new generation, from the probing of its ports to the end of its predecessor.
+
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+
+use rustix::process::Signal;
+use tokio::time::Instant;
+
+use super::{
+    Machine, State,
+    event::{Effect, Purpose, Timer},
+    news::{News, Step, Target},
+    resync::Failed,
+    retry::HEALTHY,
+};
+use crate::{
+    config::HaproxyConfig,
+    haproxy::{
+        action::Action,
+        bindable::Unbindable,
+        generations::{Generation, Role},
+        port_state::ports_of,
+        process::Launch,
+    },
+};
+
+/// How often a port that cannot be bound is tried again.
+const EXCLUDED_RETRY: Duration = Duration::from_secs(1);
+
+impl Machine {
+    /// Looks before HAProxy leaps: for the sake of one port it would not start at all. The first start of all is itself
+    /// the quickest way to find out.
+    pub(super) fn probe_for_launch(&mut self, action: Action, now: Instant) {
+        let ports = match &action {
+            Action::Start(_) if self.status.failure.is_none() => return self.launch(action, now),
+            Action::Start(config) => config.routes.keys().copied().collect(),
+            Action::Reload(config, _) => self.ports_to_take(config),
+            _ => return,
+        };
+        self.state = State::Probing(action);
+        self.effects.push(Effect::Probe(Purpose::Launch, ports));
+    }
+
+    /// The ports of `config` that a successor of the live HAProxy cannot take over from it. Those that it keeps
+    /// closed are among them: somebody else may have taken them meanwhile.
+    fn ports_to_take(&self, config: &HaproxyConfig) -> Vec<u16> {
+        let Some(live) = self.generations.live_one() else { return Vec::new() };
+        // It holds nobody knows which ports, most likely all; a probe would find them taken.
+        if live.ports.is_empty() {
+            return Vec::new();
+        }
+        let is_held = |port: &u16| live.ports.get(port).is_some_and(|state| state.is_open);
+        config.routes.keys().copied().filter(|port| !is_held(port)).collect()
+    }
+
+    /// When ports cannot be bound, the writer is asked to leave them out, and tells of a frame without them.
+    pub(super) fn probed_for_launch(&mut self, taken: Vec<Unbindable>, now: Instant) {
+        let State::Probing(action) = self.rest() else { return };
+        if taken.is_empty() {
+            if self.wanted.is_failed_unchecked() {
+                // That was not because of a port, so it may be because of the configuration.
+                self.check();
+            }
+            return self.launch(action, now);
+        }
+        let mut excluded = self.wanted.excluded().clone();
+        let fresh: Vec<_> = taken.into_iter().filter(|taken| excluded.insert(taken.port)).collect();
+        if !fresh.is_empty() {
+            self.say(News::Excluded { ports: fresh, retry: EXCLUDED_RETRY });
+            self.exclude(excluded);
+        }
+        self.effects.push(Effect::Arm(Timer::Excluded, EXCLUDED_RETRY));
+    }
+
+    pub(super) fn probed_excluded(&mut self, taken: Vec<Unbindable>, now: Instant) {
+        let still: BTreeSet<u16> = taken.iter().map(|taken| taken.port).collect();
+        let ports: Vec<u16> = self.wanted.excluded().difference(&still).copied().collect();
+        if !still.is_empty() {
+            self.effects.push(Effect::Arm(Timer::Excluded, EXCLUDED_RETRY));
+        }
+        if !ports.is_empty() {
+            self.say(News::Bindable { ports });
+            self.exclude(still);
+            self.advance(now);
+        }
+    }
+
+    fn exclude(&mut self, ports: BTreeSet<u16>) {
+        self.wanted.set_excluded(ports.clone());
+        self.effects.push(Effect::ExcludePorts(ports));
+    }
+
+    fn launch(&mut self, action: Action, now: Instant) {
+        let (config, step) = match action {
+            Action::Start(config) => (config, Step::Start),
+            Action::Reload(config, reason) => (config, Step::Reload(reason)),
+            _ => return,
+        };
+        let inherit = self.generations.live();
+        let generation = self.generations.next_number();
+        self.generations.insert(
+            generation,
+            Generation {
+                pid: None,
+                role: Role::Starting,
+                revision: Some(config.revision),
+                frame: Some(config.frame.digest.clone()),
+                ports: ports_of(&config),
+                desync: None,
+            },
+        );
+        self.effects.push(Effect::Launch(Launch { generation, config: Arc::clone(&config), inherit }));
+        self.state = State::Launching { generation, config, step, since: now };
+    }
+
+    pub(super) fn launched(&mut self, launched: io::Result<u32>, now: Instant) {
+        let State::Launching { generation, config, step, since } = self.rest() else { return };
+        match launched {
+            Ok(pid) => {
+                self.generations.get_mut(generation).into_iter().for_each(|it| it.pid = Some(pid));
+                let free = config.free().collect();
+                self.effects.push(Effect::BringUp { generation, pid, free });
+                self.state = State::Starting { generation, config, step, since };
+            }
+            Err(reason) => {
+                self.generations.remove(generation);
+                self.effects.push(Effect::RemoveDir(generation));
+                self.resync(Some(Failed::start(generation, &config, reason.to_string())), now);
+            }
+        }
+    }
+
+    /// stalls stops.
+    pub(super) fn launched_in_vain(&mut self, number: u64, launched: io::Result<u32>) {
+        match (launched, self.generations.get_mut(number)) {
+            (Ok(pid), Some(generation)) => {
+                generation.pid = Some(pid);
+                self.terminate(number, Signal::KILL);
+            }
+            _ => {
+                self.generations.remove(number);
+                self.effects.push(Effect::RemoveDir(number));
+                self.stop_once_all_ended();
+            }
+        }
+    }
+
+    pub(super) fn ready(&mut self, ready: Result<(), String>, now: Instant) {
+        match (ready, self.rest()) {
+            (Ok(()), State::Starting { generation, config, step, since }) => {
+                self.promote(generation, &config, step, since, now);
+            }
+            (Err(reason), State::Starting { generation, config, .. }) => {
+                self.state = State::Failing(Failed::start(generation, &config, reason));
+                self.terminate(generation, Signal::KILL);
+            }
+            (_, other) => self.state = other,
+        }
+    }
+
+    /// The new generation serves: the old one drains.
+    fn promote(&mut self, number: u64, config: &HaproxyConfig, step: Step, since: Instant, now: Instant) {
+        if let Some(old) = self.generations.live() {
+            self.drain(old);
+        }
+        let Some(new) = self.generations.get_mut(number) else { return };
+        new.role = Role::Live;
+        self.say(News::Serves(self.process(number)));
+        self.note_asked(now);
+        self.status.failure = None;
+        self.wanted.note_serves(&config.frame);
+        let mapped = config.mapped();
+        let target = Target {
+            revision: config.revision,
+            mapped,
+            free: config.routes.len() - mapped,
+            excluded: config.frame.excluded.len(),
+        };
+        self.note_applied(step, target, now - since);
+        // What is being seen is of the old one.
+        self.comparison = None;
+        self.compare();
+        if !self.retry.is_recovering {
+            self.retry.is_recovering = true;
+            self.effects.push(Effect::Arm(Timer::Healthy, HEALTHY));
+        }
+        self.advance(now);
+    }
+
+    /// A new generation has ended before it served.
+    pub(super) fn start_failed(&mut self, generation: u64, reason: String, now: Instant) {
+        let State::Starting { config, .. } = self.rest() else { return };
+        self.effects.push(Effect::Cancel);
+        self.resync(Some(Failed::start(generation, &config, reason)), now);
+    }
+}

@@ -1,0 +1,109 @@
+//! Carrying out changes on the live HAProxy.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    action::Change,
+    commands::{Commands, commands},
+    port_state::Ports,
+    query::{QueryError, query, set_and_query_servers},
+    runtime_api::{CliError, Command, RuntimeApi, Unavailable},
+};
+
+/// A new address takes effect within some milliseconds.
+const EFFECT_LIMIT: Duration = Duration::from_secs(5);
+/// So many looks follow each other at once, each of which takes a tenth of a millisecond or more: the shortest
+/// pause that there is, a millisecond, is longer than it takes most new addresses to take effect.
+const LOOKS_WITHOUT_PAUSE: u32 = 20;
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const MAX_PAUSE: Duration = Duration::from_millis(10);
+
+/// Why the changes are not, or not all, carried out.
+#[derive(Debug, Error)]
+pub(super) enum UpdateError {
+    #[error(transparent)]
+    Unavailable(Unavailable),
+    /// It does not do what it was told.
+    #[error("{0}")]
+    NotDone(String),
+}
+
+impl From<CliError> for UpdateError {
+    fn from(error: CliError) -> Self {
+        QueryError::from(error).into()
+    }
+}
+
+impl From<QueryError> for UpdateError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Unavailable(trouble) => Self::Unavailable(trouble),
+            QueryError::Unexpected(what) => Self::NotDone(what),
+        }
+    }
+}
+
+/// Carries out `changes`, and gives back what HAProxy then says of their ports.
+pub(super) async fn update<A: RuntimeApi>(
+    api: Rc<A>,
+    socket: PathBuf,
+    changes: Vec<Change>,
+) -> Result<Ports, UpdateError> {
+    let Commands { first, then } = commands(&changes);
+    await_effect(api.as_ref(), &socket, first, &changes).await?;
+    if !then.is_empty() {
+        api.run(socket.clone(), then).await?;
+    }
+    // The ports serve by now. Whether HAProxy sees it the same way is better known than believed.
+    let ports: BTreeSet<u16> = changes.iter().map(|change| change.port()).collect();
+    let slots = query(api.as_ref(), socket, Some(&ports)).await?;
+    let as_told =
+        |change: &&Change| slots.get(&change.port()).is_some_and(|slot| slot.serves(change.route()));
+    match changes.iter().find(|change| !as_told(change)) {
+        Some(change) => {
+            Err(UpdateError::NotDone(format!("port {} is not as it was told to be", change.port())))
+        }
+        None => Ok(slots.into_iter().filter(|(port, _)| ports.contains(port)).collect()),
+    }
+}
+
+/// Tells HAProxy `first`, and waits until new connections go where they were told to. Before 2.9 they do at once.
+async fn await_effect<A: RuntimeApi>(
+    api: &A,
+    socket: &Path,
+    first: Vec<Command>,
+    changes: &[Change],
+) -> Result<(), UpdateError> {
+    let mut awaited: Vec<_> =
+        changes.iter().filter_map(|change| Some((change.port(), change.route()?))).collect();
+    let mut commands = first;
+    let mut looks = 0;
+    let mut pause = FIRST_PAUSE;
+    let give_up = Instant::now() + EFFECT_LIMIT;
+    loop {
+        let ports = awaited.iter().map(|(port, _)| *port).collect();
+        let servers = set_and_query_servers(api, socket.to_owned(), commands, &ports).await?;
+        commands = Vec::new();
+        awaited.retain(|(port, server)| servers.get(port).is_none_or(|shown| shown.address != *server));
+        let Some((port, _)) = awaited.first() else { return Ok(()) };
+        looks += 1;
+        if looks < LOOKS_WITHOUT_PAUSE {
+            continue;
+        }
+        if Instant::now() >= give_up {
+            let limit = EFFECT_LIMIT.as_millis();
+            let what = format!("the new server of port {port} has not taken effect within {limit} ms");
+            return Err(UpdateError::NotDone(what));
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(MAX_PAUSE);
+    }
+}
