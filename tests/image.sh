@@ -64,7 +64,7 @@ build dependencies --tag "$STALLS_IMAGE-dependencies" --target dependencies
     fail "the dependencies should have stayed when only our own sources changed"
 
 # Those who are around stalls are one program, with the libraries that it is linked to here.
-"$cargo" build --locked --workspace
+"$cargo" build --locked --workspace --tests --bins # as the tests have built it
 lab=${CARGO_TARGET_DIR:-target}/debug/stalls-lab
 mkdir "$scratch/lab"
 cp "$lab" "$scratch/lab/"

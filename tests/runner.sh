@@ -4,8 +4,9 @@
 cargo=${CARGO:-cargo}
 if "$cargo" nextest --version >/dev/null 2>&1; then has_nextest=yes; else has_nextest=; fi
 
-# Most tests wait for most of their time, so more may run than there are processors.
-RUST_TEST_THREADS=$(($(nproc) * 2))
+# Most tests wait for most of their time, so more may run than there are processors. Of those that work all the while
+# nextest has one for each (.config/nextest.toml).
+RUST_TEST_THREADS=$(($(nproc) * 3))
 export RUST_TEST_THREADS
 
 # run_tests TARGET... [-- ARGUMENT...]: runs tests of these targets. It is the whole workspace all the same, lest cargo

@@ -16,7 +16,7 @@ fail() {
 
 here=$(cd "${0%/*}" && pwd)
 built=${CARGO_TARGET_DIR:-$here/../target}/debug
-"${CARGO:-cargo}" build --locked --workspace
+"${CARGO:-cargo}" build --locked --workspace --tests --bins # as the tests have built it
 base=$(sh "$here/stand_ins.sh" systemd)
 
 container=stalls-systemd-test
