@@ -1,4 +1,4 @@
-//! What becomes of HAProxies that an earlier stalls left behind.
+//! Decides what becomes of the HAProxy processes that an earlier stalls process left behind.
 
 use std::{path::PathBuf, rc::Rc};
 
@@ -10,14 +10,14 @@ use super::{
     runtime_api::{CliError, RuntimeApi, Unavailable},
 };
 
-/// What to do with a leftover.
+/// What becomes of a leftover process.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// It is the newest that answers, or that would if it could be asked: it serves on.
+    /// It is the newest that answers, or that cannot be asked for want of something here: it serves on.
     Adopt,
     /// It drains already, or a newer one serves.
     Drain,
-    /// It holds the ports and answers nothing.
+    /// It holds the ports and does not answer.
     Kill,
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn classify<A: RuntimeApi>(
     mut leftovers: Vec<(Leftover, PathBuf)>,
 ) -> Vec<(Leftover, Decision)> {
     leftovers.sort_by_key(|(leftover, _)| std::cmp::Reverse(leftover.generation));
-    // All at once, since each that does not answer takes its time.
+    // All at once: a process that does not answer takes seconds.
     let answers =
         leftovers.iter().map(|(leftover, socket)| is_answered_by(api.as_ref(), socket.clone(), leftover.pid));
     let answers = join_all(answers).await;

@@ -1,4 +1,4 @@
-//! From a started HAProxy to one that serves as its configuration says.
+//! Brings a started HAProxy to serve as its configuration says.
 
 use std::{path::PathBuf, rc::Rc, time::Duration};
 
@@ -9,7 +9,7 @@ use super::runtime_api::{CliError, Command, RuntimeApi, pid};
 
 /// A start takes tens of milliseconds, at 10,000 ports a few hundred.
 const LIMIT: Duration = Duration::from_secs(20);
-/// A try takes some microseconds while nobody listens. Pauses grow with the time that a start takes, so that its end is
+/// A try takes some microseconds while the socket is not there. Pauses grow with the time that a start takes, so that its end is
 /// noticed within a sixteenth of it.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 const MAX_PAUSE: Duration = Duration::from_millis(50);
@@ -35,8 +35,8 @@ pub(super) async fn bring_up<A: RuntimeApi>(
     Ok(timeout(LIMIT, closed).await.map_err(|_| BringUpError::Silent)??)
 }
 
-/// The commands are there before HAProxy can answer: they are the first thing that it does, and its free ports are
-/// open for as short a time as can be.
+/// The commands wait in the socket before HAProxy can answer: it closes the free ports first of all, so they are open for
+/// as short a time as possible.
 async fn close<A: RuntimeApi>(api: &A, socket: PathBuf, pid: u32, free: &[u16]) -> Result<(), CliError> {
     let ports = free.iter().copied().map(Command::DisableFrontend);
     let commands: Vec<_> = [Command::ShowInfo].into_iter().chain(ports).collect();
@@ -54,7 +54,7 @@ async fn close<A: RuntimeApi>(api: &A, socket: PathBuf, pid: u32, free: &[u16]) 
 /// Whether the process `pid` answers on `socket`.
 ///
 /// # Errors
-/// When nobody does.
+/// When no process does.
 pub(super) async fn is_answered_by<A: RuntimeApi>(
     api: &A,
     socket: PathBuf,

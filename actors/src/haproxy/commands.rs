@@ -51,9 +51,9 @@ pub(super) fn commands(changes: &[Change]) -> Commands {
     commands
 }
 
-/// What makes HAProxy look at all its sockets again, after somebody who shared them has ended: those that are to be
-/// open are opened, the others closed. Only an enable makes it look at one that it takes for closed already; so that
-/// nobody who comes in that moment is led to whoever was there last, its server is not to be used.
+/// The commands that make HAProxy open or close all its sockets once more, after a process that shared them has ended.
+/// HAProxy looks at a socket that it takes for closed already only when it is enabled; so that no client of that moment
+/// is led to the last container there, the server is put into maintenance first.
 pub(super) fn reassert_listeners(slots: &Ports) -> Vec<Command> {
     let toggle = |(port, slot): (&u16, &PortState)| {
         let is_closed = !slot.is_open;

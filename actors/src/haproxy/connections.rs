@@ -1,10 +1,10 @@
-//! How many clients a process is connected with, as the kernel tells it.
+//! Counts the client connections of a process, as the kernel shows them.
 //!
-//! A HAProxy that drains has no runtime API any more that could be asked.
+//! A draining HAProxy has no runtime API any more.
 
 use std::{collections::BTreeSet, fs, io};
 
-/// A socket that waits for connections is none (`TCP_LISTEN`, `include/net/tcp_states.h`).
+/// The state of a socket that listens, which is no connection (`TCP_LISTEN`, `include/net/tcp_states.h`).
 const LISTENING: &str = "0A";
 
 /// The connections of process `pid` that were made to one of `ports`; both families count.
@@ -18,7 +18,7 @@ pub(super) fn connections(pid: u32, ports: &BTreeSet<u16>) -> io::Result<usize> 
     };
     let mut sockets = BTreeSet::new();
     for descriptor in descriptors {
-        // One that was closed just now is nobody's connection.
+        // A descriptor that was closed meanwhile is no connection.
         let target = fs::read_link(descriptor?.path()).unwrap_or_default();
         sockets.extend(target.to_str().and_then(inode));
     }

@@ -16,15 +16,19 @@
 //! *Paused* means that the next start or reload has to wait; what HAProxy can be told at runtime does not. What each
 //! state makes of each event stands in `machine/table.txt`, which a test compares with the code.
 
+mod adopt;
+mod ended;
 pub(super) mod event;
 pub(super) mod news;
 mod release;
 mod resync;
 mod retry;
 mod start;
+mod status;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -36,22 +40,15 @@ use self::{
     news::{News, Process, Step, Target},
     resync::Failed,
     retry::Retry,
+    status::Status,
 };
 use super::{
     OnLeave,
     action::{Action, Change, next_action},
-    adoption::Decision,
-    generations::{Generation, Generations, Role},
-    port_state::Ports,
-    process::Leftover,
-    update::UpdateError,
+    generations::{Generations, Role},
     wanted::Wanted,
 };
-use crate::{
-    config::HaproxyConfig,
-    messages::{HaproxyReport, Leave},
-    outage::Outage,
-};
+use crate::{config::HaproxyConfig, messages::Leave};
 
 /// How HAProxy is supervised.
 #[derive(Clone, Copy, Debug)]
@@ -113,19 +110,6 @@ struct Comparison {
     generation: u64,
     /// The ports that have been changed meanwhile, or are being changed: what is seen of them is old.
     outdated: BTreeSet<u16>,
-}
-
-/// What has been told of the way so far.
-#[derive(Debug, Default)]
-struct Status {
-    /// The revision of the newest plan that is in force as a whole.
-    applied: u64,
-    /// How often an update failed and a reload took its place.
-    fallbacks: u64,
-    /// Why the last HAProxy ended, was given up or failed to start, unless one has served since.
-    failure: Option<String>,
-    /// HAProxy cannot be asked, for want of something here.
-    exhausted: Outage,
 }
 
 impl Machine {
@@ -201,18 +185,6 @@ impl Machine {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether HAProxy is at work.
-    pub(super) fn report(&self) -> HaproxyReport {
-        let revision = Some(self.status.applied).filter(|revision| *revision > 0);
-        match self.generations.live_one().and_then(|live| live.pid) {
-            Some(pid) => HaproxyReport::Running { pid, revision },
-            None if self.wanted.plan().is_some() => {
-                HaproxyReport::Down { failure: self.status.failure.clone() }
-            }
-            None => HaproxyReport::NoPlan,
-        }
-    }
-
     /// Takes the next action, if one is due and none is under way.
     fn advance(&mut self, now: Instant) {
         // What is being killed may still hold ports; its end leads back here.
@@ -240,123 +212,6 @@ impl Machine {
     fn check(&mut self) {
         self.wanted.note_being_checked();
         self.effects.push(Effect::CheckConfig);
-    }
-
-    // === what HAProxy is told while it runs ===
-
-    fn update(&mut self, changes: Vec<Change>, now: Instant) {
-        let Some((generation, live)) = self.generations.live().zip(self.generations.live_one()) else {
-            return;
-        };
-        let waiting = self.wanted.routes().keys().filter(|port| !live.ports.contains_key(port)).count();
-        if let Some(comparison) = &mut self.comparison {
-            comparison.outdated.extend(changes.iter().map(|change| change.port()));
-        }
-        self.effects.push(Effect::Update { generation, changes: changes.clone() });
-        let target = self.target();
-        self.state = State::Updating { generation, changes, target, waiting, since: now };
-    }
-
-    fn updated(&mut self, updated: Result<Ports, UpdateError>, now: Instant) {
-        let State::Updating { generation, changes, target, waiting, since } = self.rest() else { return };
-        match updated {
-            Ok(ports) => {
-                if let Some(live) = self.generations.get_mut(generation) {
-                    live.revision = Some(target.revision);
-                    live.ports.extend(ports);
-                }
-                if waiting == 0 {
-                    self.note_applied(Step::Runtime { changes: changes.len() }, target, now - since);
-                } else {
-                    self.say(News::Partly { target, waiting });
-                }
-                self.advance(now);
-            }
-            Err(UpdateError::Unavailable(error)) => self.give_up_live(generation, &error, now),
-            Err(UpdateError::NotDone(what)) => {
-                self.status.fallbacks += 1;
-                self.generations
-                    .get_mut(generation)
-                    .into_iter()
-                    .for_each(|live| live.desync = Some(what.clone()));
-                self.resync(Some(Failed::Update { reason: what }), now);
-            }
-        }
-    }
-
-    // === what happens at any time ===
-
-    fn adopted(&mut self, found: Vec<(Leftover, Decision)>, stop: Option<(Leave, Instant)>, now: Instant) {
-        self.state = State::Idle;
-        for (leftover, decision) in found {
-            self.take_charge(leftover, &decision);
-        }
-        match stop {
-            Some((leave, asked)) => self.stop(leave, asked, now),
-            // The stalls process that started them may have ended amid a reload.
-            None => self.resync(None, now),
-        }
-    }
-
-    fn take_charge(&mut self, leftover: Leftover, decision: &Decision) {
-        let Leftover { generation: number, pid, ref record } = leftover;
-        let (revision, frame) = record.clone().map(|record| (record.revision, record.frame)).unzip();
-        let role = if *decision == Decision::Adopt { Role::Live } else { Role::Draining };
-        let (ports, desync) = (Ports::new(), None);
-        self.generations.insert(number, Generation { pid: Some(pid), role, revision, frame, ports, desync });
-        self.effects.push(Effect::Follow(leftover));
-        match decision {
-            Decision::Adopt => self.say(News::Adopted(self.process(number))),
-            Decision::Drain => self.drain(number),
-            Decision::Kill => {
-                self.say(News::LeftoverKilled(self.process(number)));
-                self.terminate(number, Signal::KILL);
-            }
-        }
-    }
-
-    fn ended(&mut self, number: u64, how: String, now: Instant) {
-        let Some(Generation { pid, role, revision, .. }) = self.generations.remove(number) else { return };
-        self.effects.push(Effect::RemoveDir(number));
-        let process = Process { generation: number, pid };
-        if role == Role::Live {
-            self.status.failure = Some(died(&how));
-        }
-        match (&self.state, role) {
-            (State::Stopping, _) => {
-                self.say(News::Ended { process, how });
-                self.stop_once_all_ended();
-            }
-            (State::Starting { .. }, Role::Starting) => self.start_failed(number, how, now),
-            (State::Failing(_), Role::Terminating) => {
-                let State::Failing(failed) = self.rest() else { return };
-                self.resync(Some(failed), now);
-            }
-            (State::Idle, Role::Terminating) => {
-                self.say(News::Ended { process, how });
-                self.advance(now);
-            }
-            (State::Idle | State::Updating { .. } | State::Exhausted, Role::Live) => {
-                // What waits is a reload, or the next query. Now nothing serves.
-                let waits = self.retry.paused_until.is_some() || matches!(self.state, State::Exhausted);
-                let retry = if waits { Duration::ZERO } else { self.note_failure() };
-                self.effects.push(Effect::Cancel);
-                self.state = State::Idle;
-                self.pause(retry, now);
-                self.say(News::Died { process, revision, how, retry });
-                self.advance(now);
-            }
-            // The action under way brings the next one.
-            (_, Role::Live) => self.say(News::Died { process, revision, how, retry: Duration::ZERO }),
-            // It may have been given up in the very moment in which it died, since it did not answer any more.
-            (_, Role::Draining) if how.starts_with("signal ") => {
-                if self.generations.live().is_none() {
-                    self.status.failure = Some(died(&how));
-                }
-                self.say(News::DiedDraining { process, how });
-            }
-            _ => self.say(News::Ended { process, how }),
-        }
     }
 
     fn due(&mut self, timer: Timer, now: Instant) {
@@ -400,21 +255,6 @@ impl Machine {
         Process { generation, pid: self.generations.get(generation).and_then(|generation| generation.pid) }
     }
 
-    /// What an action that begins now is for.
-    fn target(&self) -> Target {
-        let (mapped, free) = self.wanted.mapped_and_free();
-        let excluded = self.wanted.excluded_of_plan();
-        Target { revision: self.wanted.revision(), mapped, free, excluded }
-    }
-
-    fn note_applied(&mut self, step: Step, target: Target, took: Duration) {
-        if self.status.applied == target.revision && step == Step::Nothing {
-            return;
-        }
-        self.status.applied = target.revision;
-        self.say(News::Applied { step, target, took });
-    }
-
     /// Counts one more failure; tells how long the next start should wait. Failures are not forgotten before another
     /// HAProxy has served.
     fn note_failure(&mut self) -> Duration {
@@ -432,8 +272,4 @@ impl Machine {
         self.retry.paused_until = Some(now + pause);
         self.effects.push(Effect::Arm(Timer::Retry, pause));
     }
-}
-
-fn died(how: &str) -> String {
-    format!("haproxy died: {how}")
 }

@@ -154,7 +154,7 @@ impl LocalHaproxy {
 
     /// The folder comes before the process: whatever happens to stalls meanwhile, the process can be found.
     ///
-    /// One that is there already was made by somebody else, who could then replace what is in it.
+    /// A folder that is there already is another user's, or of another run: what is in it could be replaced.
     fn prepare(&self, launch: &Launch) -> io::Result<()> {
         let mut private = fs::DirBuilder::new();
         private.mode(0o700).recursive(true).create(&self.run_dir)?;

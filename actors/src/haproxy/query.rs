@@ -1,4 +1,4 @@
-//! What the live HAProxy does with each port, asked from itself.
+//! Queries what the live HAProxy does with each port.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,15 +14,15 @@ use super::{
     },
 };
 
-/// From this many ports on it is cheaper to ask for all.
+/// From this many ports on, one query for all ports is cheaper than one for each.
 const MANY: usize = 16;
 
-/// Why it is not known.
+/// Why the state of the ports is not known.
 #[derive(Debug, Error)]
 pub(super) enum QueryError {
     #[error(transparent)]
     Unavailable(Unavailable),
-    /// It answers, but not what was asked for.
+    /// HAProxy answers with something else than it was asked for.
     #[error("{0}")]
     Unexpected(String),
 }
@@ -42,7 +42,7 @@ impl From<ReplyError> for QueryError {
     }
 }
 
-/// Looks at these `ports`, or at all.
+/// Queries these `ports`, or all.
 pub(super) async fn query<A: RuntimeApi>(
     api: &A,
     socket: PathBuf,
@@ -71,8 +71,8 @@ pub(super) async fn query<A: RuntimeApi>(
     Ok(all_servers.into_iter().filter_map(slot).collect())
 }
 
-/// Tells HAProxy of `commands`, and in the same breath looks where new connections of these `ports` go, which is
-/// cheaper than all that can be looked at.
+/// Sends `commands`, and in the same batch queries the servers of `ports`: their frontends would cost more, and are not
+/// needed yet.
 pub(super) async fn set_and_query_servers<A: RuntimeApi>(
     api: &A,
     socket: PathBuf,

@@ -75,7 +75,7 @@ pub enum HaproxyReport {
     NoPlan,
 }
 
-/// Who the supervisor talks to.
+/// The writer, as the supervisor sees it.
 pub struct Writer {
     /// Learns which ports to leave out.
     pub exclude: Recipient<ExcludePorts>,

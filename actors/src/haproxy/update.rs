@@ -1,4 +1,4 @@
-//! Carrying out changes on the live HAProxy.
+//! Makes changes on the live HAProxy.
 
 use std::{
     collections::BTreeSet,
@@ -20,18 +20,18 @@ use super::{
 
 /// A new address takes effect within some milliseconds.
 const EFFECT_LIMIT: Duration = Duration::from_secs(5);
-/// So many looks follow each other at once, each of which takes a tenth of a millisecond or more: the shortest
-/// pause that there is, a millisecond, is longer than it takes most new addresses to take effect.
-const LOOKS_WITHOUT_PAUSE: u32 = 20;
+/// So many queries follow each other without a pause. Each takes 0.1 ms or more, while the shortest possible pause, 1 ms,
+/// is longer than most new addresses take.
+const QUERIES_WITHOUT_PAUSE: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const MAX_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why the changes are not, or not all, carried out.
+/// Why not all changes were made.
 #[derive(Debug, Error)]
 pub(super) enum UpdateError {
     #[error(transparent)]
     Unavailable(Unavailable),
-    /// It does not do what it was told.
+    /// HAProxy did not do what it was told.
     #[error("{0}")]
     NotDone(String),
 }
@@ -51,7 +51,7 @@ impl From<QueryError> for UpdateError {
     }
 }
 
-/// Carries out `changes`, and gives back what HAProxy then says of their ports.
+/// Makes `changes`; returns what HAProxy then shows of their ports.
 pub(super) async fn update<A: RuntimeApi>(
     api: Rc<A>,
     socket: PathBuf,
@@ -62,7 +62,7 @@ pub(super) async fn update<A: RuntimeApi>(
     if !then.is_empty() {
         api.run(socket.clone(), then).await?;
     }
-    // The ports serve by now. Whether HAProxy sees it the same way is better known than believed.
+    // The ports serve by now, unless HAProxy has only said so.
     let ports: BTreeSet<u16> = changes.iter().map(|change| change.port()).collect();
     let slots = query(api.as_ref(), socket, Some(&ports)).await?;
     let as_told =
@@ -75,7 +75,7 @@ pub(super) async fn update<A: RuntimeApi>(
     }
 }
 
-/// Tells HAProxy `first`, and waits until new connections go where they were told to. Before 2.9 they do at once.
+/// Sends `first`, and waits until the new addresses are in force. Before HAProxy 2.9 they are at once.
 async fn await_effect<A: RuntimeApi>(
     api: &A,
     socket: &Path,
@@ -85,7 +85,7 @@ async fn await_effect<A: RuntimeApi>(
     let mut awaited: Vec<_> =
         changes.iter().filter_map(|change| Some((change.port(), change.route()?))).collect();
     let mut commands = first;
-    let mut looks = 0;
+    let mut queries = 0;
     let mut pause = FIRST_PAUSE;
     let give_up = Instant::now() + EFFECT_LIMIT;
     loop {
@@ -94,8 +94,8 @@ async fn await_effect<A: RuntimeApi>(
         commands = Vec::new();
         awaited.retain(|(port, server)| servers.get(port).is_none_or(|shown| shown.address != *server));
         let Some((port, _)) = awaited.first() else { return Ok(()) };
-        looks += 1;
-        if looks < LOOKS_WITHOUT_PAUSE {
+        queries += 1;
+        if queries < QUERIES_WITHOUT_PAUSE {
             continue;
         }
         if Instant::now() >= give_up {

@@ -314,13 +314,13 @@ proptest! {
                 Some(Change::Free { leaving: Leaving::Cut, .. } | Change::Replace { leaving: Leaving::Cut, .. })
             )
         };
-        // Whoever has landed on a port's new server stays there, unless connections to the old one are to be cut.
+        // A client that has landed on a port's new server stays there, unless connections to the old one are to be cut.
         for port in PORTS.filter(|port| !is_cut(*port)) {
             let landed = newly.iter().filter(|(to, _)| *to == port).count();
             let new = haproxy.sessions(port).iter().filter(|server| wanted.routes[&port] == Some(**server)).count();
             prop_assert!(new >= landed, "{port}: {new} of {landed} live");
         }
-        // Whoever was connected before stays too, unless the server leaves and its connections are to be cut.
+        // A client that was connected before stays too, unless the server leaves and its connections are to be cut.
         for (port, server) in held.into_iter().filter_map(|(port, server)| Some((port, server?))) {
             let lives = haproxy.sessions(port).contains(&server);
             prop_assert_eq!(lives, !is_cut(port), "{}", port);

@@ -7,11 +7,13 @@ use rustix::process::Signal;
 use super::{
     super::{
         action::Leaving,
+        adoption::Decision,
         bindable::Unbindable,
-        port_state::{PortState, ports_of},
-        process::Record,
+        port_state::{PortState, Ports, ports_of},
+        process::{Leftover, Record},
         query::QueryError,
         runtime_api::Unavailable,
+        update::UpdateError,
     },
     *,
 };

@@ -9,12 +9,14 @@ use crate::haproxy::Launch;
 const MAX_LAUNCHES: (usize, Duration) = (40, Duration::from_secs(10));
 
 impl Watch {
-    /// HAProxy is told that this is on a port. It never goes back to what an older plan says.
+    /// HAProxy is told that this is on a port. It never goes back to what an older plan says. A port that a plan does not
+    /// have, as after a restart with a smaller pool, is to refuse.
     pub(super) fn tell(&mut self, port: u16, route: Option<SocketAddr>) -> Result<(), String> {
         let told = self.life.told.get(&port).copied().unwrap_or(0);
         let mut later = self.life.routes.iter().enumerate().skip(told);
-        let planned =
-            later.find(|(_, routes)| routes.get(&port) == Some(&route)).map(|(position, _)| position);
+        let planned = later
+            .find(|(_, routes)| routes.get(&port).copied().flatten() == route)
+            .map(|(position, _)| position);
         let planned =
             planned.ok_or_else(|| format!("port {port} is told {route:?}, which is not planned"))?;
         self.life.told.insert(port, planned);

@@ -1,0 +1,51 @@
+//! What an earlier stalls process left behind.
+
+use rustix::process::Signal;
+use tokio::time::Instant;
+
+use super::{Machine, State, event::Effect, news::News};
+use crate::{
+    haproxy::{
+        adoption::Decision,
+        generations::{Generation, Role},
+        port_state::Ports,
+        process::Leftover,
+    },
+    messages::Leave,
+};
+
+impl Machine {
+    pub(super) fn adopted(
+        &mut self,
+        found: Vec<(Leftover, Decision)>,
+        stop: Option<(Leave, Instant)>,
+        now: Instant,
+    ) {
+        self.state = State::Idle;
+        for (leftover, decision) in found {
+            self.take_charge(leftover, &decision);
+        }
+        match stop {
+            Some((leave, asked)) => self.stop(leave, asked, now),
+            // The stalls process that started them may have ended amid a reload.
+            None => self.resync(None, now),
+        }
+    }
+
+    fn take_charge(&mut self, leftover: Leftover, decision: &Decision) {
+        let Leftover { generation: number, pid, ref record } = leftover;
+        let (revision, frame) = record.clone().map(|record| (record.revision, record.frame)).unzip();
+        let role = if *decision == Decision::Adopt { Role::Live } else { Role::Draining };
+        let (ports, desync) = (Ports::new(), None);
+        self.generations.insert(number, Generation { pid: Some(pid), role, revision, frame, ports, desync });
+        self.effects.push(Effect::Follow(leftover));
+        match decision {
+            Decision::Adopt => self.say(News::Adopted(self.process(number))),
+            Decision::Drain => self.drain(number),
+            Decision::Kill => {
+                self.say(News::LeftoverKilled(self.process(number)));
+                self.terminate(number, Signal::KILL);
+            }
+        }
+    }
+}

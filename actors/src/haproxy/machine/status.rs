@@ -1,0 +1,51 @@
+//! What is in force, and what went wrong last.
+
+use std::time::Duration;
+
+use super::{
+    Machine,
+    news::{News, Step, Target},
+};
+use crate::{messages::HaproxyReport, outage::Outage};
+
+/// What has been told of the way so far.
+#[derive(Debug, Default)]
+pub(super) struct Status {
+    /// The revision of the newest plan that is in force as a whole.
+    pub(super) applied: u64,
+    /// How often an update failed and a reload took its place.
+    pub(super) fallbacks: u64,
+    /// Why the last HAProxy ended, was given up or failed to start, unless one has served since.
+    pub(super) failure: Option<String>,
+    /// HAProxy cannot be asked, for want of something here.
+    pub(super) exhausted: Outage,
+}
+
+impl Machine {
+    /// Whether HAProxy is at work.
+    pub(in super::super) fn report(&self) -> HaproxyReport {
+        let revision = Some(self.status.applied).filter(|revision| *revision > 0);
+        match self.generations.live_one().and_then(|live| live.pid) {
+            Some(pid) => HaproxyReport::Running { pid, revision },
+            None if self.wanted.plan().is_some() => {
+                HaproxyReport::Down { failure: self.status.failure.clone() }
+            }
+            None => HaproxyReport::NoPlan,
+        }
+    }
+
+    /// What an action that begins now is for.
+    pub(super) fn target(&self) -> Target {
+        let (mapped, free) = self.wanted.mapped_and_free();
+        let excluded = self.wanted.excluded_of_plan();
+        Target { revision: self.wanted.revision(), mapped, free, excluded }
+    }
+
+    pub(super) fn note_applied(&mut self, step: Step, target: Target, took: Duration) {
+        if self.status.applied == target.revision && step == Step::Nothing {
+            return;
+        }
+        self.status.applied = target.revision;
+        self.say(News::Applied { step, target, took });
+    }
+}
