@@ -12,8 +12,6 @@ mod exit;
 mod health;
 mod locks;
 mod logging;
-mod pool_conflicts;
-mod pool_limits;
 mod printable;
 mod render;
 mod settings;

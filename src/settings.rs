@@ -18,7 +18,11 @@ use std::{
 
 use rustix::process::{Resource, getrlimit};
 use stalls_actors::{
-    allocation::AllocatorSettings,
+    allocation::{
+        AllocatorSettings,
+        pool_conflicts::{self, PoolConflict},
+        pool_limits,
+    },
     config::{ListenSettings, Template},
     domain::{Mapping, ServiceRef},
     haproxy::OnLeave,
@@ -33,8 +37,6 @@ use crate::{
     cli::Cli,
     config_error::{ConfigError, ConfigErrors},
     logging::{self, Format, level},
-    pool_conflicts::{self, PoolConflict},
-    pool_limits,
 };
 
 /// What the settings are for, which decides what is checked on the host.

@@ -236,6 +236,7 @@ pub(crate) fn haproxy_config(frame: &str, routes: Routes) -> HaproxyConfig {
     let frame = Frame {
         digest: FrameDigest::named(frame),
         revision: 1,
+        proposal: 0,
         ports: routes.keys().copied().collect(),
         excluded: [].into(),
         maxconn: 100,

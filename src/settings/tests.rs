@@ -3,14 +3,13 @@
 mod arbitrary;
 mod fake_host;
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, num::NonZeroU16, path::Path, time::Duration};
 
 use self::fake_host::FakeHost;
 use super::{
     table::{Kind, SETTINGS},
     *,
 };
-use crate::pool_conflicts::tests::mapping;
 
 const REQUIRED: [(&str, &str); 3] =
     [("SERVICE_NAME", "web"), ("BACKEND_PORT", "8080"), ("BASE_PORT", "5000")];
@@ -168,7 +167,13 @@ fn a_pool_past_the_last_port_is_an_error_only_with_a_size() {
 
 #[test]
 fn overlapping_pools_are_an_error_of_the_later_one() {
-    let [earlier, later] = &[mapping(5000, Some(11)), mapping(5010, Some(1))];
+    let mapping = |base_port: u16, port_count| Mapping {
+        service: ServiceRef { stack: None, service: format!("s{base_port}") },
+        backend_port: NonZeroU16::MIN,
+        base_port: NonZeroU16::new(base_port).unwrap(),
+        port_count: NonZeroU16::new(port_count),
+    };
+    let [earlier, later] = &[mapping(5000, 11), mapping(5010, 1)];
     assert_eq!(
         pool_error(PoolConflict::Overlap { earlier, later }).to_string(),
         "BASE_PORT=\"5010\": the pool 5010-5010 of s5010 overlaps with the pool 5000-5010 of s5000; \

@@ -45,6 +45,8 @@ mod memory;
 mod messages;
 mod plan;
 mod pool;
+pub mod pool_conflicts;
+pub mod pool_limits;
 mod report;
 mod settings;
 mod size;

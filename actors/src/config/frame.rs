@@ -22,6 +22,8 @@ pub struct Frame {
     pub digest: FrameDigest,
     /// The revision of the plan that it was made for.
     pub revision: u64,
+    /// Grows with each frame that the writer proposes. A verdict on an older frame may come later.
+    pub proposal: u64,
     /// The ports that HAProxy binds.
     pub ports: BTreeSet<u16>,
     /// The plan's ports that are left out, since they cannot be bound at present.

@@ -66,7 +66,7 @@ impl Renderer {
         self.template.updates_at_runtime()
     }
 
-    /// The frame for `plan` without the `excluded` ports.
+    /// The frame for `plan` without the `excluded` ports, before it is proposed.
     ///
     /// # Errors
     /// [`RenderError::TooFewDescriptors`].
@@ -86,7 +86,7 @@ impl Renderer {
             &excluded,
             fixed_routes.as_ref(),
         );
-        Ok(Frame { digest, revision: plan.revision, ports, excluded, maxconn, fixed_routes })
+        Ok(Frame { digest, revision: plan.revision, proposal: 0, ports, excluded, maxconn, fixed_routes })
     }
 
     /// The text of a configuration. Takes some microseconds for each port.

@@ -121,6 +121,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
                     info!(self.log, "connection limit follows the descriptor limit"; "maxconn" => frame.maxconn,
                         "descriptor_limit" => self.renderer.settings().descriptor_limit);
                 }
+                let frame = Frame { proposal: known.map_or(0, |known| known.proposal) + 1, ..frame };
                 let proposed = ConfigWritten { frame: Arc::new(frame), verdict: Verdict::Unchecked };
                 let older = self.newest.replace(proposed.clone());
                 let not_rejected = older.filter(|older| older.verdict != Verdict::Rejected);

@@ -110,18 +110,11 @@ impl Wanted {
         }
     }
 
-    /// HAProxy finds no fault with it.
+    /// HAProxy finds no fault with it. If that is said late, a newer one may have been accepted meanwhile.
     pub(super) fn accept(&mut self, frame: Arc<Frame>) {
         self.candidate.take_if(|candidate| candidate.frame.digest == frame.digest);
-        self.accepted = Some(frame);
-    }
-
-    /// HAProxy serves with it: that is as good as a check. A newer one may have been accepted meanwhile.
-    pub(super) fn note_serves(&mut self, frame: &Arc<Frame>) {
-        let was_candidate =
-            self.candidate.take_if(|candidate| candidate.frame.digest == frame.digest).is_some();
-        if was_candidate || self.accepted.as_ref().is_none_or(|accepted| accepted.revision < frame.revision) {
-            self.accepted = Some(Arc::clone(frame));
+        if self.accepted.as_ref().is_none_or(|accepted| accepted.proposal <= frame.proposal) {
+            self.accepted = Some(frame);
         }
     }
 

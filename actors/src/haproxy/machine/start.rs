@@ -167,7 +167,8 @@ impl Machine {
         self.say(News::Serves(self.process(number)));
         self.note_asked(now);
         self.status.failure = None;
-        self.wanted.note_serves(&config.frame);
+        // To serve is as good as a check.
+        self.wanted.accept(Arc::clone(&config.frame));
         let mapped = config.mapped();
         let target = Target {
             revision: config.revision,

@@ -382,7 +382,8 @@ impl Scene {
 
     /// The writer has a frame, or a verdict on it.
     pub(super) fn send_frame(&self, config: &HaproxyConfig, verdict: Verdict) {
-        let frame = Frame { revision: config.revision, ..config.frame.as_ref().clone() };
+        let frame =
+            Frame { revision: config.revision, proposal: config.revision, ..config.frame.as_ref().clone() };
         self.supervisor.do_send(ConfigWritten { frame: Arc::new(frame), verdict });
     }
 

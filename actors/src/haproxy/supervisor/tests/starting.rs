@@ -90,6 +90,19 @@ async fn a_reload_waits_for_the_check_that_it_asks_for_once() {
     assert_eq!((scene.host.generations(), scene.checks()), (vec![1, 2], 1));
 }
 
+/// Seed 901: HAProxy had accepted a frame without a port at last, which could be bound again by then, and was reloaded
+/// to it for good.
+#[actix_rt::test]
+async fn a_verdict_that_comes_late_leads_to_no_older_frame() {
+    let scene = Scene::new(|_| {});
+    scene.write(config(1, "a")).await;
+    scene.send_frame(&leading_to(2, "without 5001", &[(5000, SECOND)]), Verdict::Unchecked);
+    scene.send_frame(&config(3, "a"), Verdict::Unchecked);
+    scene.send_frame(&leading_to(2, "without 5001", &[(5000, SECOND)]), Verdict::Accepted);
+    scene.settle().await;
+    assert_eq!(frames(&scene), ["a"].map(FrameDigest::named));
+}
+
 #[actix_rt::test]
 async fn while_a_larger_frame_is_rejected_the_ports_that_there_are_follow_the_plan() {
     let scene = Scene::new(|_| {});

@@ -6,12 +6,13 @@ use std::{
     ops::RangeInclusive,
 };
 
-use stalls_actors::domain::{DEFAULT_PORT_COUNT, Mapping};
 use thiserror::Error;
+
+use crate::domain::{DEFAULT_PORT_COUNT, Mapping};
 
 /// Why a pool cannot be served.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum PoolConflict<'a> {
+pub enum PoolConflict<'a> {
     /// Its size extends it beyond port 65535.
     #[error("must be at most {}, so that the pool from port {} on ends at 65535", .mapping.max_port_count(), .mapping.base_port)]
     TooLarge {
@@ -42,7 +43,7 @@ pub(crate) enum PoolConflict<'a> {
 }
 
 /// All conflicts between the pools, and all pools that are too large.
-pub(crate) fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
+pub fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
     let too_large = mappings.iter().filter_map(too_large);
     let pairs = mappings
         .iter()
@@ -54,7 +55,7 @@ pub(crate) fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
 }
 
 /// The conflict with a listener on `admin`, if the pools are bound to `bind_address`.
-pub(crate) fn admin_conflict(
+pub fn admin_conflict(
     admin: SocketAddr,
     bind_address: Option<IpAddr>,
     mappings: &[Mapping],
@@ -85,7 +86,7 @@ fn overlap(a: &RangeInclusive<u16>, b: &RangeInclusive<u16>) -> bool {
 }
 
 /// Whether one port cannot be bound to both `address` and `bind_address`, the address of the pools.
-pub(crate) fn binds_collide(address: IpAddr, bind_address: Option<IpAddr>) -> bool {
+pub(super) fn binds_collide(address: IpAddr, bind_address: Option<IpAddr>) -> bool {
     collide(address, bind_address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
 }
 
@@ -100,8 +101,8 @@ fn collide(a: IpAddr, b: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use stalls_actors::domain::ServiceRef;
+pub(super) mod tests {
+    use crate::domain::ServiceRef;
 
     use super::*;
 

@@ -2,9 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use stalls_actors::{allocation::PoolSettings, domain::Mapping};
-
-use crate::pool_conflicts::binds_collide;
+use super::{PoolSettings, pool_conflicts::binds_collide};
+use crate::domain::Mapping;
 
 /// A container with a bogus index must not have every host bind tens of thousands of ports, at 15 to 20 kB each. A pool
 /// with a size may have more.
@@ -15,7 +14,7 @@ const DESCRIPTORS_PER_PORT: u64 = 4;
 
 /// Each mapping with the number of ports that its pool may grow to: up to the next pool or the admin port on its
 /// addresses, as far as `descriptor_limit` allows.
-pub(crate) fn pools(
+pub fn pools(
     mappings: &[Mapping],
     bind_address: Option<IpAddr>,
     admin_listen: Option<SocketAddr>,
@@ -48,7 +47,7 @@ fn max_ports(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool_conflicts::tests::mapping;
+    use crate::allocation::pool_conflicts::tests::mapping;
 
     fn limits(
         mappings: &[Mapping],
