@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::{
     bring_up::is_answered_by,
-    process::Leftover,
+    host::Leftover,
     runtime_api::{CliError, RuntimeApi, Unavailable},
 };
 

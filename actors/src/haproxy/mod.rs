@@ -46,6 +46,7 @@ mod connections;
 #[cfg(test)]
 mod fake_haproxy;
 mod generations;
+mod host;
 mod machine;
 mod on_leave;
 mod output;
@@ -60,8 +61,9 @@ mod wanted;
 pub use bindable::Unbindable;
 #[cfg(test)]
 pub(crate) use fake_haproxy::FakeHaproxy;
+pub use host::{HaproxyHost, Launch, Leftover, Record, Running};
 pub use machine::SupervisorSettings;
 pub use on_leave::OnLeave;
-pub use process::{HaproxyHost, Launch, Leftover, LocalHaproxy, Record, Running};
+pub use process::LocalHaproxy;
 pub use runtime_api::{CliError, Command, RuntimeApi, Unavailable, UnixSocketApi};
 pub use supervisor::{CheckConfig, ExcludePorts, HaproxyReport, HaproxySupervisor, ReportHaproxy, Writer};

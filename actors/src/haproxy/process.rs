@@ -1,4 +1,4 @@
-//! HAProxy processes on this host: starting, finding, signalling and waiting for them.
+//! HAProxy processes on this host: starts, finds, signals and awaits them.
 
 #[cfg(test)]
 mod tests;
@@ -16,20 +16,19 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{
-    FutureExt,
-    future::{LocalBoxFuture, join_all},
-};
+use futures_util::{FutureExt, future::join_all};
 use rustix::process::{Pid, Signal, kill_process};
-use serde::{Deserialize, Serialize};
 use slog::{Logger, o};
 use tokio::{process::Command, task::spawn_local};
 
-use super::{Unbindable, bindable::unbindable, connections::connections, output::relog};
+use super::{
+    HaproxyHost, Launch, Leftover, Record, Running, Unbindable, bindable::unbindable,
+    connections::connections, output::relog,
+};
 use crate::{
     atomic_file::{Durability, off_thread, write_atomically},
     children::Children,
-    config::{CLI_SOCKET_VARIABLE, FrameDigest, HaproxyConfig, Renderer},
+    config::{CLI_SOCKET_VARIABLE, Renderer},
     shortage::is_shortage,
 };
 
@@ -39,81 +38,6 @@ const ADOPTED_LOOK: Duration = Duration::from_millis(200);
 
 /// How long the lines of a HAProxy that has ended may take to arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// A HAProxy to be started.
-#[derive(Clone, Debug)]
-pub struct Launch {
-    /// Its number, higher than that of every one before.
-    pub generation: u64,
-    /// Its configuration.
-    pub config: Arc<HaproxyConfig>,
-    /// The generation whose listening sockets it takes over.
-    pub inherit: Option<u64>,
-}
-
-/// A process that runs.
-pub struct Running {
-    /// Its process id.
-    pub pid: u32,
-    /// Resolves with a description of how it ended, in words for the log.
-    pub ended: LocalBoxFuture<'static, String>,
-}
-
-/// A HAProxy that an earlier stalls started.
-#[derive(Clone, Debug)]
-pub struct Leftover {
-    /// Its number.
-    pub generation: u64,
-    /// Its process id.
-    pub pid: u32,
-    /// What it was started with; `None` if that cannot be read.
-    pub record: Option<Record>,
-}
-
-/// What has to be known of a HAProxy, beyond what it tells itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// The revision that it was started with.
-    pub revision: u64,
-    /// What it was started with, apart from the routes.
-    pub frame: FrameDigest,
-}
-
-/// The host as the supervisor needs it.
-pub trait HaproxyHost: Unpin + 'static {
-    /// Starts a HAProxy. That it runs does not mean that it serves.
-    ///
-    /// # Errors
-    /// When there is no text of its configuration, its folder cannot be made or the binary cannot be started.
-    fn launch(&self, launch: Launch) -> impl Future<Output = io::Result<Running>> + 'static;
-
-    /// The HAProxies that run already. What is left of those that do not is removed.
-    ///
-    /// # Errors
-    /// When the processes of this host cannot be listed.
-    fn leftovers(&self) -> io::Result<Vec<Leftover>>;
-
-    /// Follows a leftover to its end.
-    fn follow(&self, leftover: &Leftover) -> Running;
-
-    /// Where a generation's runtime API listens.
-    fn socket(&self, generation: u64) -> PathBuf;
-
-    /// Signals a process that has not been seen to end.
-    fn signal(&self, pid: u32, signal: Signal);
-
-    /// Removes a generation's socket: nobody is to talk to it any more.
-    fn remove_socket(&self, generation: u64);
-
-    /// Removes all that is left of a generation that has ended.
-    fn remove_dir(&self, generation: u64);
-
-    /// Those of `ports` that cannot be bound.
-    fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable>;
-
-    /// How many connections to these ports a process has; `None` if that cannot be known.
-    fn connections(&self, pid: u32, ports: &BTreeSet<u16>) -> Option<usize>;
-}
 
 /// HAProxies as processes of this host.
 #[derive(Clone, Debug)]

@@ -22,12 +22,12 @@ use super::{
     adoption::classify,
     bring_up::bring_up,
     commands::reassert_listeners,
+    host::{HaproxyHost, Running},
     machine::{
         Machine, SupervisorSettings,
         event::{Effect, Event, Timer},
     },
     port_state::Ports,
-    process::{HaproxyHost, Running},
     query::{QueryError, query},
     runtime_api::{CliError, RuntimeApi},
     update::update,

@@ -8,8 +8,8 @@ use crate::{
     haproxy::{
         adoption::Decision,
         generations::{Generation, Role},
+        host::Leftover,
         port_state::Ports,
-        process::Leftover,
     },
     messages::Leave,
 };

@@ -18,8 +18,8 @@ use crate::{
         action::Action,
         bindable::Unbindable,
         generations::{Generation, Role},
+        host::Launch,
         port_state::ports_of,
-        process::Launch,
     },
 };
 

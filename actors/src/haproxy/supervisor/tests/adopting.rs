@@ -1,7 +1,7 @@
 //! HAProxies that an earlier stalls process left behind.
 
 use super::{
-    super::super::process::{Leftover, Record},
+    super::super::host::{Leftover, Record},
     fake::{DRAIN, Fate, Scene, config, leading_to},
 };
 use crate::{
