@@ -69,6 +69,9 @@ pub(super) enum Reason {
 /// What HAProxy can be told at once does not wait for a reload, which may fail. A reload leads only to a frame that
 /// HAProxy has accepted, and that is another than the live one, unless that one does not do as it is told.
 pub(super) fn next_action(live: Option<&Generation>, wanted: &Wanted, on_leave: OnLeave) -> Action {
+    if wanted.routes().is_empty() {
+        return Action::Wait;
+    }
     let Some(live) = live else { return start(wanted) };
     let waiting = match &live.desync {
         None if wanted.updates_at_runtime() => {
@@ -88,8 +91,7 @@ pub(super) fn next_action(live: Option<&Generation>, wanted: &Wanted, on_leave: 
     if let Some(config) = wanted.reloadable()
         && let Some(reason) = reason(&config.frame)
     {
-        // HAProxy refuses to start without any listener, and a reload would end the one that serves.
-        return if config.routes.is_empty() { Action::Wait } else { Action::Reload(config, reason) };
+        return Action::Reload(config, reason);
     }
     if wanted.unchecked().is_some_and(|frame| reason(frame).is_some()) {
         return Action::Check;
@@ -100,7 +102,6 @@ pub(super) fn next_action(live: Option<&Generation>, wanted: &Wanted, on_leave: 
 fn start(wanted: &Wanted) -> Action {
     match wanted.startable() {
         None => Action::Nothing { waiting: wanted.routes().len() },
-        Some(config) if config.routes.is_empty() => Action::Wait,
         Some(config) => Action::Start(config),
     }
 }

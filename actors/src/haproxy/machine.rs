@@ -199,7 +199,7 @@ impl Machine {
                 self.note_applied(Step::Nothing, self.target(), Duration::ZERO);
             }
             Action::Nothing { .. } => {}
-            Action::Wait => self.say(News::NoPort { revision: self.wanted.revision() }),
+            Action::Wait => self.note_no_port(),
             Action::Check => self.check(),
             // HAProxy itself finds out whether somebody else has taken a free port.
             Action::Update(changes) => self.update(changes, now),

@@ -172,7 +172,9 @@ impl Wanted {
         self.excluded.is_disjoint(&frame.ports)
     }
 
+    /// HAProxy refuses to start without any listener.
     fn config(&self, frame: &Arc<Frame>) -> Option<Arc<HaproxyConfig>> {
-        Some(Arc::new(HaproxyConfig::new(Arc::clone(frame), self.plan.as_deref()?)))
+        let config = HaproxyConfig::new(Arc::clone(frame), self.plan.as_deref()?);
+        (!config.routes.is_empty()).then(|| Arc::new(config))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr, Context, Handler, Recipient};
 use slog::o;
 use tokio::task::spawn_local;
 
@@ -28,8 +28,11 @@ pub(super) struct Stalls {
     has_ended: Rc<Cell<bool>>,
 }
 
-/// Listens in on the plans.
-struct Listener(Rc<Scene>);
+/// Listens in on the plans, and passes them on: nothing is done for a plan that the watch does not know.
+struct Listener {
+    scene: Rc<Scene>,
+    receivers: Vec<Recipient<PlanChanged>>,
+}
 
 impl Actor for Listener {
     type Context = Context<Self>;
@@ -39,7 +42,8 @@ impl Handler<PlanChanged> for Listener {
     type Result = ();
 
     fn handle(&mut self, PlanChanged(plan): PlanChanged, _: &mut Context<Self>) {
-        self.0.planned(&plan);
+        self.scene.planned(&plan);
+        self.receivers.iter().for_each(|receiver| receiver.do_send(PlanChanged(Arc::clone(&plan))));
     }
 }
 
@@ -59,11 +63,8 @@ impl Stalls {
             supervisor: supervisor.addr(),
             has_ended: Rc::default(),
         };
-        let plans = vec![
-            Listener(Rc::clone(scene)).start().recipient(),
-            stalls.supervisor.clone().recipient(),
-            stalls.writer.clone().recipient(),
-        ];
+        let receivers = vec![stalls.supervisor.clone().recipient(), stalls.writer.clone().recipient()];
+        let plans = vec![Listener { scene: Rc::clone(scene), receivers }.start().recipient()];
         let listen = ListenSettings { bind_address: None, descriptor_limit: 4096 };
         let renderer = Arc::new(Renderer::new(Template::built_in().unwrap(), listen));
         let mut actors = ActorSet::default();

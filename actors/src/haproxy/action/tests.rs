@@ -133,6 +133,18 @@ fn a_frame_that_has_not_been_checked_is_checked_before_a_reload_to_it() {
     assert_eq!(next(&wanted), NOTHING);
 }
 
+/// Seed 1068: all ports were excluded for a while, and HAProxy had accepted a frame without any.
+#[test]
+fn a_frame_without_ports_keeps_no_other_one_from_being_checked() {
+    let (from, none, to) =
+        (config("f", &[(5000, A)]), config("g", &[]), config("h", &[(5000, A), (5001, None)]));
+    let mut wanted = wanted(&to);
+    wanted.accept(Arc::clone(&none.frame));
+    let unchecked = ConfigWritten { frame: Arc::clone(&to.frame), verdict: Verdict::Unchecked };
+    wanted.take(unchecked, Some(&from.frame.digest));
+    assert_eq!(next_action(Some(&live(&from)), &wanted, OnLeave::ByState), Action::Check);
+}
+
 #[test]
 fn a_frame_that_is_live_already_needs_no_check() {
     let same = config("f", &[(5000, A)]);

@@ -13,6 +13,8 @@ use crate::{messages::HaproxyReport, outage::Outage};
 pub(super) struct Status {
     /// The revision of the newest plan that is in force as a whole.
     pub(super) applied: u64,
+    /// The revision of the last plan of which no port could be bound.
+    pub(super) no_port: Option<u64>,
     /// How often an update failed and a reload took its place.
     pub(super) fallbacks: u64,
     /// Why the last HAProxy ended, was given up or failed to start, unless one has served since.
@@ -47,5 +49,13 @@ impl Machine {
         }
         self.status.applied = target.revision;
         self.say(News::Applied { step, target, took });
+    }
+
+    /// Says once of a plan that it has to wait.
+    pub(super) fn note_no_port(&mut self) {
+        let revision = self.wanted.revision();
+        if self.status.no_port.replace(revision) != Some(revision) {
+            self.say(News::NoPort { revision });
+        }
     }
 }
