@@ -59,8 +59,8 @@ struct Life {
     planned_at: Duration,
     /// Since when ports are held whose containers are gone.
     held_since: Option<Duration>,
-    /// Where each plan leads the ports.
-    routes: Vec<Routes>,
+    /// When each plan was made, and where it leads the ports.
+    routes: Vec<(Duration, Routes)>,
     /// How far in them HAProxy has been told of each port.
     told: BTreeMap<u16, usize>,
     changes_under_way: Rc<Cell<bool>>,

@@ -83,7 +83,7 @@ impl Scene {
         if servers.iter().collect::<BTreeSet<_>>().len() != servers.len() {
             self.trace.violate(format!("two ports are to lead to one container: {routes:?}"));
         }
-        self.watch.borrow_mut().life.routes.push(routes);
+        self.watch.borrow_mut().life.routes.push((self.now(), routes));
         let is_fine = self.watch.borrow_mut().plan(plan, self.now());
         self.demand(is_fine);
     }

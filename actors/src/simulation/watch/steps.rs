@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::Watch;
-use crate::haproxy::Launch;
+use crate::{config::Routes, haproxy::Launch};
 
 /// More HAProxies are not started in so long a time, whatever fails.
 const MAX_LAUNCHES: (usize, Duration) = (40, Duration::from_secs(10));
@@ -15,7 +15,7 @@ impl Watch {
         let told = self.life.told.get(&port).copied().unwrap_or(0);
         let mut later = self.life.routes.iter().enumerate().skip(told);
         let planned = later
-            .find(|(_, routes)| routes.get(&port).copied().flatten() == route)
+            .find(|(_, (_, routes))| routes.get(&port).copied().flatten() == route)
             .map(|(position, _)| position);
         let planned =
             planned.ok_or_else(|| format!("port {port} is told {route:?}, which is not planned"))?;
@@ -23,16 +23,16 @@ impl Watch {
         Ok(())
     }
 
-    /// HAProxy is only ever started with the newest plan.
+    /// HAProxy is only ever started with the newest plan. One of this very moment may still be on its way to the
+    /// supervisor.
     pub(super) fn launch(&mut self, launch: &Launch, now: Duration) -> Result<(), String> {
-        let newest = self.life.routes.last().ok_or("HAProxy is started without a plan")?;
         let routes = &launch.config.routes;
-        if let Some((port, route)) = routes.iter().find(|(port, route)| newest.get(port) != Some(route)) {
-            return Err(format!(
-                "HAProxy is started with {route:?} on port {port}, which is not the newest plan"
-            ));
-        }
-        let position = self.life.routes.len() - 1;
+        let is_of = |planned: &Routes| routes.iter().all(|(port, route)| planned.get(port) == Some(route));
+        let under_way = self.life.routes.iter().rev().take_while(|(at, _)| *at == now).count();
+        let newest = self.life.routes.iter().enumerate().rev().take(under_way + 1);
+        let position = newest.filter(|(_, (_, planned))| is_of(planned)).map(|(position, _)| position).next();
+        let position = position
+            .ok_or_else(|| format!("HAProxy is started with {routes:?}, which is not the newest plan"))?;
         self.life.told = routes.keys().map(|port| (*port, position)).collect();
         if launch.config.revision > self.newest_revision {
             return Err(format!("revision {} has not been planned", launch.config.revision));
