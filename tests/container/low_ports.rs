@@ -1,6 +1,6 @@
 //! A pool of ports that the system gives to the privileged alone, and the two ways around that of docs/image.md.
 
-use stalls_lab::stalls::messages::PORT_TAKEN;
+use stalls_lab::stalls::messages::PORT_UNBINDABLE;
 
 use crate::harness::Stage;
 
@@ -12,7 +12,7 @@ async fn the_images_user_may_not_have_them_and_the_log_says_so() {
     let stage = Stage::prepared(3);
     // The capability alone is of no use to who is not root.
     let stalls = stage.stalls().option(NOT_FOR_EVERYBODY).option("--cap-add=NET_BIND_SERVICE").start();
-    let line = stalls.said(PORT_TAKEN, 1).await;
+    let line = stalls.said(PORT_UNBINDABLE, 1).await;
     assert!(line["error"].as_str().unwrap().contains("Permission denied"), "{line}");
     stalls.stop();
 }

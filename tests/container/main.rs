@@ -11,13 +11,13 @@
     reason = "a test that cannot go on ends at once and says why"
 )]
 
-mod handovers;
 mod harness;
 mod health;
 mod image;
 mod low_ports;
 mod mapping;
 mod network;
+mod reloads;
 mod restart;
 mod stopping;
 mod volume;

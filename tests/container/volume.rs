@@ -1,6 +1,6 @@
 //! The volume on which stalls remembers who has which port.
 
-use stalls_lab::stalls::messages::{MEMORY_LOST, PLAN_APPLIED};
+use stalls_lab::stalls::messages::{PLAN_APPLIED, SAVED_UNUSABLE};
 
 use crate::harness::{Stage, docker, stalls_image};
 
@@ -40,7 +40,7 @@ async fn a_volume_that_another_version_has_written_is_set_aside_and_used() {
     on_volume(&volume, "10001", &format!("echo '{of_the_next_version}' >/var/lib/stalls/state.json"));
     let stalls = stalls.start_anew();
     stage.settled().await;
-    let lost = stalls.said(MEMORY_LOST, 1).await;
+    let lost = stalls.said(SAVED_UNUSABLE, 1).await;
     assert!(lost["error"].as_str().unwrap().contains("its version is 2"), "{lost}");
     stalls.said(PLAN_APPLIED, 1).await;
     stalls.stop();

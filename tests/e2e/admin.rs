@@ -11,7 +11,7 @@ use stalls_lab::{
     metadata::Fault,
     stalls::{
         Launch, Signal,
-        messages::{ADMIN_NOT_SERVED, ADMIN_SERVED, FAULT_BEGINS, HELD, PLAN_APPLIED},
+        messages::{ADMIN_LISTENING, ADMIN_NOT_LISTENING, FAULT_BEGINS, MASS_REMOVAL_HELD, PLAN_APPLIED},
     },
 };
 use tokio::{
@@ -140,7 +140,7 @@ async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_t
     let mut stage = prepared().await;
     stage.server.fault(Fault::NotFound).await;
     stage.start();
-    stage.line(ADMIN_SERVED).await;
+    stage.line(ADMIN_LISTENING).await;
     for path in ["/healthz", "/readyz"] {
         let response = get(&stage, path).await;
         assert_eq!(response.status, 503);
@@ -167,7 +167,7 @@ async fn ports_that_are_held_are_told() {
     let mut stage = prepared().await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     assert_eq!(get(&stage, "/healthz").await.json()["held"], Value::Null);
     stage.change_lingering(|world| world.web().scale_to(0)).await;
-    stage.line(HELD).await;
+    stage.line(MASS_REMOVAL_HELD).await;
     let healthz = get(&stage, "/healthz").await;
     assert_eq!((healthz.status, &healthz.json()["held"]["ports"]), (200, &json!([[BASE, BASE + 2]])));
     assert!(healthz.json()["held"]["for_ms"].as_u64() > Some(3_500_000), "{}", healthz.body);
@@ -209,12 +209,12 @@ async fn an_address_that_somebody_else_has_is_served_once_it_is_free() {
     let stage = prepared().await;
     let somebody = TcpListener::bind(address(&stage)).expect("the port is free");
     let stage = stage.started().await;
-    let line = stage.line(ADMIN_NOT_SERVED).await;
+    let line = stage.line(ADMIN_NOT_LISTENING).await;
     assert_eq!((&line["level"], &line["address"]), (&"error".into(), &address(&stage).to_string().into()));
     drop(somebody);
-    assert!(stage.line(ADMIN_SERVED).await["failed_for_ms"].as_u64().is_some());
+    assert!(stage.line(ADMIN_LISTENING).await["failed_for_ms"].as_u64().is_some());
     assert_eq!(get(&stage, "/readyz").await.status, 200);
-    assert_eq!(stage.lines(ADMIN_NOT_SERVED).len(), 1);
+    assert_eq!(stage.lines(ADMIN_NOT_LISTENING).len(), 1);
 }
 
 #[tokio::test]

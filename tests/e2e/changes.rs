@@ -27,7 +27,7 @@ async fn random_changes_lead_nobody_astray_and_disturb_nobody_else() {
     }
     churn.end(&stage).await;
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     stage.assert_calm();
     drop(churn);
     stage.end().await;
@@ -70,7 +70,7 @@ async fn many_changes_leave_no_process_and_no_descriptor_behind() {
     assert_eq!(stage.haproxy().await, haproxy);
     let at_most = |pid, before| descriptors(pid) <= before + PASSING;
     until("as many descriptors as before", || at_most(stalls, before.0) && at_most(haproxy, before.1)).await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     stage.assert_calm();
 }
 

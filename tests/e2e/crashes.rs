@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use stalls_lab::stalls::{
     Signal,
-    messages::{DIED, HAPROXY_SAYS, NOT_SERVING, PORT_TAKEN, SERVES},
+    messages::{DIED, FAILED_TO_START, HAPROXY_SAYS, PORT_UNBINDABLE, SERVES},
 };
 use tokio::time::sleep;
 
@@ -46,14 +46,14 @@ async fn a_haproxy_that_is_killed_again_and_again_comes_back() {
 }
 
 #[tokio::test]
-async fn when_both_haproxies_die_amid_a_handover_the_change_is_served() {
-    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
+async fn when_both_haproxies_die_amid_a_reload_the_change_is_served() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     for scale in [4, 3, 5] {
         stage.haproxy().await;
         // Without it the old one might be gone before anybody looks.
         let _held = stage.hold(BASE).await;
         stage.change(|world| world.web().scale_to(scale)).await;
-        until("a handover", || stage.launch().haproxy_pids().len() == 2).await;
+        until("a reload", || stage.launch().haproxy_pids().len() == 2).await;
         stage.stalls().signal_haproxy(Signal::KILL);
         stage.settled().await;
     }
@@ -82,7 +82,7 @@ async fn dies_amid_changes(kills: usize) {
         churn.settle(&stage).await;
     }
     churn.end(&stage).await;
-    assert_eq!(stage.lines(PORT_TAKEN).len(), 0, "a dying HAProxy is not somebody else");
+    assert_eq!(stage.lines(PORT_UNBINDABLE).len(), 0, "a dying HAProxy is not somebody else");
     assert_eq!(stage.lines(SERVES).len(), kills + 1);
     drop(churn);
     stage.end().await;
@@ -96,7 +96,7 @@ async fn a_haproxy_that_ends_at_once_is_tried_again_at_growing_pauses() {
     let mut mark = 0;
     let mut pauses = Vec::new();
     for _ in 0..4 {
-        let failed = stage.line_after(mark, NOT_SERVING).await;
+        let failed = stage.line_after(mark, FAILED_TO_START).await;
         pauses.push(failed["retry_ms"].as_u64().expect("a number of milliseconds"));
         mark = stage.stalls().log_mark();
     }
@@ -115,14 +115,14 @@ async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
     let haproxy = Script::new(SERVES_IF_OK);
     fs::write(haproxy.beside("ok"), "").unwrap();
     let stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
-    let mut stage = stage.with_handovers().started().await;
+    let mut stage = stage.with_reloads().started().await;
     let pid = stage.haproxy().await;
     let mut held = stage.hold(BASE).await;
 
     fs::remove_file(haproxy.beside("ok")).unwrap();
     let old = stage.uuid(1);
     stage.server.change(|world| world.web().scale_to(4));
-    assert_eq!(stage.line(NOT_SERVING).await["old_one_serves"], true);
+    assert_eq!(stage.line(FAILED_TO_START).await["old_one_serves"], true);
     assert_eq!(stage.haproxy().await, pid);
     stage.expect_port(BASE, &old).await;
     assert_eq!(stage.steps(), ["start"], "a plan is said to be applied that is not");
@@ -149,7 +149,7 @@ async fn a_haproxy_that_dies_while_its_binary_is_away_comes_back_with_it() {
     stage.stalls().signal_haproxy(Signal::KILL);
     let mut mark = 0;
     for _ in 0..3 {
-        let failed = stage.line_after(mark, NOT_SERVING).await;
+        let failed = stage.line_after(mark, FAILED_TO_START).await;
         assert!(failed["error"].as_str().unwrap().contains("No such file"), "{failed}");
         mark = stage.stalls().log_mark();
     }

@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use stalls_lab::stalls::{
     Signal,
-    messages::{ASKED_AGAIN, DIED, NOT_ASKED, NOT_SERVING, PORT_TAKEN, SERVES},
+    messages::{CAN_QUERY_AGAIN, CANNOT_QUERY, DIED, FAILED_TO_START, PORT_UNBINDABLE, SERVES},
 };
 
 use crate::harness::{Bystanders, Stage};
@@ -28,16 +28,16 @@ async fn survives(stage: &mut Stage) {
     let mut bystanders = Bystanders::begin(stage).await;
     let given = exhaust(stage);
     bystanders.change(stage, |world| world.web().scale_to(4)).await;
-    stage.line(NOT_ASKED).await;
+    stage.line(CANNOT_QUERY).await;
     bystanders.notice_nothing().await;
     limit(stage, given);
-    stage.line(ASKED_AGAIN).await;
+    stage.line(CAN_QUERY_AGAIN).await;
     bystanders.follow(stage).await;
     bystanders.end().await;
-    stage.expect_lines(NOT_ASKED, 1).await;
-    stage.expect_lines(ASKED_AGAIN, 1).await;
+    stage.expect_lines(CANNOT_QUERY, 1).await;
+    stage.expect_lines(CAN_QUERY_AGAIN, 1).await;
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_handover();
+    stage.assert_no_reload();
 }
 
 async fn watched() -> Stage {
@@ -66,7 +66,7 @@ async fn a_haproxy_that_dies_while_stalls_has_no_descriptors_comes_back_with_the
     let given = exhaust(&stage);
     bystanders.let_break(&stage);
     stage.stalls().signal_haproxy(Signal::KILL);
-    let failed = stage.line(NOT_SERVING).await;
+    let failed = stage.line(FAILED_TO_START).await;
     assert!(failed["error"].as_str().unwrap().contains("Too many open files"), "{failed}");
     limit(&stage, given);
     bystanders.recover(&stage).await;
@@ -75,6 +75,6 @@ async fn a_haproxy_that_dies_while_stalls_has_no_descriptors_comes_back_with_the
     bystanders.end().await;
     stage.expect_lines(DIED, 1).await;
     stage.expect_lines(SERVES, 2).await;
-    assert_eq!(stage.lines(PORT_TAKEN).len(), 0);
+    assert_eq!(stage.lines(PORT_UNBINDABLE).len(), 0);
     stage.end().await;
 }

@@ -9,7 +9,9 @@ use std::{
 use rustix::process::geteuid;
 use stalls_lab::stalls::{
     Signal,
-    messages::{DIED, NOT_SAVED, NOT_SERVING, NOT_WRITTEN, SAVED_AGAIN, SERVES, WRITTEN_AGAIN},
+    messages::{
+        CONFIG_OUTDATED, CONFIG_UP_TO_DATE_AGAIN, DIED, FAILED_TO_START, NOT_SAVED, SAVED_AGAIN, SERVES,
+    },
 };
 
 use crate::harness::{BASE, Bystanders, Stage};
@@ -86,7 +88,7 @@ async fn where_nothing_can_be_remembered_every_change_is_served_all_the_same() {
     bystanders.end().await;
     stage.expect_lines(NOT_SAVED, 1).await;
     stage.expect_lines(SAVED_AGAIN, 1).await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     disk.assert_tidy();
     assert!(fs::read_to_string(disk.0.join("state.json")).unwrap().contains(&stage.uuid(5)));
 }
@@ -100,14 +102,14 @@ async fn with_a_full_run_directory_every_change_is_served_that_haproxy_can_be_to
         bystanders.change(&mut stage, |world| world.web().scale_to(scale)).await;
         bystanders.follow(&stage).await;
     }
-    let outdated = stage.line(NOT_WRITTEN).await;
+    let outdated = stage.line(CONFIG_OUTDATED).await;
     assert!(is_full(&outdated) && outdated["level"] == "error", "{outdated}");
     disk.make_room();
-    stage.line(WRITTEN_AGAIN).await;
+    stage.line(CONFIG_UP_TO_DATE_AGAIN).await;
     assert_eq!(fs::read_to_string(disk.0.join("haproxy.cfg")).unwrap(), stage.render().await);
     bystanders.end().await;
-    stage.expect_lines(NOT_WRITTEN, 1).await;
-    stage.assert_no_handover();
+    stage.expect_lines(CONFIG_OUTDATED, 1).await;
+    stage.assert_no_reload();
     disk.assert_tidy();
 }
 
@@ -117,7 +119,7 @@ async fn a_pool_that_grows_without_room_for_its_configuration_does_so_when_there
     let mut bystanders = Bystanders::begin(&stage).await;
     disk.fill();
     bystanders.change(&mut stage, |world| world.web().scale_to(MANY)).await;
-    let failed = stage.line(NOT_SERVING).await;
+    let failed = stage.line(FAILED_TO_START).await;
     assert!(is_full(&failed) && failed["old_one_serves"] == true, "{failed}");
     // The ports that there are serve already.
     stage.expect_port(BASE + USUAL_POOL - 1, &stage.uuid(USUAL_POOL.into())).await;
@@ -143,6 +145,6 @@ async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_with_all_that_the
     stage.expect_lines(DIED, 1).await;
     stage.expect_lines(SERVES, 2).await;
     disk.make_room();
-    stage.line(WRITTEN_AGAIN).await;
+    stage.line(CONFIG_UP_TO_DATE_AGAIN).await;
     disk.assert_tidy();
 }

@@ -1,6 +1,6 @@
 //! A container in a crash loop.
 
-use stalls_lab::stalls::messages::FLAPS;
+use stalls_lab::stalls::messages::FLAPPING;
 
 use crate::harness::{BASE, Stage};
 
@@ -19,7 +19,7 @@ async fn a_crash_loop_that_does_not_end_leaves_the_port_as_it_was() {
     for _ in 0..2 {
         crash(&stage).await;
     }
-    let line = stage.line(FLAPS).await;
+    let line = stage.line(FLAPPING).await;
     assert_eq!((&line["uuid"], &line["mapped"]), (&stage.uuid(1).into(), &true.into()));
     stage.settled().await;
     let mut held = stage.hold(BASE).await;

@@ -23,7 +23,7 @@ async fn stage(scale: u16) -> Stage {
 }
 
 #[tokio::test]
-async fn the_pool_grows_by_one_handover_that_nobody_notices() {
+async fn the_pool_grows_by_one_reload_that_nobody_notices() {
     let mut stage = stage(POOL).await;
     let first = stage.haproxy().await;
     let targets = Targets::new();
@@ -45,7 +45,7 @@ async fn the_pool_grows_by_one_handover_that_nobody_notices() {
     let second = stage.haproxy().await;
     assert_ne!(second, first);
 
-    // There is room for more now, and no other handover is needed for it.
+    // There is room for more now, and no other reload is needed for it.
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 9)).await;
     assert_eq!(stage.applied().await["step"], "runtime");
     for index in POOL + 1..=POOL + 9 {
@@ -109,5 +109,5 @@ async fn a_pool_that_was_asked_for_does_not_grow() {
     let unmapped = stage.line(NOT_MAPPED).await;
     assert_eq!(unmapped["uuid"].as_str(), Some(&*stage.uuid((POOL + 1).into())));
     stage.expect_refused(BASE + POOL).await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
 }

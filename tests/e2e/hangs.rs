@@ -2,7 +2,7 @@
 
 use stalls_lab::stalls::{
     Signal,
-    messages::{KILLED, MUTE, PLAN_APPLIED, SERVES},
+    messages::{DOES_NOT_ANSWER, KILLED, PLAN_APPLIED, SERVES},
 };
 
 use crate::harness::{Bystanders, Stage};
@@ -17,7 +17,7 @@ async fn a_haproxy_that_hangs_does_not_keep_a_change_from_being_applied() {
 
 #[tokio::test]
 async fn a_haproxy_that_hangs_does_not_keep_another_from_taking_over() {
-    hang_and_change(Stage::prepared(3).await.with_handovers().started().await).await;
+    hang_and_change(Stage::prepared(3).await.with_reloads().started().await).await;
 }
 
 async fn hang_and_change(mut stage: Stage) {
@@ -26,10 +26,10 @@ async fn hang_and_change(mut stage: Stage) {
     stage.stalls().signal_haproxy(Signal::STOP);
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     // It is given some seconds to answer, since it may be busy.
-    stage.line(MUTE).await;
+    stage.line(DOES_NOT_ANSWER).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
-    stage.expect_lines(MUTE, 1).await;
+    stage.expect_lines(DOES_NOT_ANSWER, 1).await;
     stage.expect_lines(SERVES, 2).await;
     stage.end().await;
 }
@@ -61,14 +61,14 @@ async fn a_haproxy_that_goes_on_only_when_it_is_given_up_leads_nobody_astray() {
     let mut bystanders = Bystanders::begin(&stage).await;
     bystanders.let_break(&stage);
     stage.stalls().signal_haproxy(Signal::STOP);
-    stage.line(MUTE).await;
+    stage.line(DOES_NOT_ANSWER).await;
     stage.stalls().signal_haproxy(Signal::CONT);
     // Until it is replaced it answers for a moment, and then it refuses.
     stage.expect_lines(SERVES, 2).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
     assert_ne!(stage.haproxy().await, stopped);
-    stage.expect_lines(MUTE, 1).await;
+    stage.expect_lines(DOES_NOT_ANSWER, 1).await;
     stage.end().await;
 }
 
@@ -87,7 +87,7 @@ async fn a_haproxy_whose_command_lines_are_all_taken_is_replaced_and_keeps_its_c
     // It answers its clients until it is replaced.
     stage.expect_lines(SERVES, 2).await;
     bystanders.recover(&stage).await;
-    stage.expect_lines(MUTE, 1).await;
+    stage.expect_lines(DOES_NOT_ANSWER, 1).await;
     assert_eq!(stage.lines(KILLED).len(), 0);
     drop(taken);
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;

@@ -26,17 +26,17 @@ use stalls_lab::{
     backend::Fleet,
     block::Block,
     client::{Held, await_landing, await_refused},
-    haproxy::handover_template,
+    haproxy::reload_template,
     load::{Load, LoadReport},
     metadata::{MetadataOptions, MetadataServer, World},
     stalls::{
         Launch, Signal, Stalls, check_form,
-        messages::{PLAN_APPLIED, WRITTEN},
+        messages::{CONFIG_WRITTEN, PLAN_APPLIED},
     },
 };
 use tokio::time::{Instant, sleep};
 
-use self::world::tenants;
+use self::world::assignments;
 pub(crate) use self::{
     bystanders::Bystanders,
     churn::Churn,
@@ -125,10 +125,10 @@ impl Stage {
         self
     }
 
-    /// Has every change made by a handover: with this template HAProxy could not be told of it otherwise.
-    pub(crate) fn with_handovers(self) -> Self {
+    /// Has every change made by a reload: with this template HAProxy could not be told of it otherwise.
+    pub(crate) fn with_reloads(self) -> Self {
         let template = self.launch.state_dir().join("haproxy.cfg.hbs");
-        fs::write(&template, handover_template()).expect("a template can be written");
+        fs::write(&template, reload_template()).expect("a template can be written");
         self.env("HAPROXY_TEMPLATE", template.display())
     }
 
@@ -192,8 +192,8 @@ impl Stage {
     }
 
     /// Which container should be reached on which port: container `k` on the `k`th, of two the newer.
-    fn tenants(&self) -> BTreeMap<u16, String> {
-        self.server.read(|world| tenants(world, self.base))
+    fn assignments(&self) -> BTreeMap<u16, String> {
+        self.server.read(|world| assignments(world, self.base))
     }
 }
 
@@ -230,9 +230,9 @@ impl Stage {
 
     /// Waits until every port leads to the container with its index, and the others refuse.
     pub(crate) async fn settled(&self) {
-        let tenants = self.tenants();
+        let assignments = self.assignments();
         for port in self.ports() {
-            match tenants.get(&port) {
+            match assignments.get(&port) {
                 Some(uuid) => self.expect_port(port, uuid).await,
                 None => self.expect_refused(port).await,
             }
@@ -331,7 +331,7 @@ impl Stage {
     /// The copy of HAProxy's configuration, once it is of the newest plan that is in force.
     pub(crate) async fn haproxy_cfg(&self) -> String {
         let newest = |message| self.lines(message).last().and_then(|line| line["revision"].as_u64());
-        until("a copy of the newest plan", || newest(WRITTEN) >= newest(PLAN_APPLIED)).await;
+        until("a copy of the newest plan", || newest(CONFIG_WRITTEN) >= newest(PLAN_APPLIED)).await;
         fs::read_to_string(self.launch.run_dir().join("haproxy.cfg")).expect("there is a configuration")
     }
 }

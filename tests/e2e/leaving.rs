@@ -29,7 +29,7 @@ async fn lose(rules: [Rule; 3], leave: impl AsyncFn(&mut Stage)) {
         }
         assert_eq!(other.check().await, Ok(()));
         assert_eq!(stage.haproxy().await, haproxy);
-        stage.assert_no_handover();
+        stage.assert_no_reload();
     }
 }
 

@@ -239,7 +239,7 @@ async fn a_server_that_starts_again_with_older_data_is_followed() {
     stage.server.restore(&newer);
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     assert_eq!((said(&stage, 0), stage.lines(FAULT_ENDS).len()), (vec!["unreachable".to_owned()], 1));
 }
 

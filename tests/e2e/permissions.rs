@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use stalls_lab::stalls::messages::{DIRECTORY_CLOSED, DIRECTORY_NOT_LOCKED};
+use stalls_lab::stalls::messages::{DIRECTORY_NOT_LOCKED, WORLD_WRITE_REMOVED};
 
 use crate::harness::{Stage, until};
 
@@ -19,7 +19,7 @@ fn mode(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn nothing_is_open_to_others_whatever_the_umask() {
-    let stage = Stage::prepared(3).await.with_handovers().through(&WITHOUT_UMASK);
+    let stage = Stage::prepared(3).await.with_reloads().through(&WITHOUT_UMASK);
     fs::remove_dir(stage.launch().run_dir()).unwrap();
     let mut stage = stage.started().await;
     stage.change(|world| world.web().scale_to(4)).await;
@@ -67,7 +67,7 @@ async fn directories_that_others_could_write_to_are_closed_and_their_links_not_f
     for directory in [&run_dir, &state_dir] {
         assert_eq!(mode(directory), 0o1775);
     }
-    assert_eq!(stage.lines(DIRECTORY_CLOSED).len(), 2);
+    assert_eq!(stage.lines(WORLD_WRITE_REMOVED).len(), 2);
     until("a saved state", || state_dir.join("state.json").is_file()).await;
     until("a state of its own", || !state_dir.join("state.json").is_symlink()).await;
     until("a copy of its own", || !run_dir.join("haproxy.cfg").is_symlink()).await;

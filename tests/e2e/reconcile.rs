@@ -6,7 +6,7 @@ use stalls_lab::{
     client::Held,
     stalls::{
         Signal,
-        messages::{CHANGED_BY_OTHERS, MUTE, PLAN_APPLIED, PORT_CHANGED_BY_OTHERS},
+        messages::{CHANGED_EXTERNALLY, DOES_NOT_ANSWER, PLAN_APPLIED, PORT_DRIFTED},
     },
 };
 
@@ -47,14 +47,13 @@ async fn whatever_somebody_else_tells_haproxy_is_said_and_set_right() {
     let mark = stage.stalls().log_mark();
     stage.cli(&foreign).await;
     for port in [one, two, three, four, five, six, free] {
-        let is_told =
-            |line: &serde_json::Value| line["port"] == port && line["msg"] == PORT_CHANGED_BY_OTHERS;
+        let is_told = |line: &serde_json::Value| line["port"] == port && line["msg"] == PORT_DRIFTED;
         let told = stage.stalls().await_log_from(mark, is_told, SOON).await;
         assert_eq!(told["level"], "warning");
     }
     stage.settled().await;
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     // The first connection's container was reached on two ports meanwhile; the second one's port led elsewhere.
     check(&mut held).await;
 }
@@ -66,10 +65,10 @@ async fn connections_to_the_right_container_outlive_the_repair_of_their_own_port
     stage.cli(&format!("set server p{BASE}/c addr {} port 8080", address(&stage, 2))).await;
     stage.cli(&format!("set server p{}/c addr {} port 9", BASE + 1, address(&stage, 2))).await;
     stage.cli(&format!("set server p{}/c state drain", BASE + 2)).await;
-    stage.line(CHANGED_BY_OTHERS).await;
+    stage.line(CHANGED_EXTERNALLY).await;
     stage.settled().await;
     check(&mut held).await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
 }
 
 #[tokio::test]
@@ -80,12 +79,12 @@ async fn the_same_mischief_again_and_again_is_set_right_each_time() {
     for command in commands.iter().cycle().take(4) {
         let mark = stage.stalls().log_mark();
         stage.cli(command).await;
-        let said = stage.line_after(mark, CHANGED_BY_OTHERS).await;
+        let said = stage.line_after(mark, CHANGED_EXTERNALLY).await;
         assert_eq!(said["ports"], 1);
         stage.settled().await;
     }
     check(&mut held).await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
 }
 
 #[tokio::test]
@@ -95,16 +94,16 @@ async fn what_somebody_else_has_made_as_it_should_be_is_no_matter() {
     stage.cli(&format!("enable frontend p{}; set server p{}/c state ready", BASE + 3, BASE + 3)).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
 }
 
 #[tokio::test]
-async fn a_frontend_that_somebody_else_has_shut_down_comes_back_with_a_handover() {
+async fn a_frontend_that_somebody_else_has_shut_down_comes_back_with_a_reload() {
     let stage = watched(3).await;
     let (haproxy, mut held) = (stage.haproxy().await, [stage.hold(BASE).await, stage.hold(BASE + 2).await]);
     stage.cli(&format!("shutdown frontend p{}", BASE + 1)).await;
     // From 3.0 on the port is still bound, and its clients wait until then.
-    stage.handover_after(0).await;
+    stage.reload_after(0).await;
     stage.settled().await;
     check(&mut held).await;
     drop(held);
@@ -118,7 +117,7 @@ async fn a_free_port_that_somebody_else_has_shut_down_comes_back_when_it_is_need
     stage.cli(&format!("shutdown frontend p{}", BASE + 3)).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
-    assert_eq!(stage.handover_after(0).await["kind"], "desync");
+    assert_eq!(stage.reload_after(0).await["kind"], "desync");
     check(&mut held).await;
     drop(held);
     assert_ne!(stage.haproxy().await, haproxy);
@@ -154,7 +153,7 @@ async fn a_haproxy_that_hangs_is_noticed_without_any_change() {
     let stage = watched(3).await;
     let hung = stage.haproxy().await;
     stage.stalls().signal_haproxy(Signal::STOP);
-    stage.line(MUTE).await;
+    stage.line(DOES_NOT_ANSWER).await;
     stage.settled().await;
     until("another HAProxy", || stage.launch().haproxy_pids() != [hung]).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stalls_lab::stalls::{
     Signal,
-    messages::{ADOPTED, DIED, MEMORY_SERVES, PLAN_APPLIED},
+    messages::{ADOPTED, DIED, PLAN_APPLIED, SERVING_SAVED},
 };
 use tokio::time::sleep;
 
@@ -23,7 +23,7 @@ async fn with_the_metadata_away_the_last_mapping_serves() {
     stage.server.stop().await;
     stage.start();
     stage.settled().await;
-    assert_eq!(stage.line(MEMORY_SERVES).await["level"], "warning");
+    assert_eq!(stage.line(SERVING_SAVED).await["level"], "warning");
     stage.server.restart().await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
@@ -47,7 +47,7 @@ async fn a_haproxy_that_is_left_behind_is_adopted_as_it_is() {
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     drop(held);
     stage.end().await;
 }
@@ -64,14 +64,14 @@ async fn a_haproxy_that_is_left_behind_is_told_of_what_has_changed_meanwhile() {
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     drop(held);
     stage.end().await;
 }
 
 #[tokio::test]
 async fn a_haproxy_that_is_left_behind_hands_over_when_it_cannot_be_told_of_what_has_changed() {
-    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
     stage.change(|world| world.web().scale_to(5)).await;
@@ -90,7 +90,7 @@ async fn a_haproxy_that_is_left_behind_hands_over_to_one_of_another_pool() {
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
     let mut stage = stage.with_pool(POOL + 4).started().await;
-    assert_eq!(stage.handover_after(0).await["kind"], "more_ports");
+    assert_eq!(stage.reload_after(0).await["kind"], "more_ports");
     assert_eq!(held.check().await, Ok(()));
     drop(held);
     assert_ne!(stage.haproxy().await, haproxy);
@@ -138,7 +138,7 @@ async fn stalls_may_be_killed_at_any_moment() {
         if kill % SETTLE_EVERY == 0 {
             churn.settle(&stage).await;
             churn.check_held().await;
-            stage.assert_no_handover();
+            stage.assert_no_reload();
         } else {
             // Before it has read its memory, while it adopts HAProxy, and while it makes up for what it has missed.
             sleep(Duration::from_micros(churn.random(200_000) as u64)).await;
@@ -152,8 +152,8 @@ async fn stalls_may_be_killed_at_any_moment() {
 }
 
 #[tokio::test]
-async fn stalls_may_be_killed_amid_handovers() {
-    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
+async fn stalls_may_be_killed_amid_reloads() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     let mut held = stage.hold(BASE).await;
     let mut random = Seeded::new();
     for turn in 0..6 {

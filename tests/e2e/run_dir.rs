@@ -4,7 +4,7 @@ use std::fs;
 
 use stalls_lab::stalls::{
     Signal,
-    messages::{DIED, DIRECTORY_LOCKED_AGAIN, OUT_OF_REACH, SERVES},
+    messages::{API_CLOSED, DIED, DIRECTORY_LOCKED_AGAIN, SERVES},
 };
 
 use crate::harness::{Bystanders, Stage, run};
@@ -20,7 +20,7 @@ async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() 
     // HAProxy cannot be told of a change any more, and not hand over either.
     bystanders.let_refuse(&stage, stage.ports());
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
-    stage.line(OUT_OF_REACH).await;
+    stage.line(API_CLOSED).await;
     stage.expect_lines(SERVES, 2).await;
     bystanders.recover(&stage).await;
 
@@ -42,7 +42,7 @@ async fn without_any_change_a_run_directory_that_vanishes_is_noticed_by_a_look()
     let mut bystanders = Bystanders::begin(&stage).await;
     bystanders.let_refuse(&stage, stage.ports());
     fs::remove_dir_all(stage.launch().run_dir()).unwrap();
-    stage.line(OUT_OF_REACH).await;
+    stage.line(API_CLOSED).await;
     stage.expect_lines(SERVES, 2).await;
     bystanders.recover(&stage).await;
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;

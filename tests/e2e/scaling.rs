@@ -13,7 +13,7 @@ async fn a_new_container_gets_its_port_and_nobody_else_notices() {
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
-    stage.assert_no_handover();
+    stage.assert_no_reload();
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_replacement_keeps_the_port() {
     stage.expect_port(BASE + 1, &new).await;
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
-    stage.assert_no_handover();
+    stage.assert_no_reload();
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_service_may_be_scaled_to_0_and_back() {
     stage.settled().await;
     stage.change(|world| world.web().scale_to(3)).await;
     stage.settled().await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn published(scale: usize) -> Stage {
 }
 
 #[tokio::test]
-async fn a_pool_without_a_size_grows_by_one_handover_that_nobody_notices() {
+async fn a_pool_without_a_size_grows_by_one_reload_that_nobody_notices() {
     let mut stage = published(15).await;
     let mut held = stage.hold(BASE).await;
     stage.change(|world| world.web().scale_to(18)).await;

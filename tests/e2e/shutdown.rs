@@ -6,7 +6,7 @@ use stalls_lab::{
     metadata::Fault,
     stalls::{
         Signal,
-        messages::{CONNECTIONS_CUT, ENDS, NOT_SERVING, STARTS},
+        messages::{CONNECTIONS_CUT, ENDS, FAILED_TO_START, STARTS},
     },
 };
 
@@ -71,7 +71,7 @@ async fn connections_to_a_container_that_has_been_replaced_are_waited_for_too() 
 
 #[tokio::test]
 async fn the_connections_of_a_process_that_drains_already_are_waited_for_too() {
-    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     let held = stage.hold(BASE).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
@@ -114,7 +114,7 @@ async fn sigterm_is_heard_while_haproxy_keeps_dying() {
     let haproxy = Script::new(r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac; exit 1"#);
     let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
     stage.start();
-    stage.line(NOT_SERVING).await;
+    stage.line(FAILED_TO_START).await;
     stage.end().await;
 }
 
@@ -133,9 +133,9 @@ exec sh -c 'read -r _ <"$0"' "$0.never" "$@""#,
 }
 
 #[tokio::test]
-async fn sigterm_is_heard_amid_handovers() {
+async fn sigterm_is_heard_amid_reloads() {
     for changes in [1, 3, 7, 12] {
-        let stage = Stage::prepared(3).await.with_handovers().started().await;
+        let stage = Stage::prepared(3).await.with_reloads().started().await;
         end_amid(stage, changes).await;
     }
 }

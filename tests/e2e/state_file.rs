@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::geteuid;
 use serde_json::{Value, json};
-use stalls_lab::stalls::messages::{MEMORY_LOST, PLAN_APPLIED};
+use stalls_lab::stalls::messages::{PLAN_APPLIED, SAVED_UNUSABLE};
 
 use crate::harness::{Bystanders, Stage, until};
 
@@ -29,10 +29,10 @@ async fn survives(spoil: impl FnOnce(&Path), complaint: &str) {
     }
     let mut stage = stage.started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
-    let lost = stage.line(MEMORY_LOST).await;
+    let lost = stage.line(SAVED_UNUSABLE).await;
     assert_eq!((&lost["level"], &lost["kind"]), (&json!("error"), &json!("unreadable")));
     assert!(lost["error"].as_str().unwrap().contains(complaint), "{lost}");
-    assert_eq!(stage.lines(MEMORY_LOST).len(), 1);
+    assert_eq!(stage.lines(SAVED_UNUSABLE).len(), 1);
     assert_eq!(look(&file.with_extension("json.unreadable")), spoilt);
 
     // A new one takes its place.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use serde_json::json;
 use stalls_lab::stalls::{
     Signal,
-    messages::{PORT_FREED, PORT_TAKEN},
+    messages::{PORT_BINDABLE_AGAIN, PORT_UNBINDABLE},
 };
 use tokio::task::JoinHandle;
 
@@ -29,7 +29,7 @@ fn answer(stage: &Stage, port: u16) -> JoinHandle<()> {
 
 /// The ports that were said to be taken, in order.
 fn said(stage: &Stage) -> Vec<u64> {
-    stage.lines(PORT_TAKEN).iter().filter_map(|line| line["port"].as_u64()).collect()
+    stage.lines(PORT_UNBINDABLE).iter().filter_map(|line| line["port"].as_u64()).collect()
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn a_port_that_is_taken_at_the_start_is_served_once_it_is_free() {
     let mut stage = Stage::prepared(3).await;
     let taken = take(&stage, BASE + 1);
     stage.start();
-    let line = stage.line(PORT_TAKEN).await;
+    let line = stage.line(PORT_UNBINDABLE).await;
     assert_eq!((&line["port"], &line["level"]), (&json!(BASE + 1), &json!("error")));
     stage.expect_port(BASE, &stage.uuid(1)).await;
     stage.expect_port(BASE + 2, &stage.uuid(3)).await;
@@ -70,7 +70,7 @@ async fn a_free_port_that_is_taken_meanwhile_costs_only_its_container() {
     let taken = take(&stage, BASE + 3);
     stage.change(|world| world.web().scale_to(5)).await;
     stage.expect_port(BASE + 4, &stage.uuid(5)).await;
-    assert_eq!(stage.line(PORT_TAKEN).await["port"], BASE + 3);
+    assert_eq!(stage.line(PORT_UNBINDABLE).await["port"], BASE + 3);
     stage.expect_port(BASE, &stage.uuid(1)).await;
     drop(taken);
     stage.settled().await;
@@ -85,7 +85,7 @@ async fn a_port_that_is_taken_after_its_container_has_left_is_served_again_when_
     stage.haproxy().await;
     let taken = take(&stage, BASE + 2);
     stage.change(|world| world.web().scale_to(3)).await;
-    stage.line(PORT_TAKEN).await;
+    stage.line(PORT_UNBINDABLE).await;
     drop(taken);
     stage.settled().await;
 }
@@ -95,7 +95,7 @@ async fn a_pool_that_is_taken_as_a_whole_is_served_once_it_is_free() {
     let mut stage = Stage::prepared(3).await;
     let taken: Vec<_> = (0..16).map(|slot| take(&stage, BASE + slot)).collect();
     stage.start();
-    stage.line(PORT_TAKEN).await;
+    stage.line(PORT_UNBINDABLE).await;
     drop(taken);
     stage.settled().await;
 }
@@ -108,17 +108,17 @@ async fn a_port_that_is_taken_for_a_while_is_no_matter_to_the_clients_of_others(
     bystanders.let_refuse(&stage, BASE + 3..BASE + POOL);
     let taken = answer(&stage, BASE + 3);
     bystanders.change(&mut stage, |world| world.web().scale_to(5)).await;
-    stage.line(PORT_TAKEN).await;
+    stage.line(PORT_UNBINDABLE).await;
     stage.expect_port(BASE + 4, &stage.uuid(5)).await;
     bystanders.notice_nothing().await;
     assert_eq!(stage.applied().await["step"], "reload");
     let mark = stage.stalls().log_mark();
     taken.abort();
-    stage.handover_after(mark).await;
+    stage.reload_after(mark).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
-    stage.expect_lines(PORT_TAKEN, 1).await;
-    stage.expect_lines(PORT_FREED, 1).await;
+    stage.expect_lines(PORT_UNBINDABLE, 1).await;
+    stage.expect_lines(PORT_BINDABLE_AGAIN, 1).await;
     stage.end().await;
 }
 
@@ -129,20 +129,20 @@ async fn a_port_that_is_taken_does_not_keep_a_haproxy_that_dies_from_coming_back
     bystanders.let_break(&stage);
     let taken = answer(&stage, BASE + 3);
     stage.stalls().signal_haproxy(Signal::KILL);
-    assert_eq!(stage.line(PORT_TAKEN).await["port"], BASE + 3);
+    assert_eq!(stage.line(PORT_UNBINDABLE).await["port"], BASE + 3);
     for index in 1..=3 {
         stage.expect_port(BASE + u16::try_from(index).unwrap() - 1, &stage.uuid(index)).await;
     }
     taken.abort();
-    stage.line(PORT_FREED).await;
+    stage.line(PORT_BINDABLE_AGAIN).await;
     // Free ports are open for a moment while HAProxy hands over to one that has this port, too.
-    stage.handover_after(0).await;
+    stage.reload_after(0).await;
     bystanders.recover(&stage).await;
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     bystanders.end().await;
-    stage.expect_lines(PORT_TAKEN, 1).await;
-    stage.expect_lines(PORT_FREED, 1).await;
+    stage.expect_lines(PORT_UNBINDABLE, 1).await;
+    stage.expect_lines(PORT_BINDABLE_AGAIN, 1).await;
     stage.end().await;
 }
 

@@ -74,7 +74,7 @@ async fn jumps_of_the_wall_clock_concern_nobody() {
     }
     bystanders.end().await;
     stage.assert_calm();
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     stage.end().await;
 }
 
@@ -89,7 +89,7 @@ async fn whoever_starts_at_another_time_knows_what_was_before() {
         stage.kill_and_start().await;
         bystanders.notice_nothing().await;
         assert_eq!(stage.haproxy().await, haproxy);
-        stage.assert_no_handover();
+        stage.assert_no_reload();
     }
     bystanders.let_break(&stage);
     clock.set(0);

@@ -32,7 +32,7 @@ pub(super) struct Pool {
     mapping: Mapping,
     max_ports: u16,
     /// As it was saved, or was for the last snapshot. Without PORT_COUNT it never shrinks, since that would cost a
-    /// handover and gain nothing.
+    /// reload and gain nothing.
     size: Option<u16>,
     snapshot: Option<Arc<Snapshot>>,
     damper: FlapDamper,

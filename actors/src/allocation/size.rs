@@ -3,7 +3,7 @@
 use super::eligibility::Eligible;
 use crate::domain::{DEFAULT_PORT_COUNT, Mapping};
 
-/// A pool grows by a quarter, and by no less than this: each growth is a handover.
+/// A pool grows by a quarter, and by no less than this: each growth is a reload.
 const MIN_STEP: u16 = 16;
 
 /// The size before the need is known: that of the settings, else what is otherwise `known`, else the default; cut off

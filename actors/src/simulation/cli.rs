@@ -149,7 +149,7 @@ fn disobeys(scene: &Scene, generation: u64, command: Command) -> Option<&'static
     // What is lost can be found by a look. Of an enable that had nothing to change but a socket which processes share
     // nothing is to be seen, and HAProxy has no reason not to carry it out.
     if let Command::EnableFrontend(port) = command
-        && (process.model.says_open(port)
+        && (process.fake.says_open(port)
             || process.held.get(&port).is_some_and(|held| sockets.listens(*held)))
     {
         return None;
@@ -166,7 +166,7 @@ fn disobeys(scene: &Scene, generation: u64, command: Command) -> Option<&'static
 /// Whoever tells it.
 pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> String {
     let is_stuck = scene.faults.borrow_mut().strikes(Fault::AddressStuck, scene.now());
-    let lag = scene.draw_ms(0..scene.setup.longest_lag_ms + 1)
+    let lag = scene.draw_ms(0..scene.setup.max_lag_ms + 1)
         + if is_stuck { scene.draw_ms(10..7_000) } else { ms(0) };
     if let Command::SetAddress(port, _) = command
         && is_stuck
@@ -180,22 +180,22 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
         let Some(process) = host.processes.get_mut(&generation) else { return String::new() };
         process.is_faulty |= is_stuck;
         let socket = command.port().and_then(|port| process.held.get(&port).copied());
-        process.model.taken.clear();
+        process.fake.taken.clear();
         if let (Command::EnableFrontend(port), socket) = (command, socket) {
             // HAProxy listens again, even if it thinks that it does.
             if !socket.is_some_and(|socket| host.sockets.listen(socket)) {
-                process.model.taken.insert(port);
+                process.fake.taken.insert(port);
                 process.is_contrary = true;
             }
         }
-        let reply = process.model.answer(command);
+        let reply = process.fake.answer(command);
         match (command, socket) {
             (Command::DisableFrontend(_), Some(socket)) if reply.is_empty() => host.sockets.shut(socket),
-            (Command::SetAddress(..), _) if lag.is_zero() => process.model.catch_up(),
+            (Command::SetAddress(..), _) if lag.is_zero() => process.fake.catch_up(),
             (Command::SetAddress(..), _) => {
                 let catch_up = move |scene: &Rc<Scene>| {
                     if let Some(process) = scene.host.borrow_mut().find(generation) {
-                        process.model.catch_up();
+                        process.fake.catch_up();
                     }
                     scene.look_at_all_ports();
                 };

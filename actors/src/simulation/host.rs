@@ -53,7 +53,7 @@ impl Host {
             process.held.get(&port).is_some_and(|socket| self.sockets.listens(*socket))
         };
         let accepting = self.processes.iter().filter(move |(_, p)| p.is_serving() && listens(p));
-        accepting.map(move |(generation, process)| (*generation, process.model.leads_to(port)))
+        accepting.map(move |(generation, process)| (*generation, process.fake.leads_to(port)))
     }
 
     /// Where a connection may lead that is made now.
@@ -69,7 +69,7 @@ impl Host {
     /// Where each that serves this port would lead a connection, were their socket open.
     pub(super) fn views(&self, port: u16) -> impl Iterator<Item = Option<SocketAddr>> + '_ {
         let serving = self.processes.values().filter(move |p| p.is_serving() && p.held.contains_key(&port));
-        serving.map(move |process| process.model.leads_to(port))
+        serving.map(move |process| process.fake.leads_to(port))
     }
 
     fn release_sockets(&mut self) {

@@ -34,7 +34,7 @@ pub(super) struct Process {
     pub(super) has_served: bool,
     /// stalls has told it to end.
     pub(super) is_given_up: bool,
-    pub(super) model: FakeHaproxy,
+    pub(super) fake: FakeHaproxy,
     /// The socket of each port that it holds.
     pub(super) held: BTreeMap<u16, u64>,
     pub(super) sessions: Vec<Session>,
@@ -77,7 +77,7 @@ impl Process {
     ) -> Self {
         Self {
             pid,
-            model: FakeHaproxy::started(pid, &config),
+            fake: FakeHaproxy::started(pid, &config),
             config,
             inherit,
             phase: Phase::Starting,

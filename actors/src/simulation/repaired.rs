@@ -30,7 +30,7 @@ fn crooked_port(scene: &Rc<Scene>, failed: u64, live: u64) -> Option<u16> {
         return None;
     }
     let is_crooked = |port: &u16, socket: u64| {
-        process.model.says_open(*port) != host.sockets.listens(socket) && !host.sockets.taken.contains(port)
+        process.fake.says_open(*port) != host.sockets.listens(socket) && !host.sockets.taken.contains(port)
     };
     process.held.iter().find(|(port, socket)| is_crooked(port, **socket)).map(|(port, _)| *port)
 }

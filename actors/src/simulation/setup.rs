@@ -28,7 +28,7 @@ pub(super) struct Setup {
     /// Whether containers change their state so often that stalls follows them no longer.
     pub(super) has_flapping: bool,
     /// The longest that a new address takes to be in force, in milliseconds: nothing before HAProxy 2.9.
-    pub(super) longest_lag_ms: u64,
+    pub(super) max_lag_ms: u64,
     /// The mean time between two changes of the service, in milliseconds.
     pub(super) change_every_ms: u64,
 }
@@ -45,7 +45,7 @@ impl Setup {
             checked_percent: [0, 0, 40, 100][rng.usize(..4)],
             mass_removal_hold: Duration::from_secs(if rng.bool() { 15 } else { 0 }),
             has_flapping: rng.u8(..4) == 0,
-            longest_lag_ms: if rng.bool() { 0 } else { rng.u64(2..40) },
+            max_lag_ms: if rng.bool() { 0 } else { rng.u64(2..40) },
             change_every_ms: rng.u64(800..10_000),
         }
     }

@@ -124,7 +124,7 @@ impl Watch {
         }
     }
 
-    /// Looks at a port that leads to these `landings`. During a handover several HAProxies listen, and a socket that
+    /// Looks at a port that leads to these `landings`. During a reload several HAProxies listen, and a socket that
     /// one has closed may be opened again by the other; so the port is only where all of their `views` are.
     fn look(
         &mut self,

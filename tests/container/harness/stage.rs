@@ -162,7 +162,7 @@ impl Stage {
     }
 
     /// The uuid of the container that belongs to this port.
-    pub(crate) fn tenant(&self, port: u16) -> Option<&str> {
+    pub(crate) fn assigned(&self, port: u16) -> Option<&str> {
         let listed = self.roster.web.iter().find(|listed| listed.index == u32::from(port - BASE) + 1);
         listed.map(|listed| &*listed.uuid)
     }
@@ -170,7 +170,7 @@ impl Stage {
     /// Waits until this port is as the metadata says.
     pub(crate) async fn port_settled(&self, port: u16) {
         let address = Self::address(port);
-        let met = match self.tenant(port) {
+        let met = match self.assigned(port) {
             Some(uuid) => await_landing(address, uuid, SOON).await,
             None => await_refused(address, SOON).await,
         };

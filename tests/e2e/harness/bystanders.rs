@@ -11,7 +11,7 @@ use stalls_lab::{
     metadata::World,
 };
 
-use super::{Stage, tenants, until};
+use super::{Stage, assignments, until};
 
 /// How many clients connect all the time.
 const CLIENTS: usize = 2;
@@ -30,7 +30,7 @@ pub(crate) struct Bystanders {
     targets: Targets,
     load: Load,
     /// Who is on which port, as far as the clients know.
-    tenants: BTreeMap<u16, String>,
+    assignments: BTreeMap<u16, String>,
     held: BTreeMap<u16, Held>,
 }
 
@@ -41,12 +41,12 @@ impl Bystanders {
         let mut begun = Self {
             load: Load::with_pause(CLIENTS, &targets, PAUSE),
             targets,
-            tenants: BTreeMap::new(),
+            assignments: BTreeMap::new(),
             held: BTreeMap::new(),
         };
-        let tenants = stage.tenants();
+        let assignments = stage.assignments();
         for port in stage.ports() {
-            begun.pin(stage, port, tenants.get(&port)).await;
+            begun.pin(stage, port, assignments.get(&port)).await;
         }
         begun.notice_nothing().await;
         begun
@@ -68,18 +68,18 @@ impl Bystanders {
         let mut world = stage.server.read(World::clone);
         change(&mut world);
         // They may be that before the change is made here.
-        self.let_become(stage, &tenants(&world, stage.base));
+        self.let_become(stage, &assignments(&world, stage.base));
         stage.change(|current| *current = world).await;
     }
 
     /// Lets the ports that the world has changed become what it says.
     pub(crate) fn let_follow(&mut self, stage: &Stage) {
-        self.let_become(stage, &stage.tenants());
+        self.let_become(stage, &stage.assignments());
     }
 
-    fn let_become(&mut self, stage: &Stage, tenants: &BTreeMap<u16, String>) {
-        for port in self.changed(tenants) {
-            let possible = [self.tenants.get(&port), tenants.get(&port)].into_iter().flatten();
+    fn let_become(&mut self, stage: &Stage, assignments: &BTreeMap<u16, String>) {
+        for port in self.changed(assignments) {
+            let possible = [self.assignments.get(&port), assignments.get(&port)].into_iter().flatten();
             self.targets.set(stage.address(port), Expect::Changing(possible.cloned().collect()));
             self.held.remove(&port);
         }
@@ -90,13 +90,13 @@ impl Bystanders {
         self.let_follow(stage);
         // Before, connections to a successor may be cut with those to its predecessor.
         stage.applied().await;
-        let tenants = stage.tenants();
-        for port in self.changed(&tenants) {
-            match tenants.get(&port) {
+        let assignments = stage.assignments();
+        for port in self.changed(&assignments) {
+            match assignments.get(&port) {
                 Some(uuid) => stage.expect_port(port, uuid).await,
                 None => stage.expect_refused(port).await,
             }
-            self.pin(stage, port, tenants.get(&port)).await;
+            self.pin(stage, port, assignments.get(&port)).await;
         }
         self.notice_nothing().await;
     }
@@ -104,7 +104,7 @@ impl Bystanders {
     /// Lets these ports lead nowhere for a while; what is connected stays so.
     pub(crate) fn let_refuse(&self, stage: &Stage, ports: impl IntoIterator<Item = u16>) {
         for port in ports {
-            let possible = self.tenants.get(&port).cloned().into_iter().collect();
+            let possible = self.assignments.get(&port).cloned().into_iter().collect();
             self.targets.set(stage.address(port), Expect::Changing(possible));
         }
     }
@@ -119,9 +119,9 @@ impl Bystanders {
     pub(crate) async fn recover(&mut self, stage: &Stage) {
         stage.applied().await;
         stage.settled().await;
-        let tenants = stage.tenants();
+        let assignments = stage.assignments();
         for port in stage.ports() {
-            self.pin(stage, port, tenants.get(&port)).await;
+            self.pin(stage, port, assignments.get(&port)).await;
         }
         self.notice_nothing().await;
     }
@@ -133,18 +133,18 @@ impl Bystanders {
         assert_eq!(report.failures(), 0, "{report:?}");
     }
 
-    fn changed(&self, tenants: &BTreeMap<u16, String>) -> BTreeSet<u16> {
-        let ports = self.tenants.keys().chain(tenants.keys()).copied();
-        ports.filter(|port| self.tenants.get(port) != tenants.get(port)).collect()
+    fn changed(&self, assignments: &BTreeMap<u16, String>) -> BTreeSet<u16> {
+        let ports = self.assignments.keys().chain(assignments.keys()).copied();
+        ports.filter(|port| self.assignments.get(port) != assignments.get(port)).collect()
     }
 
     /// From now on the port has to lead to this container, or to refuse.
-    async fn pin(&mut self, stage: &Stage, port: u16, tenant: Option<&String>) {
-        let Some(uuid) = tenant else {
-            self.tenants.remove(&port);
+    async fn pin(&mut self, stage: &Stage, port: u16, uuid: Option<&String>) {
+        let Some(uuid) = uuid else {
+            self.assignments.remove(&port);
             return self.targets.set(stage.address(port), Expect::Nobody);
         };
-        self.tenants.insert(port, uuid.clone());
+        self.assignments.insert(port, uuid.clone());
         self.targets.set(stage.address(port), Expect::Container(uuid.clone()));
         if self.held.contains_key(&port) {
             return;

@@ -17,7 +17,7 @@ pub(crate) const STEADY: u16 = 8;
 pub(crate) const CHURN_POOL: u16 = 96;
 
 /// With its beginning and its end, a container so makes no more changes than it may within half a minute.
-const MOST_TOGGLES: usize = 3;
+const MAX_TOGGLES: usize = 3;
 
 /// How many clients connect all the time.
 const CLIENTS: usize = 2;
@@ -54,7 +54,7 @@ impl Churn {
             load: None,
             targets,
             held: BTreeMap::new(),
-            changing: stage.tenants().into_keys().map(|port| (port, BTreeSet::new())).collect(),
+            changing: stage.assignments().into_keys().map(|port| (port, BTreeSet::new())).collect(),
             toggled: BTreeMap::new(),
             changes: 0,
         };
@@ -92,8 +92,8 @@ impl Churn {
 
     /// Every port may refuse and every connection may break, until they have settled.
     pub(crate) fn expect_outage(&mut self, stage: &Stage) {
-        for (port, tenant) in stage.tenants() {
-            self.expect_change(stage, port, [&tenant].into_iter());
+        for (port, uuid) in stage.assignments() {
+            self.expect_change(stage, port, [&uuid].into_iter());
         }
     }
 
@@ -109,9 +109,9 @@ impl Churn {
     pub(crate) async fn settle(&mut self, stage: &Stage) {
         // A port that a change has taken away and the next one given back may not have noticed either yet.
         stage.applied().await;
-        let tenants = stage.tenants();
+        let assignments = stage.assignments();
         for port in self.changing.keys() {
-            match tenants.get(port) {
+            match assignments.get(port) {
                 Some(uuid) => stage.expect_port(*port, uuid).await,
                 None => stage.expect_refused(*port).await,
             }
@@ -121,9 +121,9 @@ impl Churn {
 
     /// From now on the ports that have changed have to be as they should be.
     async fn narrow(&mut self, stage: &Stage) {
-        let tenants = stage.tenants();
+        let assignments = stage.assignments();
         for port in std::mem::take(&mut self.changing).into_keys() {
-            let Some(uuid) = tenants.get(&port) else {
+            let Some(uuid) = assignments.get(&port) else {
                 stage.assert_refused(port).await;
                 self.targets.remove(stage.address(port));
                 continue;
@@ -173,7 +173,7 @@ impl Churn {
             10 | 11 if is_upgraded => web.finish_upgrade(index),
             10 | 11 => drop(web.begin_upgrade(index)),
             // One that did so more often would be held as it is, and the warning is not for here.
-            12 if self.toggles_of(&web.container(index).uuid) < MOST_TOGGLES => {
+            12 if self.toggles_of(&web.container(index).uuid) < MAX_TOGGLES => {
                 *self.toggled.entry(web.container(index).uuid.clone()).or_default() += 1;
                 let state = if web.container(index).is_up() { "stopped" } else { "running" };
                 web.set_state(index, state);

@@ -42,16 +42,16 @@ impl Stage {
 
     #[track_caller]
     fn followed<T>(&self, enough: impl Fn(&Told) -> Option<T>) -> impl Future<Output = T> {
-        let (version, tenants) = (self.server.version(), self.tenants());
-        let follows = move |told: &Told| told.follows(&version, &tenants);
+        let (version, assignments) = (self.server.version(), self.assignments());
+        let follows = move |told: &Told| told.follows(&version, &assignments);
         self.stalls().await_told(move |told| enough(told).filter(|_| follows(told)), SOON)
     }
 
-    /// Waits until a plan is applied by a handover: the only one of the current run, or the first after this mark.
+    /// Waits until a plan is applied by a reload: the only one of the current run, or the first after this mark.
     #[track_caller]
-    pub(crate) fn handover_after(&self, mark: usize) -> impl Future<Output = Value> {
-        let is_handover = |line: &Value| says(line, PLAN_APPLIED) && line["step"] == "reload";
-        self.stalls().await_log_from(mark, is_handover, SOON)
+    pub(crate) fn reload_after(&self, mark: usize) -> impl Future<Output = Value> {
+        let is_reload = |line: &Value| says(line, PLAN_APPLIED) && line["step"] == "reload";
+        self.stalls().await_log_from(mark, is_reload, SOON)
     }
 
     /// Waits until this has been said so many times in the current run; more often it may not have been.
@@ -68,7 +68,7 @@ impl Stage {
 
     /// The plans of the current run have all been applied by the process that it has started, or found, first.
     #[track_caller]
-    pub(crate) fn assert_no_handover(&self) {
+    pub(crate) fn assert_no_reload(&self) {
         let processes = self.lines(SERVES).len() + self.lines(ADOPTED).len();
         assert_eq!(processes, 1, "there was another HAProxy");
         let steps = self.steps();

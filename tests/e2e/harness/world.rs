@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use stalls_lab::metadata::{Container, World};
 
 /// Which container of this world should be reached on which port, from `base` on.
-pub(super) fn tenants(world: &World, base: u16) -> BTreeMap<u16, String> {
+pub(super) fn assignments(world: &World, base: u16) -> BTreeMap<u16, String> {
     let newest = |(port, claimants): (u16, Vec<String>)| Some((port, claimants.last()?.clone()));
     claimants(world, base).into_iter().filter_map(newest).collect()
 }

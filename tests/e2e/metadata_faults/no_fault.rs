@@ -57,7 +57,7 @@ async fn is_nothing_to_tell(fault: Fault) {
         bystanders.follow(&stage).await;
     }
     bystanders.end().await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     stage.assert_calm();
 }
 
@@ -82,6 +82,6 @@ async fn a_server_that_jumps_back_and_forth_is_followed() {
         bystanders.follow(&stage).await;
     }
     bystanders.end().await;
-    stage.assert_no_handover();
+    stage.assert_no_reload();
     stage.assert_calm();
 }

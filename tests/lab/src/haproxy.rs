@@ -21,12 +21,12 @@ pub fn under_test() -> Option<PathBuf> {
     given.into_iter().chain(usual).next()
 }
 
-/// The built-in template with a line that only used ports have: it makes a handover of each change.
+/// The built-in template with a line that only used ports have: it makes a reload of each change.
 ///
 /// # Panics
 ///
 /// When the built-in template has another end.
-pub fn handover_template() -> String {
+pub fn reload_template() -> String {
     let listeners =
         BUILT_IN.strip_suffix(END_OF_LISTENER).expect("the built-in template ends with its listeners");
     format!("{listeners}{DIFFERENCE}{END_OF_LISTENER}")

@@ -53,7 +53,7 @@ impl Restarts {
         }
     }
 
-    /// The one that served ends. If something else had failed before, such as a handover, the pause was one that
+    /// The one that served ends. If something else had failed before, such as a reload, the pause was one that
     /// clients did not notice. Now they would, so it is over; as it is if stalls did not rely upon the one that ends.
     pub(super) fn ends(&mut self, generation: u64, was_relied_upon: bool, now: Duration) {
         let before = Self { last_end: None, ..self.clone() };

@@ -9,10 +9,10 @@ use tokio::{
 };
 
 /// Go's HTTP server sends longer bodies in chunks, since it no longer knows their length.
-const LONGEST_BUFFERED_BODY: usize = 2048;
+const MAX_BUFFERED_BODY: usize = 2048;
 
 /// Longer request heads are refused, by ending the connection.
-const LONGEST_HEAD: usize = 16 * 1024;
+const MAX_HEAD: usize = 16 * 1024;
 
 /// A client's connection.
 pub(super) struct Connection {
@@ -117,7 +117,7 @@ impl Connection {
                     self.requests += 1;
                     return Ok(Some(request));
                 }
-                Ok(httparse::Status::Partial) if self.unread.len() < LONGEST_HEAD => {}
+                Ok(httparse::Status::Partial) if self.unread.len() < MAX_HEAD => {}
                 Ok(httparse::Status::Partial) | Err(_) => return Ok(None),
             }
             if self.stream.read_buf(&mut self.unread).await? == 0 {
@@ -140,7 +140,7 @@ impl Connection {
 
     /// Sends the response as Go's server does: a long body in chunks.
     pub(super) async fn send(&mut self, response: &Response) -> io::Result<()> {
-        if response.body.len() <= LONGEST_BUFFERED_BODY {
+        if response.body.len() <= MAX_BUFFERED_BODY {
             let mut answer = response.head_with_length();
             answer.extend(&response.body);
             return self.stream.write_all(&answer).await;

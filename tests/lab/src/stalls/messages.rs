@@ -11,15 +11,15 @@ pub const CONNECTIONS_CUT: &str = "drain time is over, connections are cut";
 /// As process 1 it has reaped processes that are not its own.
 pub const ORPHANS_REAPED: &str = "orphans reaped";
 /// Others could write to `RUN_DIR` or `STATE_DIR`.
-pub const DIRECTORY_CLOSED: &str = "removed world-write permission from directory";
+pub const WORLD_WRITE_REMOVED: &str = "removed world-write permission from directory";
 /// Another stalls has `RUN_DIR` or `STATE_DIR`.
 pub const DIRECTORY_NOT_LOCKED: &str = "cannot lock directory";
 /// `RUN_DIR` or `STATE_DIR` was gone, and has been made again.
 pub const DIRECTORY_LOCKED_AGAIN: &str = "directory was removed, it is created and locked again";
 /// `ADMIN_LISTEN` answers.
-pub const ADMIN_SERVED: &str = "listening on admin address";
+pub const ADMIN_LISTENING: &str = "listening on admin address";
 /// Somebody else has `ADMIN_LISTEN`.
-pub const ADMIN_NOT_SERVED: &str = "cannot listen on admin address, ports are served without it";
+pub const ADMIN_NOT_LISTENING: &str = "cannot listen on admin address, ports are served without it";
 
 // === The metadata ===
 
@@ -30,7 +30,7 @@ pub const FAULT_BEGINS: &str = "metadata fault, the last good mapping stays";
 /// The first good answer after a fault.
 pub const FAULT_ENDS: &str = "metadata fault ended";
 /// There is no metadata at the start.
-pub const MEMORY_SERVES: &str = "metadata unavailable, serving saved assignments";
+pub const SERVING_SAVED: &str = "metadata unavailable, serving saved assignments";
 
 // === Who gets which port ===
 
@@ -41,19 +41,19 @@ pub const SLOT_FREED: &str = "slot freed";
 /// A container has no port.
 pub const NOT_MAPPED: &str = "container not mapped";
 /// A container stops and starts too often to be followed.
-pub const FLAPS: &str = "container is flapping, port frozen";
+pub const FLAPPING: &str = "container is flapping, port frozen";
 /// The metadata would free too many ports at once.
-pub const HELD: &str = "mass removal held back";
+pub const MASS_REMOVAL_HELD: &str = "mass removal held back";
 /// The containers are back.
-pub const HELD_IN_VAIN: &str = "mass removal over, all containers returned";
+pub const MASS_REMOVAL_OVER: &str = "mass removal over, all containers returned";
 /// The containers have stayed away.
-pub const HELD_LONG_ENOUGH: &str = "held ports released, containers did not return";
+pub const HELD_PORTS_RELEASED: &str = "held ports released, containers did not return";
 /// There are more containers than ports.
 pub const POOL_GROWS: &str = "pool grows";
 /// The pool has ports that the host does not publish.
 pub const NOT_PUBLISHED: &str = "ports of the pool are not published, so the host does not lead to them";
 /// The state file cannot be read.
-pub const MEMORY_LOST: &str = "saved assignments unusable, starting without them";
+pub const SAVED_UNUSABLE: &str = "saved assignments unusable, starting without them";
 /// The state file cannot be written.
 pub const NOT_SAVED: &str = "assignments cannot be saved, a restart would not know them";
 /// The state file can be written again.
@@ -66,13 +66,13 @@ pub const NOT_ACCEPTED: &str = "configuration not accepted, the last good one st
 /// It accepts the next one, or can be asked again.
 pub const ACCEPTED_AGAIN: &str = "configuration is accepted again";
 /// The copy of the configuration is that of a plan.
-pub const WRITTEN: &str = "configuration written";
+pub const CONFIG_WRITTEN: &str = "configuration written";
 /// The copy of the configuration cannot be written.
-pub const NOT_WRITTEN: &str = "configuration file is outdated, it cannot be written";
+pub const CONFIG_OUTDATED: &str = "configuration file is outdated, it cannot be written";
 /// It can again.
-pub const WRITTEN_AGAIN: &str = "configuration file is up to date again";
+pub const CONFIG_UP_TO_DATE_AGAIN: &str = "configuration file is up to date again";
 /// The template leaves nothing that HAProxy could be told.
-pub const ALWAYS_HANDS_OVER: &str = "the template makes every change a reload";
+pub const ALWAYS_RELOADS: &str = "the template makes every change a reload";
 
 // === HAProxy ===
 
@@ -87,22 +87,22 @@ pub const HAPROXY_SAYS: &str = "haproxy says";
 /// HAProxy has ended, and should not have.
 pub const DIED: &str = "haproxy died";
 /// A new HAProxy has ended, or has not answered, before it served.
-pub const NOT_SERVING: &str = "haproxy failed to start";
+pub const FAILED_TO_START: &str = "haproxy failed to start";
 /// HAProxy runs, and is given up.
-pub const MUTE: &str = "haproxy does not answer, replacing it";
+pub const DOES_NOT_ANSWER: &str = "haproxy does not answer, replacing it";
 /// HAProxy runs, and cannot be reached.
-pub const OUT_OF_REACH: &str = "haproxy runtime API is closed, replacing it";
+pub const API_CLOSED: &str = "haproxy runtime API is closed, replacing it";
 /// HAProxy should have drained.
 pub const KILLED: &str = "haproxy did not release its ports, killing it";
 /// HAProxy cannot be asked, for a reason that is not its own.
-pub const NOT_ASKED: &str = "cannot query haproxy: out of descriptors or memory";
+pub const CANNOT_QUERY: &str = "cannot query haproxy: out of descriptors or memory";
 /// The reason is gone.
-pub const ASKED_AGAIN: &str = "haproxy can be queried again";
+pub const CAN_QUERY_AGAIN: &str = "haproxy can be queried again";
 /// HAProxy is not as stalls has left it.
-pub const CHANGED_BY_OTHERS: &str = "haproxy runtime state was changed externally, repairing";
+pub const CHANGED_EXTERNALLY: &str = "haproxy runtime state was changed externally, repairing";
 /// A port is not as stalls has left it.
-pub const PORT_CHANGED_BY_OTHERS: &str = "port state drifted, repairing";
+pub const PORT_DRIFTED: &str = "port state drifted, repairing";
 /// Another program has a port of the pool.
-pub const PORT_TAKEN: &str = "port cannot be bound, leaving it out";
+pub const PORT_UNBINDABLE: &str = "port cannot be bound, leaving it out";
 /// It has given it back.
-pub const PORT_FREED: &str = "port can be bound again";
+pub const PORT_BINDABLE_AGAIN: &str = "port can be bound again";

@@ -20,7 +20,7 @@ use super::messages::{PLAN_APPLIED, SLOT_ASSIGNED, SLOT_FREED, VERSION_FOLLOWED}
 #[derive(Debug, Default)]
 pub struct Told {
     version: String,
-    tenants: BTreeMap<u16, String>,
+    assignments: BTreeMap<u16, String>,
     /// That of the newest plan that changed a port.
     revision: u64,
     applied: Option<Value>,
@@ -34,9 +34,9 @@ impl Told {
             message @ (SLOT_ASSIGNED | SLOT_FREED) => {
                 let port = number(line, "port").try_into().expect("a port has 16 bits");
                 if message == SLOT_ASSIGNED {
-                    self.tenants.insert(port, text(line, "uuid").to_owned());
+                    self.assignments.insert(port, text(line, "uuid").to_owned());
                 } else {
-                    self.tenants.remove(&port);
+                    self.assignments.remove(&port);
                 }
                 self.revision = number(line, "revision");
             }
@@ -45,8 +45,8 @@ impl Told {
     }
 
     /// Whether this version of the metadata is the newest that was read, and these containers have the ports.
-    pub fn follows(&self, version: &str, tenants: &BTreeMap<u16, String>) -> bool {
-        self.version == version && self.tenants == *tenants
+    pub fn follows(&self, version: &str, assignments: &BTreeMap<u16, String>) -> bool {
+        self.version == version && self.assignments == *assignments
     }
 
     /// The newest plan that HAProxy serves, if it has all that was told of the ports.
@@ -91,8 +91,8 @@ mod tests {
         json!({"msg": PLAN_APPLIED, "revision": revision})
     }
 
-    fn tenants<const N: usize>(tenants: [(u16, &str); N]) -> BTreeMap<u16, String> {
-        tenants.map(|(port, uuid)| (port, uuid.to_owned())).into()
+    fn assignments<const N: usize>(assignments: [(u16, &str); N]) -> BTreeMap<u16, String> {
+        assignments.map(|(port, uuid)| (port, uuid.to_owned())).into()
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_version_that_is_only_read_is_not_followed_yet() {
         let mut lines = vec![version("one"), assigned(1, 5000, "a"), applied(1), version("two")];
-        let both = tenants([(5000, "a"), (5001, "b")]);
+        let both = assignments([(5000, "a"), (5001, "b")]);
         assert!(!told(&lines).follows("two", &both));
         lines.push(assigned(2, 5001, "b"));
         assert!(told(&lines).follows("two", &both));
@@ -124,6 +124,6 @@ mod tests {
     #[test]
     fn ports_that_are_again_as_they_were_are_no_news_of_a_version_that_is_not_read() {
         let lines = [version("one"), assigned(1, 5000, "a"), applied(1)];
-        assert!(!told(&lines).follows("three", &tenants([(5000, "a")])));
+        assert!(!told(&lines).follows("three", &assignments([(5000, "a")])));
     }
 }

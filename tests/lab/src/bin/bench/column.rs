@@ -12,8 +12,8 @@ pub(crate) enum Column {
     Stalls,
     /// Another build of stalls, in the same way.
     Before,
-    /// stalls with a template that makes each change a handover.
-    StallsHandover,
+    /// stalls with a template that makes each change a reload.
+    StallsReload,
     /// As the original does it.
     Original,
     /// Nothing: HAProxy runs alone, with the configuration that stalls writes.
@@ -29,7 +29,7 @@ impl Column {
         match self {
             Self::Stalls => "stalls",
             Self::Before => "stalls, before",
-            Self::StallsHandover => "stalls, other template",
+            Self::StallsReload => "stalls, other template",
             Self::Original => "as the original",
             Self::Alone => "HAProxy alone",
         }

@@ -1,4 +1,4 @@
-//! The ways of stalls, with the built-in template or with one that asks for handovers.
+//! The ways of stalls, with the built-in template or with one that asks for reloads.
 
 use std::{net::Ipv4Addr, path::Path, time::Duration};
 

@@ -54,7 +54,7 @@ impl Limit {
 
 impl Effort {
     /// The most ports that a pool has.
-    pub(crate) fn most_ports(&self) -> u16 {
+    pub(crate) fn max_ports(&self) -> u16 {
         self.sizes.iter().copied().fold(self.load_ports, u16::max)
     }
 

@@ -88,14 +88,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if !arguments.ports.is_empty() {
         effort.sizes = arguments.ports;
     }
-    raise_descriptor_limit(effort.most_ports())?;
+    raise_descriptor_limit(effort.max_ports())?;
     let directory = tempfile::tempdir().context("a temporary directory")?;
     let backend = BackendEverywhere::start().context("the containers")?;
     let common = Common {
         stalls: stalls(arguments.stalls)?,
         before: arguments.before.map(existing).transpose()?,
         haproxy: haproxy::under_test().context("no HAProxy: install it, or set HAPROXY_BIN")?,
-        handover_template: write_handover_template(directory.path())?,
+        reload_template: write_reload_template(directory.path())?,
         directories: directories(),
         backend_port: backend.port(),
     };
@@ -108,14 +108,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// Takes all descriptors that may be had: HAProxy needs one for each port, and those for the connections.
-fn raise_descriptor_limit(most_ports: u16) -> anyhow::Result<()> {
+fn raise_descriptor_limit(max_ports: u16) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).context("the descriptor limit cannot be raised")?;
-    let needed = u64::from(most_ports) + OTHER_DESCRIPTORS;
+    let needed = u64::from(max_ports) + OTHER_DESCRIPTORS;
     if let Some(limit) = limit.maximum.filter(|limit| *limit < needed) {
         bail!(
-            "{most_ports} ports need a descriptor limit of {needed}, here it is {limit}: choose others (--ports)"
+            "{max_ports} ports need a descriptor limit of {needed}, here it is {limit}: choose others (--ports)"
         );
     }
     Ok(())
@@ -140,9 +140,9 @@ fn directories() -> PathBuf {
     in_memory.unwrap_or_else(env::temp_dir)
 }
 
-/// Writes the template that makes each change a handover into this directory; returns its path.
-fn write_handover_template(directory: &Path) -> anyhow::Result<PathBuf> {
-    let path = directory.join("handover.cfg.hbs");
-    fs::write(&path, haproxy::handover_template()).context("the template")?;
+/// Writes the template that makes each change a reload into this directory; returns its path.
+fn write_reload_template(directory: &Path) -> anyhow::Result<PathBuf> {
+    let path = directory.join("reload.cfg.hbs");
+    fs::write(&path, haproxy::reload_template()).context("the template")?;
     Ok(path)
 }

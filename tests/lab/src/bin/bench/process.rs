@@ -63,7 +63,7 @@ pub(crate) fn resident(pid: u32) -> u64 {
 }
 
 /// The most resident memory that a process has ever had, in bytes.
-pub(crate) fn most_resident(pid: u32) -> u64 {
+pub(crate) fn peak_resident(pid: u32) -> u64 {
     status(pid, "VmHWM:")
 }
 
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn this_process_costs_something() {
         let own = std::process::id();
-        assert!(memory(own) > 0 && resident(own) > 0 && most_resident(own) >= resident(own));
+        assert!(memory(own) > 0 && resident(own) > 0 && peak_resident(own) >= resident(own));
         let begun = ThreadTimes::of(&[]);
         assert!(ThreadTimes::of(&[own]).since(&begun) > Duration::ZERO);
     }

@@ -44,7 +44,7 @@ fn notes(results: &Results) -> String {
     format!(
         "\
 stalls: the built-in template. stalls, other template: one whose used and free ports differ in more than the
-server's address, so that each change needs a handover. As the original: one frontend with an ACL for each port;
+server's address, so that each change needs a reload. As the original: one frontend with an ACL for each port;
 for each change the whole configuration is written anew and `haproxy -D -sf` is run. Its pause of 5 s between two
 looks at the metadata is left out: the time begins when the world changes, as if that were noticed at once. For
 stalls it begins when the metadata server has the change: fetching and parsing the document are included. Changes
@@ -110,7 +110,7 @@ fn pools(pools: &[Pool]) -> String {
     });
     metric("stalls' memory, at the end / at most (MiB)", &|m, _| {
         let upkeep = m.upkeep?;
-        Some(format!("{:.0} / {:.0}", mib(upkeep.resident_bytes), mib(upkeep.most_resident_bytes)))
+        Some(format!("{:.0} / {:.0}", mib(upkeep.resident_bytes), mib(upkeep.peak_resident_bytes)))
     });
     metric("stalls' CPU, last turn (ms) / idle (ms per s)", &|m, _| {
         let upkeep = m.upkeep?;

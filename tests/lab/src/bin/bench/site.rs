@@ -23,8 +23,8 @@ pub(crate) struct Common {
     pub(crate) before: Option<PathBuf>,
     /// The HAProxy to measure with.
     pub(crate) haproxy: PathBuf,
-    /// The template that makes each change a handover.
-    pub(crate) handover_template: PathBuf,
+    /// The template that makes each change a reload.
+    pub(crate) reload_template: PathBuf,
     /// Where each way has its directories.
     pub(crate) directories: PathBuf,
     /// The port that every container listens on.

@@ -47,7 +47,7 @@ impl Suite<'_> {
     async fn pool(&self, ports: u16) -> anyhow::Result<PerColumn<Measured>> {
         let mut columns = vec![Column::Stalls];
         columns.extend(self.common.before.is_some().then_some(Column::Before));
-        columns.extend([Column::StallsHandover, Column::Original, Column::Alone]);
+        columns.extend([Column::StallsReload, Column::Original, Column::Alone]);
         let mut turns = PerColumn::<Vec<Turn>>::new();
         for nth in 1..=self.effort.turns {
             for &column in &columns {
@@ -75,7 +75,7 @@ impl Suite<'_> {
             driven => {
                 let (mut stalls, begun) = self.driven(driven, ports).await?;
                 let changes = match driven {
-                    Column::StallsHandover => effort.changes_of_others,
+                    Column::StallsReload => effort.changes_of_others,
                     _ => effort.changes,
                 };
                 with_changes(&mut stalls, begun, effort, changes, is_last).await
@@ -88,7 +88,7 @@ impl Suite<'_> {
         let common = self.common;
         let (binary, template) = match column {
             Column::Before => (common.before.as_deref().context("there is no other build")?, None),
-            Column::StallsHandover => (&*common.stalls, Some(&*common.handover_template)),
+            Column::StallsReload => (&*common.stalls, Some(&*common.reload_template)),
             _ => (&*common.stalls, None),
         };
         Driven::start(common, binary, ports, template).await
@@ -96,7 +96,7 @@ impl Suite<'_> {
 
     async fn load(&self, ports: u16) -> anyhow::Result<PerColumn<UnderLoad>> {
         let mut loads = PerColumn::new();
-        for column in [Column::Stalls, Column::StallsHandover, Column::Original] {
+        for column in [Column::Stalls, Column::StallsReload, Column::Original] {
             screen::progress(&format!("{ports} ports under load, {}", column.name()));
             let others = self.effort.load_changes_of_others;
             let measured = match column {

@@ -10,7 +10,7 @@ use std::{
 
 use stalls_lab::stalls::Stalls;
 
-use super::mapping::{Mapping, Tenant};
+use super::mapping::{MappedContainer, Mapping};
 
 /// How many of the log's last lines are shown when something went wrong.
 const LAST_LINES: usize = 15;
@@ -47,8 +47,13 @@ impl Screen {
     /// The whole mapping as a table.
     pub(crate) fn table(&self, mapping: &Mapping) -> io::Result<()> {
         self.line(&self.paint(Colour::Faint, &row("port", "container", "address", "uuid")))?;
-        for (port, tenant) in mapping.used() {
-            self.line(&row(&port.to_string(), &tenant.name, &tenant.address.to_string(), &tenant.uuid))?;
+        for (port, container) in mapping.used() {
+            self.line(&row(
+                &port.to_string(),
+                &container.name,
+                &container.address.to_string(),
+                &container.uuid,
+            ))?;
         }
         for port in mapping.free() {
             self.line(&self.paint(Colour::Faint, &row(&port.to_string(), "-", "refuses", "")))?;
@@ -86,7 +91,7 @@ impl Screen {
         self.line("Ctrl-C ends the demo.")
     }
 
-    fn change(&self, port: u16, was: Option<&Tenant>, now: Option<&Tenant>) -> String {
+    fn change(&self, port: u16, was: Option<&MappedContainer>, now: Option<&MappedContainer>) -> String {
         match (was, now) {
             (None, Some(now)) => {
                 self.paint(Colour::Green, &format!("+ {port} -> {} {}", now.name, now.address))

@@ -89,8 +89,8 @@ impl Stage {
     /// Waits until every port leads to its container and every free one refuses.
     pub(crate) async fn settled(&self, mapping: &Mapping) -> anyhow::Result<()> {
         let settling = async {
-            for (port, tenant) in mapping.used() {
-                await_landing(self.port(port), &tenant.uuid, PORT_PATIENCE).await?;
+            for (port, container) in mapping.used() {
+                await_landing(self.port(port), &container.uuid, PORT_PATIENCE).await?;
             }
             for port in mapping.free() {
                 await_refused(self.port(port), PORT_PATIENCE).await?;

@@ -17,7 +17,7 @@ pub(crate) struct Upkeep {
     /// Resident memory at the end.
     pub(crate) resident_bytes: u64,
     /// The most there has been.
-    pub(crate) most_resident_bytes: u64,
+    pub(crate) peak_resident_bytes: u64,
     /// Processor time since its start.
     pub(crate) cpu_ms: f64,
     /// Processor time while nothing changed.
@@ -35,7 +35,7 @@ pub(crate) async fn upkeep(way: &impl Way, idle: Duration) -> Option<Upkeep> {
     let idle_cpu = ThreadTimes::of(&[pid]).since(&before);
     Some(Upkeep {
         resident_bytes: process::resident(pid),
-        most_resident_bytes: process::most_resident(pid),
+        peak_resident_bytes: process::peak_resident(pid),
         cpu_ms: process::cpu(pid).as_secs_f64() * 1000.0,
         idle_cpu_ms: idle_cpu.as_secs_f64() * 1000.0,
         idle_seconds: idle.as_secs_f64(),

@@ -1,12 +1,12 @@
-//! What clients notice of a handover: nothing.
+//! What clients notice of a reload: nothing.
 //!
-//! Handovers are rare. Here a template makes one of every change.
+//! Reloads are rare. Here a template makes one of every change.
 
 use std::collections::VecDeque;
 
 use stalls_lab::{
     load::{Expect, Load, Targets},
-    stalls::messages::ALWAYS_HANDS_OVER,
+    stalls::messages::ALWAYS_RELOADS,
 };
 
 use crate::harness::{BASE, POOL, Stage, end_well, times, until};
@@ -15,12 +15,12 @@ const BYSTANDERS: u16 = 4;
 
 /// How many of the connections that are opened on the way stay open. HAProxy 2.6 keeps the listening
 /// sockets of a process that drains in its epoll set, so each process that is kept is woken by each
-/// new connection; with many of them the load would starve the handovers.
+/// new connection; with many of them the load would starve the reloads.
 const KEPT: usize = 1;
 
 #[tokio::test]
-async fn handovers_under_load_break_and_refuse_nothing() {
-    let mut stage = Stage::prepared(BYSTANDERS.into()).await.with_handovers().started().await;
+async fn reloads_under_load_break_and_refuse_nothing() {
+    let mut stage = Stage::prepared(BYSTANDERS.into()).await.with_reloads().started().await;
     let first = stage.haproxy().await;
     let targets = Targets::new();
     let mut held = Vec::new();
@@ -31,12 +31,12 @@ async fn handovers_under_load_break_and_refuse_nothing() {
     }
     let load = Load::start(2, &targets);
     let mut on_the_way = VecDeque::new();
-    let handovers = times(5, 20);
-    for handover in 0..handovers {
-        let scale = BYSTANDERS + 1 - handover % 2;
+    let reloads = times(5, 20);
+    for reload in 0..reloads {
+        let scale = BYSTANDERS + 1 - reload % 2;
         stage.change(|world| world.web().scale_to(scale.into())).await;
         stage.settled().await;
-        on_the_way.push_back(stage.hold(BASE + handover % BYSTANDERS).await);
+        on_the_way.push_back(stage.hold(BASE + reload % BYSTANDERS).await);
         if on_the_way.len() > KEPT {
             on_the_way.pop_front();
         }
@@ -49,7 +49,7 @@ async fn handovers_under_load_break_and_refuse_nothing() {
     // The first one and the last few wait for their connections, and one serves.
     until("no more processes than are needed", || stage.launch().haproxy_pids().len() <= KEPT + 2).await;
     assert!(stage.launch().haproxy_pids().contains(&first));
-    let steps = [vec!["start"], vec!["reload"; handovers.into()]].concat();
+    let steps = [vec!["start"], vec!["reload"; reloads.into()]].concat();
     until("all plans are applied", || stage.steps().len() >= steps.len()).await;
     assert_eq!(stage.steps(), steps);
     drop(held);
@@ -59,7 +59,7 @@ async fn handovers_under_load_break_and_refuse_nothing() {
 
 #[tokio::test]
 async fn an_old_process_ends_with_its_last_connection() {
-    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     let old = stage.haproxy().await;
     let (one, mut other) = (stage.hold(BASE).await, stage.hold(BASE + 1).await);
     stage.change(|world| world.web().scale_to(4)).await;
@@ -72,9 +72,9 @@ async fn an_old_process_ends_with_its_last_connection() {
 }
 
 #[tokio::test]
-async fn a_template_that_makes_every_change_a_handover_says_so_and_is_used() {
-    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
-    assert_eq!(stage.line(ALWAYS_HANDS_OVER).await["level"], "warning");
+async fn a_template_that_makes_every_change_a_reload_says_so_and_is_used() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
+    assert_eq!(stage.line(ALWAYS_RELOADS).await["level"], "warning");
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
     assert_eq!(stage.applied().await["kind"], "other_frame");
@@ -83,8 +83,8 @@ async fn a_template_that_makes_every_change_a_handover_says_so_and_is_used() {
 }
 
 #[tokio::test]
-async fn after_a_handover_free_ports_refuse_at_once() {
-    let mut stage = Stage::prepared(3).await.with_handovers().started().await;
+async fn after_a_reload_free_ports_refuse_at_once() {
+    let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     for scale in [5, 2, 4] {
         stage.change(|world| world.web().scale_to(scale)).await;
         assert_eq!(stage.applied().await["step"], "reload");

@@ -2,7 +2,7 @@
 
 use stalls_lab::{
     metadata::{Fault, Scope},
-    stalls::messages::{HELD, HELD_IN_VAIN, HELD_LONG_ENOUGH},
+    stalls::messages::{HELD_PORTS_RELEASED, MASS_REMOVAL_HELD, MASS_REMOVAL_OVER},
 };
 
 use crate::harness::{BASE, Stage};
@@ -19,7 +19,7 @@ async fn an_empty_answer_that_does_not_last_disturbs_nobody() {
     let applied = stage.steps().len();
     stage.server.fault_only(Scope::Documents, empty()).await;
     stage.server.change_foreign();
-    let line = stage.line(HELD).await;
+    let line = stage.line(MASS_REMOVAL_HELD).await;
     assert_eq!(
         (&line["ports"], &line["mapped"], &line["held_ms"]),
         (&5.into(), &5.into(), &3_600_000.into())
@@ -27,7 +27,7 @@ async fn an_empty_answer_that_does_not_last_disturbs_nobody() {
     stage.settled().await;
     stage.server.clear_fault().await;
     stage.server.change_foreign();
-    stage.line(HELD_IN_VAIN).await;
+    stage.line(MASS_REMOVAL_OVER).await;
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
@@ -38,8 +38,8 @@ async fn an_empty_answer_that_does_not_last_disturbs_nobody() {
 async fn a_scale_to_0_happens_after_the_hold() {
     let mut stage = Stage::prepared(3).await.env("MASS_REMOVAL_HOLD_MS", 500).started().await;
     stage.change(|world| world.web().scale_to(0)).await;
-    stage.line(HELD).await;
-    stage.line(HELD_LONG_ENOUGH).await;
+    stage.line(MASS_REMOVAL_HELD).await;
+    stage.line(HELD_PORTS_RELEASED).await;
     stage.settled().await;
     stage.change(|world| world.web().scale_to(2)).await;
     stage.settled().await;
@@ -49,7 +49,7 @@ async fn a_scale_to_0_happens_after_the_hold() {
 async fn a_new_container_is_reached_while_the_old_ones_are_held() {
     let mut stage = Stage::prepared(4).await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     stage.change(|world| world.web().scale_to(0)).await;
-    stage.line(HELD).await;
+    stage.line(MASS_REMOVAL_HELD).await;
     stage.change(|world| world.web().scale_to(1)).await;
     stage.expect_port(BASE, &stage.uuid(1)).await;
 }

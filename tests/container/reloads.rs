@@ -1,10 +1,10 @@
 //! A long life.
 
-use stalls_lab::{haproxy::handover_template, stalls::messages::PLAN_APPLIED};
+use stalls_lab::{haproxy::reload_template, stalls::messages::PLAN_APPLIED};
 
 use crate::harness::{BASE, Process, Run, Stage};
 
-const HANDOVERS: usize = 500;
+const RELOADS: usize = 500;
 
 /// What has not yet grown by then has its size.
 const WARM: usize = 100;
@@ -12,8 +12,8 @@ const WARM: usize = 100;
 /// What the memory of one process may differ by, for no reason of ours.
 const SLACK_KB: u64 = 1024;
 
-/// Makes handovers of changes of the last port.
-async fn make_handovers(stage: &mut Stage, count: usize) {
+/// Makes reloads of changes of the last port.
+async fn make_reloads(stage: &mut Stage, count: usize) {
     let all = stage.listed();
     let (_, others) = all.split_last().expect("there are containers");
     for number in 0..count {
@@ -36,21 +36,21 @@ fn files(stalls: &Run) -> String {
 }
 
 #[tokio::test]
-async fn five_hundred_handovers_leave_nothing_behind() {
+async fn five_hundred_reloads_leave_nothing_behind() {
     let mut stage = Stage::prepared(3);
-    let template = stage.file("haproxy.cfg.hbs", &handover_template());
+    let template = stage.file("haproxy.cfg.hbs", &reload_template());
     let stalls = stage.stalls().option(&format!("--volume={template}:/haproxy.cfg.hbs:ro"));
     let stalls = stalls.env("HAPROXY_TEMPLATE", "/haproxy.cfg.hbs").start();
     stage.settled().await;
-    make_handovers(&mut stage, WARM).await;
+    make_reloads(&mut stage, WARM).await;
     let before = at_rest(&stalls).await;
     let files_before = files(&stalls);
-    make_handovers(&mut stage, HANDOVERS - WARM).await;
+    make_reloads(&mut stage, RELOADS - WARM).await;
     let after = at_rest(&stalls).await;
     assert_eq!(files(&stalls), files_before);
 
-    let handovers = stalls.lines(PLAN_APPLIED).iter().filter(|line| line["step"] == "reload").count();
-    assert!(handovers >= HANDOVERS, "{handovers}");
+    let reloads = stalls.lines(PLAN_APPLIED).iter().filter(|line| line["step"] == "reload").count();
+    assert!(reloads >= RELOADS, "{reloads}");
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(after.name, before.name);
         assert!(!after.is_zombie);
