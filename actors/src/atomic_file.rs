@@ -9,15 +9,15 @@ use std::{
 
 use tempfile::Builder;
 
-/// Files may be read by the owner's group (for people who look after the host), never by others.
+/// Files may be read by the owner's group (for the people who run the host), never by others.
 const MODE: u32 = 0o640;
 
-/// What the names begin with that content has until it is in its place.
+/// The prefix of the name that new content has until it is in its place.
 const PREFIX: &str = ".new-";
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// What the new content outlasts, once it is in its place.
+/// What the new content survives, once it is in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
     /// The end of any process.
@@ -26,7 +26,7 @@ pub(crate) enum Durability {
     PowerCut,
 }
 
-/// Replaces `target` by what `write` writes. A folder that somebody has removed is made again, for this user alone.
+/// Replaces `target` by what `write` writes. A folder that was removed is made again, for this user alone.
 pub(crate) fn write_atomically(
     target: &Path,
     durability: Durability,
@@ -66,7 +66,7 @@ mod tests {
     const BOTH: [Durability; 2] = [Durability::ProcessCrash, Durability::PowerCut];
 
     #[test]
-    fn the_old_content_stands_until_the_new_one_is_complete_and_nothing_is_left_behind() {
+    fn the_old_content_stands_until_the_new_one_is_complete_and_no_temporary_file_is_left() {
         for durability in BOTH {
             let dir = tempfile::tempdir().unwrap();
             let target = dir.path().join("file");

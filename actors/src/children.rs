@@ -1,4 +1,4 @@
-//! The child processes of stalls, told apart from the orphans that PID 1 inherits.
+//! The child processes of stalls, kept apart from the orphans that PID 1 inherits.
 
 use std::{
     collections::BTreeSet,
@@ -9,8 +9,8 @@ use std::{
 use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::process::{Child, Command};
 
-/// Everything that stalls starts is started through this register, so that [`Children::reap_orphans`] never
-/// takes the exit status of a child from whoever waits for it.
+/// stalls starts every process through this register, so that [`Children::reap_orphans`] never takes the exit status
+/// of a child from the task that waits for it.
 #[derive(Clone, Debug, Default)]
 pub struct Children {
     pids: Arc<Mutex<BTreeSet<u32>>>,
@@ -35,7 +35,7 @@ impl Children {
         Ok(Registered { child, pid, pids: Arc::clone(&self.pids) })
     }
 
-    /// Reaps every zombie that was handed to this process without being its child; tells how many.
+    /// Reaps every zombie that was handed to this process without being its child; returns how many.
     ///
     /// To be called upon SIGCHLD by a process that orphans are handed to (PID 1 or a subreaper).
     ///
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     // `reap_orphans` itself would take the children of tests that run beside these; the end-to-end tests
-    // call it where it belongs, in a stalls that is PID 1.
+    // call it where it belongs, in a stalls process that is PID 1.
 
     #[tokio::test]
     async fn a_child_is_registered_until_its_status_is_taken() {

@@ -8,12 +8,12 @@ pub(crate) enum Coalescer {
     Idle,
     /// Work is under way.
     Busy,
-    /// Work is under way, and what it is made for is outdated.
+    /// Work is under way for an input that is outdated.
     Outdated,
 }
 
 impl Coalescer {
-    /// Asks to begin; false when it has to wait for the work under way, whose end then tells so.
+    /// Asks to begin; false when it has to wait for the work under way. [`Coalescer::end`] returns true then.
     pub(crate) fn begin(&mut self) -> bool {
         let may_begin = self.is_idle();
         *self = if may_begin { Self::Busy } else { Self::Outdated };
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_comes_meanwhile_is_done_once_afterwards() {
+    fn requests_during_the_work_cause_one_more_run_afterwards() {
         let mut work = Coalescer::default();
         assert!(work.begin());
         assert!(!work.begin());

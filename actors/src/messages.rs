@@ -1,4 +1,4 @@
-//! What the actors tell each other. Each message stands with its sender; this page has them all.
+//! The messages between the actors. Each stands with its sender; this page lists them all.
 //!
 //! ```text
 //! metadata ──> MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──┬──> ConfigWriter <──ExcludePorts──┐

@@ -37,7 +37,7 @@ impl Outage {
         self.current.as_ref().map(|current| now - current.since)
     }
 
-    /// Notes a failure; true when it is worth a line: the first one, or the first of its kind.
+    /// Notes a failure; true when it is to be logged: the first one, or the first of its kind.
     pub fn failed(&mut self, kind: &'static str, now: Instant) -> bool {
         let current =
             self.current.get_or_insert_with(|| Current { since: now, failures: 0, kinds: BTreeSet::new() });
@@ -45,7 +45,7 @@ impl Outage {
         current.kinds.insert(kind)
     }
 
-    /// Notes a success; tells of the outage that it ends.
+    /// Notes a success; returns the outage that it ends.
     pub fn succeeded(&mut self, now: Instant) -> Option<Ended> {
         let ended = self.current.take()?;
         Some(Ended { lasted: now - ended.since, failures: ended.failures })
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_is_said_once_and_the_end_tells_how_long_it_lasted() {
+    fn each_kind_is_logged_once_and_the_end_tells_how_long_it_lasted() {
         let start = Instant::now();
         let mut outage = Outage::default();
         assert_eq!(outage.succeeded(start), None);

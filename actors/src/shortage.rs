@@ -1,4 +1,4 @@
-//! What the machine, or this process, has no more of. Such an error says nothing of the other side.
+//! Errors of a machine, or process, that has run out of a resource. They say nothing about the other side.
 
 use std::io;
 
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_run_out_here_is_told_from_what_is_wrong_there() {
+    fn a_local_shortage_is_told_apart_from_a_fault_of_the_other_side() {
         for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
             assert!(is_shortage(&errno.into()), "{errno}");
         }

@@ -8,19 +8,19 @@ use std::{any::Any, collections::HashMap};
 use actix::{Actor, Addr, AsyncContext, Context};
 use tokio::task::{Id, JoinError, JoinSet};
 
-/// An actor that has an address, but does not run yet: so two actors can know each other.
+/// An actor that has an address, but does not run yet. So two actors can know each other's address.
 pub struct Prepared<A: Actor<Context = Context<A>>> {
     name: &'static str,
     context: Context<A>,
 }
 
 impl<A: Actor<Context = Context<A>>> Prepared<A> {
-    /// An actor to be; `name` is what the log calls it.
+    /// An actor that is to run; `name` is its name in the log.
     pub fn new(name: &'static str) -> Self {
         Self { name, context: Context::new() }
     }
 
-    /// Where to send.
+    /// Its address.
     pub fn addr(&self) -> Addr<A> {
         self.context.address()
     }
@@ -29,7 +29,7 @@ impl<A: Actor<Context = Context<A>>> Prepared<A> {
 /// How an actor ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
-    /// It stopped of itself.
+    /// It stopped by itself.
     Stopped,
     /// It panicked, with this message.
     Panicked(String),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn each_end_is_told_with_the_name_and_a_panic_with_its_message() {
+    async fn each_end_comes_with_the_actors_name_and_a_panic_with_its_message() {
         let mut actors = ActorSet::default();
         let (sturdy, fragile) = (Prepared::new("Sturdy"), Prepared::new("Fragile"));
         let (to_sturdy, to_fragile) = (sturdy.addr(), fragile.addr());

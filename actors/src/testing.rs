@@ -26,7 +26,7 @@ pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Lets virtual time pass. The clock only moves once all tasks wait, so what can be done by then is done.
+/// Lets virtual time pass. The clock only moves once all tasks wait, so all work that is due is done first.
 pub(crate) async fn pass(time: Duration) {
     // Even a sleep of zero would take a millisecond.
     if !time.is_zero() {
@@ -34,12 +34,12 @@ pub(crate) async fn pass(time: Duration) {
     }
 }
 
-/// Lets the actors do what they can do now.
+/// Lets the actors do all work that needs no time to pass.
 pub(crate) async fn settle() {
     pass(ms(1)).await;
 }
 
-/// Asserts that `times` are these, give or take what virtual time is rounded to at each step.
+/// Asserts that `times` are these, within the rounding of virtual time at each step.
 #[track_caller]
 pub(crate) fn assert_about(times: &[Duration], expected_ms: &[u64]) {
     let is_about = |(time, expected): (&Duration, &u64)| time.abs_diff(ms(*expected)) <= ms(10);
@@ -47,7 +47,7 @@ pub(crate) fn assert_about(times: &[Duration], expected_ms: &[u64]) {
     assert!(are_about, "{times:?} is not about {expected_ms:?} ms");
 }
 
-/// Runs an actor of its own, whose end is the first of the set.
+/// Runs a single actor in a set of its own.
 pub(crate) fn run<A: Actor<Context = Context<A>>>(actor: A) -> (Addr<A>, ActorSet) {
     let prepared = Prepared::new("Actor");
     let (addr, mut actors) = (prepared.addr(), ActorSet::default());

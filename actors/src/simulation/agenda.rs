@@ -12,7 +12,7 @@ type Event = Box<dyn FnOnce(&Rc<Scene>)>;
 #[derive(Default)]
 pub(super) struct Agenda {
     events: RefCell<Events>,
-    /// Rings when something was entered that may be due earlier than all that was there.
+    /// Rings when an event was entered that may be due earlier than all others.
     pub(super) bell: Notify,
 }
 

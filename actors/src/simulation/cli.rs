@@ -25,7 +25,7 @@ use crate::{
 /// How long the client waits for an answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-/// Commands on their way to a HAProxy. They arrive even if nobody waits for the answer any more.
+/// Commands on their way to a HAProxy. They arrive even if stalls no longer waits for the answer.
 pub(super) struct Batch {
     commands: Vec<Command>,
     cuts: Cuts,
@@ -71,7 +71,7 @@ fn judged(socket: PathBuf, commands: &[Command], replies: Vec<String>) -> Result
     }
 }
 
-/// Sends commands, unless nobody listens. One batch is answered after the other.
+/// Sends commands, if the runtime API listens. It answers one batch after the other.
 fn send(
     scene: &Rc<Scene>,
     socket: &Path,
@@ -95,7 +95,7 @@ fn send(
     Some(answer)
 }
 
-/// HAProxy does what it was told, now or when it goes on.
+/// HAProxy carries the commands out: now, or when it no longer hangs.
 pub(super) fn carry_out(scene: &Rc<Scene>, generation: u64, mut batch: Batch) {
     while let Some(command) = batch.commands.get(batch.replies.len()).copied() {
         let strikes = |fault| scene.faults.borrow_mut().strikes(fault, scene.now()) && scene.chance(0.2);
@@ -108,7 +108,7 @@ pub(super) fn carry_out(scene: &Rc<Scene>, generation: u64, mut batch: Batch) {
         }
         match scene.host.borrow_mut().find(generation) {
             None => return,
-            // What has been done is done; the rest waits, and so does the answer.
+            // The commands carried out so far stay so; the rest waits, and so does the answer.
             Some(process) if process.hangs => return process.waiting.push(batch),
             Some(_) => {}
         }
@@ -124,7 +124,7 @@ fn answer(scene: &Rc<Scene>, generation: u64, command: Command, cuts: &Cuts) -> 
         if let Some(reply) = disobeys(scene, generation, command) {
             scene.trace.say(format!("cli: {generation} does not do it, {reply:?}"));
             if let Command::DisableFrontend(port) = command {
-                // Until another HAProxy serves, the port may be open again whenever their sockets are.
+                // Until another HAProxy serves, the port may be open again whenever the shared socket is.
                 scene.watch.borrow_mut().disturb(port);
             }
             return reply.into();
@@ -136,7 +136,7 @@ fn answer(scene: &Rc<Scene>, generation: u64, command: Command, cuts: &Cuts) -> 
     tell(scene, generation, command)
 }
 
-/// What HAProxy answers instead of doing what it is told; a second time it does that.
+/// What HAProxy answers instead of carrying out the command; it carries out a repeated command.
 fn disobeys(scene: &Scene, generation: u64, command: Command) -> Option<&'static str> {
     let strikes = |fault| scene.faults.borrow_mut().strikes(fault, scene.now()) && scene.chance(0.3);
     let (is_lost, is_refused) = (strikes(Fault::LosesCommand), strikes(Fault::RefusesCommand));
@@ -146,8 +146,8 @@ fn disobeys(scene: &Scene, generation: u64, command: Command) -> Option<&'static
     let mut host = scene.host.borrow_mut();
     let Host { processes, sockets, .. } = &mut *host;
     let process = processes.get_mut(&generation)?;
-    // What is lost can be found by a look. Of an enable that had nothing to change but a socket which processes share
-    // nothing is to be seen, and HAProxy has no reason not to carry it out.
+    // A comparison finds a lost command, but not an enable that had nothing to change but a socket which processes
+    // share. HAProxy has no reason not to carry out that one.
     if let Command::EnableFrontend(port) = command
         && (process.fake.says_open(port)
             || process.held.get(&port).is_some_and(|held| sockets.listens(*held)))
@@ -163,7 +163,7 @@ fn disobeys(scene: &Scene, generation: u64, command: Command) -> Option<&'static
     })
 }
 
-/// Whoever tells it.
+/// HAProxy carries out a command, of stalls or of anybody else.
 pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> String {
     let is_stuck = scene.faults.borrow_mut().strikes(Fault::AddressStuck, scene.now());
     let lag = scene.draw_ms(0..scene.setup.max_lag_ms + 1)
@@ -171,7 +171,7 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
     if let Command::SetAddress(port, _) = command
         && is_stuck
     {
-        // Nobody knows when it will lead where.
+        // It is unknown when the port will lead where.
         scene.watch.borrow_mut().disturb(port);
     }
     let reply = {
@@ -197,7 +197,7 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
                     if let Some(process) = scene.host.borrow_mut().find(generation) {
                         process.fake.catch_up();
                     }
-                    scene.look_at_all_ports();
+                    scene.check_all_ports();
                 };
                 scene.after(lag, unless_ended(process.pid, catch_up));
             }
@@ -205,7 +205,7 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
         }
         reply
     };
-    command.port().filter(|_| is_mutating(&command)).into_iter().for_each(|port| scene.look_at_port(port));
+    command.port().filter(|_| is_mutating(&command)).into_iter().for_each(|port| scene.check_port(port));
     reply
 }
 

@@ -61,12 +61,12 @@ impl Host {
         self.accepting(port).filter_map(|(_, server)| server)
     }
 
-    /// Whether a connection is accepted, or waits to be, wherever it leads then.
+    /// Whether a connection is accepted or waits to be, wherever it leads.
     pub(super) fn is_open(&self, port: u16) -> bool {
         self.sockets.is_busy(port)
     }
 
-    /// Where each that serves this port would lead a connection, were their socket open.
+    /// Where each process that serves this port would lead a connection if its socket were open.
     pub(super) fn views(&self, port: u16) -> impl Iterator<Item = Option<SocketAddr>> + '_ {
         let serving = self.processes.values().filter(move |p| p.is_serving() && p.held.contains_key(&port));
         serving.map(move |process| process.fake.leads_to(port))
@@ -193,7 +193,9 @@ impl HaproxyHost for Haproxies {
 
     fn remove_dir(&self, generation: u64) {
         if self.0.host.borrow().processes.contains_key(&generation) {
-            self.0.trace.violate(format!("generation {generation} is forgotten and runs"));
+            self.0.trace.violate(format!(
+                "the directory of generation {generation} is removed while its process runs"
+            ));
         }
     }
 
@@ -208,7 +210,7 @@ impl HaproxyHost for Haproxies {
     }
 }
 
-/// What is to happen to a process, unless it has ended by then: another one may have got its number.
+/// An event that happens only if the process still runs: another one may have got its generation number.
 pub(super) fn unless_ended(
     pid: u32,
     event: impl FnOnce(&Rc<Scene>) + 'static,
@@ -221,7 +223,7 @@ pub(super) fn unless_ended(
     }
 }
 
-/// A process gets to listen, or does not.
+/// A process begins to listen, or fails to start.
 fn start(scene: &Rc<Scene>, generation: u64, dies: bool, is_mute: bool) {
     let opened = {
         let mut host = scene.host.borrow_mut();
@@ -229,7 +231,7 @@ fn start(scene: &Rc<Scene>, generation: u64, dies: bool, is_mute: bool) {
         if !is_starting {
             return;
         }
-        // It may get as far as to open some ports.
+        // A process that dies may have opened some ports before.
         let gets_far = !dies || scene.chance(0.3);
         let opened = gets_far && host.open_ports(generation).is_some();
         let opened = opened && !dies;
@@ -250,7 +252,7 @@ fn start(scene: &Rc<Scene>, generation: u64, dies: bool, is_mute: bool) {
     if !is_mute {
         scene.serves(generation);
     }
-    scene.look_at_all_ports();
+    scene.check_all_ports();
 }
 
 /// A process ends.
@@ -264,7 +266,7 @@ pub(super) fn die(scene: &Rc<Scene>, generation: u64, how: &str) {
     let Some(ended) = ended else { return };
     scene.trace.say(format!("host: {generation} ends, {how}"));
     let how = how.to_owned();
-    // It is noticed when its pipes are empty.
+    // stalls notices the end when the pipes are empty.
     scene.after(scene.draw_ms(0..6), move |scene| {
         if !ended.is_given_up {
             scene.end_told(generation, &ended);
@@ -273,10 +275,10 @@ pub(super) fn die(scene: &Rc<Scene>, generation: u64, how: &str) {
             let _ = follower.send(how.clone());
         }
     });
-    scene.look_at_all_ports();
+    scene.check_all_ports();
 }
 
-/// A process stands still for a while, or for ever.
+/// A process hangs for a while, or for ever.
 pub(super) fn hang(scene: &Rc<Scene>, generation: u64, time: Option<Duration>) {
     let Some(pid) = scene.host.borrow_mut().find(generation).map(|process| {
         (process.hangs, process.is_faulty) = (true, true);
@@ -308,10 +310,10 @@ fn go_on(scene: &Rc<Scene>, generation: u64) {
     for batch in waiting {
         super::cli::carry_out(scene, generation, batch);
     }
-    scene.look_at_all_ports();
+    scene.check_all_ports();
 }
 
-/// Whoever has sent it.
+/// A process receives a signal, from stalls or from anybody else.
 pub(super) fn receive_signal(scene: &Rc<Scene>, generation: u64, signal: Signal) {
     let (pid, how) = {
         let mut host = scene.host.borrow_mut();
@@ -342,7 +344,7 @@ pub(super) fn receive_signal(scene: &Rc<Scene>, generation: u64, signal: Signal)
         }
         None => scene.after(ms(1), unless_ended(pid, move |scene| end_if_drained(scene, generation))),
     }
-    scene.look_at_all_ports();
+    scene.check_all_ports();
 }
 
 fn end_if_drained(scene: &Rc<Scene>, generation: u64) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const OWN_SERVICE: &str = "/self/service";
-/// What stalls' own service publishes: less than is needed now and then.
+/// The ports that stalls' own service publishes: sometimes fewer than are needed.
 const PUBLISHED: &[u8] = br#"{"name":"stalls","ports":["5000-5003:5000-5003/tcp","8405"]}"#;
 /// How long the client waits for the head of an answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ impl Server {
         self.0.faults.borrow_mut().strikes(fault, self.0.now())
     }
 
-    /// What it takes for the truth.
+    /// The version and the containers that it reports.
     fn state(&self) -> (u64, Vec<Instance>) {
         let world = self.0.world.borrow();
         let is_older = self.0.faults.borrow().is_open(Fault::OlderVersion, self.0.now());
@@ -37,7 +37,7 @@ impl Server {
         (version, containers.to_vec())
     }
 
-    /// The time that an answer takes, or what comes instead of one. Two answers never come in one moment.
+    /// Waits for as long as an answer takes; fails if a fault strikes. Two answers never come at the same moment.
     async fn answers(&self, path: &str) -> Result<(), MetadataFault> {
         let takes = if self.strikes(Fault::Slow) { 100..12_000 } else { 1..8 };
         let takes = self.0.draw_ms(takes);

@@ -2,22 +2,22 @@
 //!
 //! # Theory of operation
 //!
-//! The real actors run, wired as the binary wires them; all that they touch is played: the metadata server, the
+//! The real actors run, wired as the binary wires them. Everything around them is a fake: the metadata server, the
 //! disk, HAProxies and the host's ports. Everything that happens follows from one seed, by virtual time and in one
 //! thread, so that a run can be repeated to the last byte of its trace.
 //!
 //! ```text
 //! world ──> metadata ──> [ stalls ] ──> disk
 //!                             └───────> host, cli ──> clients
-//! storms strike all of them          watch, settled look at all of them
+//! storms strike all of them          watch, settled check all of them
 //! ```
 //!
 //! The [`world`] is a service whose containers come, go, are replaced, flap, and are given each other's addresses.
 //! [`storms`] bring [`faults`] upon everything; in between there are calms. stalls itself crashes (all its actors are
-//! dropped at once) or is stopped, and a new one finds what the old one left behind.
+//! dropped at once) or is stopped, and a new instance finds what the old one left.
 //!
-//! After everything that happens [`watch`] looks whether all is true that must always be true; and when a calm has
-//! lasted for long enough, [`settled`] looks whether every port is as the newest document says. What that is,
+//! After every event [`watch`] checks what must always be true; and when a calm has
+//! lasted for long enough, [`settled`] checks that every port is as the newest document says. What that is,
 //! [`wanted`] says in a few words of its own.
 //!
 //! `SIM_SEED=n cargo test -p stalls-actors simulation` repeats one run, `SIM_SEEDS=1000` or `SIM_SEEDS=500..900` makes

@@ -19,18 +19,18 @@ use crate::{
 pub(super) struct Process {
     pub(super) pid: u32,
     pub(super) config: Arc<HaproxyConfig>,
-    /// Whose sockets it takes over.
+    /// The generation whose sockets it takes over.
     pub(super) inherit: Option<u64>,
     pub(super) phase: Phase,
-    /// It stands still: what it is told and sent waits.
+    /// It hangs: commands and signals wait.
     pub(super) hangs: bool,
     /// Its runtime API's socket has been removed.
     pub(super) is_retired: bool,
-    /// Something has happened to it for which stalls may well end it.
+    /// Something has happened to it that entitles stalls to end it.
     pub(super) is_faulty: bool,
-    /// It could not open a port that it was told to, since somebody else has taken it.
+    /// It could not open a port that it was told to open, since another program has taken it.
     pub(super) is_contrary: bool,
-    /// It has not hung from the beginning.
+    /// It has served at some time: it has not hung from the beginning.
     pub(super) has_served: bool,
     /// stalls has told it to end.
     pub(super) is_given_up: bool,
@@ -38,14 +38,14 @@ pub(super) struct Process {
     /// The socket of each port that it holds.
     pub(super) held: BTreeMap<u16, u64>,
     pub(super) sessions: Vec<Session>,
-    /// What came while it hung.
+    /// The commands that came while it hung.
     pub(super) waiting: Vec<Batch>,
     pub(super) pending_signals: Vec<Signal>,
     /// The commands that it did not carry out.
     pub(super) disobeyed: BTreeSet<String>,
-    /// When it has answered all that it was asked so far.
+    /// When it will have answered all commands so far.
     pub(super) busy_until: Duration,
-    /// Told of its end.
+    /// They are told of its end.
     pub(super) followers: Vec<oneshot::Sender<String>>,
 }
 
@@ -54,7 +54,7 @@ pub(super) enum Phase {
     /// It reads its configuration and does not listen yet.
     Starting,
     Serving,
-    /// It listens no more.
+    /// It no longer listens.
     Draining,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Session {
     pub(super) number: u64,
     pub(super) port: u16,
     pub(super) server: SocketAddr,
-    /// Where in the history of what was wanted its port stood at its beginning.
+    /// Its port's position in the history when the connection began.
     pub(super) since: usize,
 }
 
@@ -101,7 +101,7 @@ impl Process {
         Record { revision: self.config.revision, frame: self.config.frame.digest.clone() }
     }
 
-    /// Whether it would accept connections now, were its sockets open.
+    /// Whether it would accept connections now if its sockets were open.
     pub(super) fn is_serving(&self) -> bool {
         self.phase == Phase::Serving && !self.hangs
     }

@@ -1,4 +1,4 @@
-//! Which containers accept connections, and stalls' way to find out.
+//! Which containers accept connections, and how stalls finds out.
 
 use std::{
     future::Future,
@@ -15,9 +15,9 @@ use crate::{readiness::Probe, testing::ms};
 /// When a container is ready, once it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Readiness {
-    /// It has a health check, which says so as soon as it is.
+    /// It has a health check, which succeeds as soon as it is ready.
     pub(super) is_checked: bool,
-    /// How long it takes; `None` if it never is.
+    /// How long it takes; `None` if it never becomes ready.
     pub(super) takes: Option<Duration>,
 }
 
@@ -56,7 +56,7 @@ impl Clients {
         if is_reached {
             self.0.reached(address);
         } else if self.0.chance(0.3) {
-            // Nobody refuses.
+            // The connection is not refused either: it times out.
             sleep(ms(1_000)).await;
         }
         is_reached

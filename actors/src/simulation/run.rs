@@ -1,4 +1,4 @@
-//! One run: stalls lives and dies again and again in one world, from one seed.
+//! One run: stalls starts and ends again and again in one world, from one seed.
 
 use std::{rc::Rc, time::Duration};
 
@@ -44,7 +44,7 @@ async fn live(scene: &Rc<Scene>) {
     storms::begin(scene);
     visit(scene);
     expect_order(scene, FIRST_START);
-    scene.after(Duration::ZERO, settled::look);
+    scene.after(Duration::ZERO, settled::check);
     while scene.now() < LENGTH && scene.trace.violation().is_none() {
         // Dropped, it takes all actors with it at once.
         let life = LocalSet::new();
@@ -74,14 +74,14 @@ async fn live_once(scene: &Rc<Scene>) {
     stalls.shut_down(Leave::Drained);
     let deadline = scene.now() + DRAIN + END_MARGIN;
     scene.pass_until(deadline, || stalls.has_ended()).await;
-    // Whatever was ordered meanwhile is done.
+    // Orders given meanwhile are void.
     scene.order.set(None);
     if !stalls.has_ended() {
         scene.trace.violate("the actors did not end in time");
     }
     let left: Vec<_> = scene.host.borrow().processes.keys().copied().collect();
     if !left.is_empty() {
-        scene.trace.violate(format!("{left:?} are left behind"));
+        scene.trace.violate(format!("HAProxy processes {left:?} are left running"));
     }
 }
 

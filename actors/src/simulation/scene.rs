@@ -15,7 +15,7 @@ use super::{
 };
 use crate::testing::ms;
 
-/// What stalls lives in, outlives it, and is shared by all fakes. No chance is drawn but from its one seed.
+/// The surroundings of stalls: they outlive it, and all fakes share them. All chance comes from one seed.
 pub(super) struct Scene {
     pub(super) setup: Setup,
     pub(super) agenda: Agenda,
@@ -26,7 +26,7 @@ pub(super) struct Scene {
     pub(super) watch: RefCell<Watch>,
     pub(super) settled: RefCell<Settled>,
     pub(super) trace: Trace,
-    /// What stalls is to do next, if not to go on.
+    /// What is to become of stalls next; `None` while it runs on.
     pub(super) order: Cell<Option<Order>>,
     rng: RefCell<fastrand::Rng>,
 }
@@ -108,7 +108,7 @@ impl Scene {
                 return;
             }
             let next = self.agenda.next().map_or(end, |next| next.min(end));
-            // Either is fine: something is due, or something new may be.
+            // Either is fine: an event is due, or a new one may be.
             let _ = timeout_at(self.trace.moment(next), self.agenda.bell.notified()).await;
         }
     }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, rc::Rc, time::Duration};
 use super::{scene::Scene, setup::BASE_PORT, wanted::Wanted, world::Instance};
 
 /// How long it may take until everything is in order after the last fault: the next retry of the metadata and of the
-/// disk (5 s each), the next comparison (30 s) that finds HAProxy mute (5 s) and has it let go of its ports (1 s),
-/// the longest pause before it is started again (30 s) or the end of one that never answers (20 s).
+/// disk (5 s each), the next comparison (30 s), which finds that HAProxy does not answer (5 s) and has it release its
+/// ports (1 s), the longest pause before the next start (30 s) or the end of a HAProxy that never answers (20 s).
 pub(super) const BOUND: Duration = Duration::from_secs(100);
 /// How long a change may take when nothing is wrong.
 const QUICK: Duration = Duration::from_secs(2);
@@ -16,9 +16,9 @@ const REUSE_DELAY: Duration = Duration::from_secs(62);
 pub(super) const FIRST_START: Duration = Duration::from_secs(3);
 /// How long a container that accepts connections may remain unnoticed.
 const NOTICED: Duration = Duration::from_secs(3);
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// When the house was last known to be in disorder.
+/// Whether everything has to be in order by now.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     /// From when on everything is to be in order; `None` while it need not be.
@@ -27,8 +27,8 @@ pub(super) struct Settled {
     refuses_since: BTreeMap<u16, Duration>,
 }
 
-/// Looks now and every now and then.
-pub(super) fn look(scene: &Rc<Scene>) {
+/// Checks now, and again after each pause.
+pub(super) fn check(scene: &Rc<Scene>) {
     let is_settled = scene.settled.borrow().from.is_some_and(|from| scene.now() >= from);
     let changed_at = scene.world.borrow().changed_at.max(scene.watch.borrow().planned_at());
     let must_be_right = is_settled && scene.now() >= changed_at + QUICK;
@@ -37,7 +37,7 @@ pub(super) fn look(scene: &Rc<Scene>) {
         Ok(()) => {}
         Err(what) => scene.trace.violate(format!("nothing is wrong, but {what}")),
     }
-    scene.after(LOOK_EVERY, look);
+    scene.after(CHECK_EVERY, check);
 }
 
 fn note_refusals(scene: &Scene, must_be_right: bool) -> Result<(), String> {

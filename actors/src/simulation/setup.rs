@@ -1,4 +1,4 @@
-//! In what kind of house stalls lives: drawn once for each seed.
+//! The settings and surroundings of stalls: drawn once for each seed.
 
 use std::{num::NonZeroU16, time::Duration};
 
@@ -25,9 +25,9 @@ pub(super) struct Setup {
     pub(super) checked_percent: u64,
     /// How long stalls holds a mass removal back.
     pub(super) mass_removal_hold: Duration,
-    /// Whether containers change their state so often that stalls follows them no longer.
+    /// Whether containers change their state so often that stalls no longer follows them.
     pub(super) has_flapping: bool,
-    /// The longest that a new address takes to be in force, in milliseconds: nothing before HAProxy 2.9.
+    /// The longest time until a new address is in force, in milliseconds: 0 before HAProxy 2.9.
     pub(super) max_lag_ms: u64,
     /// The mean time between two changes of the service, in milliseconds.
     pub(super) change_every_ms: u64,

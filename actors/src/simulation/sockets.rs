@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A socket that is bound to a port. Bound twice are only those of which one at most listens.
+/// A socket that is bound to a port. A port may have several, of which at most one listens.
 #[derive(Clone, Copy, Debug)]
 struct Socket {
     port: u16,
@@ -18,7 +18,7 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// Whether somebody listens on the port, so that nobody else can.
+    /// Whether a socket listens on the port, so that no other one can.
     pub(super) fn is_busy(&self, port: u16) -> bool {
         self.taken.contains(&port) || self.all.values().any(|socket| socket.port == port && socket.listens)
     }
@@ -37,7 +37,7 @@ impl Sockets {
         self.all.get(&socket).is_some_and(|socket| socket.listens)
     }
 
-    /// Listens again; false if somebody else has taken the port meanwhile.
+    /// Listens again; false if another socket has taken the port meanwhile.
     pub(super) fn listen(&mut self, socket: u64) -> bool {
         let Some(Socket { port, listens }) = self.all.get(&socket).copied() else { return false };
         let may_listen = listens || !self.is_busy(port);
@@ -45,12 +45,12 @@ impl Sockets {
         may_listen
     }
 
-    /// Stops listening, for all who share the socket.
+    /// Stops listening, for all processes that share the socket.
     pub(super) fn shut(&mut self, socket: u64) {
         self.all.get_mut(&socket).into_iter().for_each(|socket| socket.listens = false);
     }
 
-    /// Those that nobody holds any more are gone.
+    /// Closes the sockets that no process holds any more.
     pub(super) fn keep_only(&mut self, held: &BTreeSet<u64>) {
         self.all.retain(|socket, _| held.contains(socket));
     }

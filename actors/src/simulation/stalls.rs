@@ -1,4 +1,4 @@
-//! stalls itself: the real actors, wired as the binary does it.
+//! stalls itself: the real actors, wired as the binary wires them.
 
 use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 

@@ -45,7 +45,7 @@ impl Trace {
         writeln!(text, "{:4}.{:03} {}", now.as_secs(), now.subsec_millis(), line.as_ref()).unwrap();
     }
 
-    /// An invariant is broken. What follows from it is of no interest.
+    /// An invariant is broken. Only the first violation counts.
     pub(super) fn violate(&self, what: impl Into<String>) {
         let what = what.into();
         self.say(format!("VIOLATED: {what}"));

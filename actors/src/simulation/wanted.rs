@@ -1,8 +1,8 @@
-//! Who is to be on which port: the rules once more, in other words than the product's.
+//! Which container is to have which port: the rules once more, in other words than the product's.
 //!
-//! By index: slot *i − 1* is that of the containers with index *i*, but of none that is older than one that is ready.
-//! Which of the others has it is a matter of history, and so is where a container
-//! without an index is (see [`super::watch`]): it may be on any slot that no index claims.
+//! By index: slot *i − 1* belongs to the containers with index *i*, but to none that is older than a ready one. Which
+//! of the others has it depends on the history (see [`super::watch`]), and so does the slot of a container without an
+//! index: it may have any slot that no index claims.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,20 +15,20 @@ use crate::{state::SavedState, testing::web};
 /// What one document, or what stalls remembers, says of all slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// Who has a claim to one certain slot.
+    /// The containers that have a claim to one certain slot.
     pub(super) claimed: BTreeMap<u16, Claim>,
-    /// Who may be on any other.
+    /// The containers that may have any other slot.
     pub(super) anywhere: BTreeSet<SocketAddr>,
-    /// Whether somebody may be as it was, whatever the document says.
+    /// Whether a container may be as it was, whatever the document says.
     pub(super) has_unsteady: bool,
 }
 
-/// What is right for a slot that somebody claims.
+/// What is right for a slot that a container claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
     /// It leads to one of these.
     pub(super) servers: BTreeSet<SocketAddr>,
-    /// Or it does as though nobody claimed it.
+    /// Or it does as though no container claimed it.
     pub(super) may_be_void: bool,
 }
 
@@ -47,8 +47,8 @@ impl Claim {
 }
 
 impl Wanted {
-    /// What a document with these containers says of a pool of at most so many ports. Of the `unsteady` nobody knows
-    /// whether they are as it says.
+    /// What a document with these containers says of a pool of at most so many ports. It is unknown whether the
+    /// `unsteady` ones are as it says.
     pub(super) fn by_document(
         containers: &[Instance],
         max_ports: u16,
@@ -59,7 +59,7 @@ impl Wanted {
         let able: Vec<_> = able(steady).collect();
         let flapping: Vec<_> =
             containers.iter().filter_map(|c| Some((c, unsteady.get(&c.uuid())?))).collect();
-        // Addresses that they may have, so that nobody else can be reached there.
+        // Addresses that they may have, so that no other container can be reached there.
         let own = flapping.iter().filter_map(|(c, _)| c.address);
         let doubtful: BTreeSet<_> =
             flapping.iter().flat_map(|(_, places)| *places).copied().chain(own).collect();
@@ -92,7 +92,7 @@ impl Wanted {
         }
     }
 
-    /// What stalls goes on with while it does not know any better.
+    /// What stalls serves until it has metadata.
     pub(super) fn by_memory(state: &SavedState) -> Self {
         let slots =
             state.mappings.iter().filter(|saved| saved.service == web()).flat_map(|saved| saved.slots.iter());
@@ -113,7 +113,7 @@ impl Wanted {
         is_void && leads_to.is_none_or(|server| self.anywhere.contains(&server))
     }
 
-    /// Who alone is right on this slot, because of its index.
+    /// The only container that is right on this slot, because of its index.
     pub(super) fn only(&self, slot: u16) -> Option<SocketAddr> {
         self.claimed.get(&slot)?.only()
     }
@@ -141,13 +141,13 @@ pub(super) fn may_take_over(containers: &[Instance], incumbent: &str, newer: &st
     old.index != new.index || (new.age() > old.age() && new.health == Some("healthy"))
 }
 
-/// Whether this address is that of somebody else and not (any more) of this container.
+/// Whether another container has this address, and this one does not have it (any more).
 fn is_others(container: &Instance, address: Ipv4Addr, containers: &[Instance]) -> bool {
     let is_there = |other: &&Instance| other.address == Some(address) && other.is_alive();
     container.address != Some(address) && containers.iter().any(|other| is_there(&other))
 }
 
-/// Where a container is reached that can be mapped at all.
+/// The address of a container, if it can be mapped.
 pub(super) fn serving_address(container: &Instance) -> Option<Ipv4Addr> {
     matches!(container.state, "running" | "starting" | "restarting").then_some(container.address).flatten()
 }

@@ -1,7 +1,6 @@
-//! What must always be true, looked at whenever anything happens.
+//! What must always be true, checked whenever anything happens.
 //!
-//! Where a port leads lags behind what is wanted: a plan has to reach the disk and then HAProxy. How far it may lag
-//! is a matter of time, which [`super::settled`] looks at. But at no moment may it be anything that was not wanted
+//! Where a port leads lags behind what is wanted: a plan has to reach HAProxy. How far it may lag is a matter of time, which [`super::settled`] checks. But at no moment may it be anything that was not wanted
 //! since the state in which it was last found: a port never goes back, and never leads to a container that has not
 //! been entitled to it. So each port has a *position* in the history of what was wanted.
 
@@ -19,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use self::{plans::is_somebody_elses, restarts::Restarts};
+use self::{plans::is_taken_by_another, restarts::Restarts};
 use super::{
     flapping::{Flapping, Unsteady},
     setup::{BASE_PORT, Setup},
@@ -32,10 +31,10 @@ use crate::{allocation::Plan, config::Routes};
 pub(super) struct Watch {
     max_ports: u16,
     mass_removal_hold: Duration,
-    /// What was wanted, one after the other: each document that stalls was told, and what it remembered at each start.
+    /// What was wanted, in order: each document that stalls was told, and the saved assignments at each start.
     history: Vec<Wanted>,
     positions: BTreeMap<u16, usize>,
-    /// The ports that somebody else has changed.
+    /// The ports that another program has changed.
     disturbed: BTreeSet<u16>,
     newest_revision: u64,
     /// When each slot lost its container last.
@@ -44,7 +43,7 @@ pub(super) struct Watch {
     launches: VecDeque<Duration>,
 }
 
-/// What is true of one stalls, from its start to its end.
+/// What is true of one stalls process, from its start to its end.
 #[derive(Default)]
 struct Life {
     is_stopping: bool,
@@ -52,7 +51,7 @@ struct Life {
     /// When the last one came.
     document_at: Option<Duration>,
     flapping: Flapping,
-    /// When somebody has accepted a connection where.
+    /// When a probe was accepted at each address.
     reached: BTreeMap<SocketAddr, Duration>,
     /// The newest plan, and how many documents there were then.
     plan: Option<(Arc<Plan>, usize)>,
@@ -61,7 +60,7 @@ struct Life {
     held_since: Option<Duration>,
     /// When each plan was made, and where it leads the ports.
     routes: Vec<(Duration, Routes)>,
-    /// How far in them HAProxy has been told of each port.
+    /// The newest of these plans that HAProxy has been told of, for each port.
     told: BTreeMap<u16, usize>,
     changes_under_way: Rc<Cell<bool>>,
     /// Where the ports stood that are being given another server.
@@ -70,7 +69,8 @@ struct Life {
     restarts: Restarts,
 }
 
-/// Where the ports stood, before they were given another server, whose old connections HAProxy is told to cut.
+/// The positions that ports had before they were given another server; HAProxy is told to cut the connections to the
+/// old one.
 pub(super) type Cuts = BTreeMap<u16, usize>;
 
 /// Changes that HAProxy is being told of, until stalls has the answer or waits for it no more.
@@ -108,12 +108,12 @@ impl Watch {
         }
     }
 
-    /// From now on a port may be anything: somebody else has changed it.
+    /// From now on a port may be anything: another program has changed it.
     pub(super) fn disturb(&mut self, port: u16) {
         self.disturbed.insert(port);
     }
 
-    /// What others have changed is set right by now. A port that is held is as it was wanted a while ago.
+    /// stalls has repaired by now what others have changed. A port that is held is as it was wanted a while ago.
     pub(super) fn settle(&mut self) {
         let newest = self.history.len() - 1;
         let mappings = self.life.plan.iter().flat_map(|(plan, _)| &plan.mappings);
@@ -124,9 +124,9 @@ impl Watch {
         }
     }
 
-    /// Looks at a port that leads to these `landings`. During a reload several HAProxies listen, and a socket that
+    /// Checks a port that leads to these `landings`. During a reload several HAProxies listen, and a socket that
     /// one has closed may be opened again by the other; so the port is only where all of their `views` are.
-    fn look(
+    fn check(
         &mut self,
         port: u16,
         landings: &[SocketAddr],
@@ -144,19 +144,19 @@ impl Watch {
         Ok(())
     }
 
-    /// Whether a connection may be cut: it led to somebody who has not had a claim to its port all the time since. Of
-    /// those without an index that is not known.
+    /// Whether a connection may be cut: it led to a container that has not had a claim to its port all the time since.
+    /// For containers without an index that is not known.
     fn may_cut(&self, port: u16, server: SocketAddr, since: usize) -> bool {
         let has_claim = |wanted: &Wanted| wanted.only(port - BASE_PORT) == Some(server);
         self.disturbed.contains(&port) || !self.history[since..].iter().all(has_claim)
     }
 
-    /// Whether the stalls that started this generation lives, and does not tell HAProxy of changes at present.
+    /// Whether the stalls process that started this generation runs, and is not changing HAProxy at present.
     pub(super) fn is_at_rest_since(&self, generation: u64) -> bool {
         self.life.launched.contains(&generation) && !self.life.changes_under_way.get()
     }
 
-    /// Who changes its state so often that it may be as it was.
+    /// The containers that change their state so often that they may be as they were.
     pub(super) fn unsteady(&self, now: Duration) -> Unsteady {
         self.life.flapping.unsteady(now)
     }
@@ -171,14 +171,17 @@ impl Watch {
         self.freed.get(&slot).copied()
     }
 
-    /// Whether a slot may keep its container although it is gone: for a while, and unless somebody else is there.
+    /// Whether a slot may keep a container that is gone: for a while, and unless another one has its address.
     pub(super) fn may_be_held(&self, slot: u16, containers: &[Instance], now: Duration) -> bool {
         let mappings = self.life.plan.iter().flat_map(|(plan, _)| &plan.mappings);
         let mut held = mappings.filter(|mapping| mapping.held.contains(&slot));
         let in_time = self.life.held_since.is_some_and(|since| now <= since + self.mass_removal_hold);
         in_time
             && held.any(|mapping| {
-                mapping.slots.get(&slot).is_some_and(|assignment| !is_somebody_elses(assignment, containers))
+                mapping
+                    .slots
+                    .get(&slot)
+                    .is_some_and(|assignment| !is_taken_by_another(assignment, containers))
             })
     }
 }

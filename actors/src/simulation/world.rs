@@ -29,7 +29,7 @@ pub(super) struct Instance {
     pub(super) health: Option<&'static str>,
     pub(super) readiness: Readiness,
     pub(super) runs_since: Option<Duration>,
-    /// When it was begun to be restarted last.
+    /// When its last restart began.
     disturbed_at: Duration,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct World {
     older: VecDeque<(u64, Vec<Instance>)>,
     /// When something was changed last.
     pub(super) changed_at: Duration,
-    /// Wakes those who wait for a change.
+    /// Wakes those that wait for a change.
     pub(super) changed: Rc<Notify>,
 }
 
@@ -145,7 +145,7 @@ impl World {
         }
     }
 
-    /// Something is about to change, if only for others.
+    /// Begins a new version: something is about to change, if only for others.
     fn note_change(&mut self, now: Duration) {
         self.older.push_back((self.version, self.containers.clone()));
         if self.older.len() > KEPT {
@@ -215,7 +215,7 @@ fn be_healthy(scene: &Scene, create_index: u64) {
     }
 }
 
-/// Has these steps happen to a container, each some time after the one before.
+/// Takes a container through these steps, each some time after the one before.
 fn live_through(scene: &Scene, create_index: u64, pause_ms: u64, steps: &[Step]) {
     let mut at = Duration::ZERO;
     for step in steps.iter().copied() {

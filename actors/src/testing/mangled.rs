@@ -1,4 +1,4 @@
-//! What should be a document or a reply, and is anything but.
+//! Documents and replies that are damaged in every way.
 
 use proptest::{
     collection::vec,
@@ -131,9 +131,9 @@ mod tests {
 
     use super::*;
 
-    /// Nothing would be learnt if all were refused for what surrounds it, or if all were as it should be.
+    /// A test would show nothing if every document were refused as a whole, or if none were damaged.
     #[test]
-    fn some_of_it_is_json_and_some_of_that_is_another_document() {
+    fn some_mangled_documents_are_json_and_some_of_those_differ() {
         let document = json!({"name": "web", "containers": [{"uuid": "a/b"}, {}]});
         let (json, other) = (Cell::new(0), Cell::new(0));
         let mut runner = TestRunner::new_with_rng(

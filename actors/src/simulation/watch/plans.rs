@@ -19,7 +19,7 @@ impl Watch {
         }
         self.newest_revision = plan.revision;
         let documents = self.life.documents.len();
-        // Of one moment it is not known whether the plan or the document was first.
+        // If both come at the same moment it is not known whether the plan or the document was first.
         let is_told_now = self.life.document_at == Some(now);
         let before = self.life.plan.replace((Arc::clone(plan), documents));
         for (position, mapping) in plan.mappings.iter().enumerate() {
@@ -30,7 +30,7 @@ impl Watch {
             let before = before.as_ref().map(|(plan, documents)| (&plan.mappings[position], *documents));
             if let Some((before, documents_before)) = before {
                 let is_told = is_told_now || documents_before < documents;
-                // What one was made of may have been told a while before it.
+                // The document that a plan was made of may have been told a while before it.
                 let told = &self.life.documents[documents_before.saturating_sub(1)..];
                 self.follows(before, mapping, is_told, now)?;
                 self.takes_over_in_order(before, mapping, told, now)?;
@@ -86,7 +86,7 @@ impl Watch {
         let leads_there_too =
             |assignment: &Assignment| after.slots.values().any(|o| o.address == assignment.address);
         let is_explained =
-            |assignment: &Assignment| is_somebody_elses(assignment, newest) || leads_there_too(assignment);
+            |assignment: &Assignment| is_taken_by_another(assignment, newest) || leads_there_too(assignment);
         let unexplained = gone.iter().find(|(_, assignment)| !is_explained(assignment));
         match unexplained {
             Some((slot, _)) if are_most && !is_due && !self.mass_removal_hold.is_zero() => {
@@ -96,7 +96,7 @@ impl Watch {
         }
     }
 
-    /// Whether a connection may be tried there to find out who is ready: it is a container's that runs, has no health
+    /// Whether stalls may probe this address: it belongs to a container that runs, has no health
     /// check and is not alone in claiming its slot.
     pub(super) fn may_be_probed(&self, address: SocketAddr, now: Duration) -> bool {
         let unsteady = self.unsteady(now);
@@ -119,7 +119,7 @@ impl Watch {
         now: Duration,
     ) -> Result<(), String> {
         let newest = self.history.last();
-        // Time may have come for something to happen that was put off.
+        // A change that was postponed may be due.
         let is_due = self.life.reached.values().any(|at| *at == now)
             || !before.held.is_empty()
             || newest.is_some_and(|wanted| wanted.has_unsteady);
@@ -132,7 +132,7 @@ impl Watch {
             if !stays && !is_told && !is_due {
                 return Err(format!("{} loses slot {slot}, and no document says so", assignment.uuid));
             }
-            // Whoever has no index keeps the slot that no index claims.
+            // A container without an index keeps its slot if no index claims that.
             let may_stay =
                 newest.is_some_and(|w| !w.claimed.contains_key(slot) && w.anywhere.contains(&server));
             let is_elsewhere = after.slots.iter().any(|(_, other)| other.uuid == assignment.uuid);
@@ -144,8 +144,8 @@ impl Watch {
     }
 }
 
-/// Whether somebody else is reached where this container was.
-pub(super) fn is_somebody_elses(assignment: &Assignment, containers: &[Instance]) -> bool {
+/// Whether another container is reached at the address of this one.
+pub(super) fn is_taken_by_another(assignment: &Assignment, containers: &[Instance]) -> bool {
     let is_there = |c: &&Instance| c.is_alive() && c.address.map(Into::into) == Some(assignment.address);
     containers.iter().filter(is_there).max_by_key(|c| c.age()).is_some_and(|c| c.uuid() != *assignment.uuid)
 }

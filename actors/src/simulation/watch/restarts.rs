@@ -1,18 +1,18 @@
-//! How soon one start of HAProxy may follow another: one that keeps failing is started more and more seldom.
+//! How soon one start of HAProxy may follow another: the more starts fail in a row, the longer the pauses.
 
 use std::time::Duration;
 
-/// Half of the span of the first pause; each following one is twice as long.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// Half of the longest.
-const MAX_SHORTEST_PAUSE: Duration = Duration::from_secs(15);
-/// After so long a time in which one has served and nothing has failed, the record is clean.
+/// The least that the first pause lasts; each following one is twice as long.
+const FIRST_PAUSE_MIN: Duration = Duration::from_millis(50);
+/// The least that the longest pause lasts.
+const LONGEST_PAUSE_MIN: Duration = Duration::from_secs(15);
+/// After so long a time in which one has served and nothing has failed, earlier failures no longer count.
 const HEALTHY: Duration = Duration::from_secs(30);
 
-/// What has failed, and when the next start may be.
+/// How many starts have failed, and when the next start may be.
 #[derive(Clone, Default)]
 pub(super) struct Restarts {
-    /// How often in a row.
+    /// The failures in a row.
     pub(super) failures: u32,
     /// Nothing is to be started any sooner.
     due: Duration,
@@ -23,12 +23,12 @@ pub(super) struct Restarts {
 }
 
 impl Restarts {
-    /// One has got to serve.
+    /// A HAProxy has begun to serve.
     pub(super) fn serves(&mut self, now: Duration) {
         self.well_since.get_or_insert(now);
     }
 
-    /// One has not got to serve, or serves no more. The first time that may be mended at once.
+    /// A HAProxy has failed to start, or no longer serves. After a first failure the next start may follow at once.
     pub(super) fn fails(&mut self, now: Duration) {
         if self.well_since.take().is_some_and(|since| since + HEALTHY <= now) {
             self.failures = 0;
@@ -40,11 +40,11 @@ impl Restarts {
     fn pause(&self) -> Duration {
         match self.failures {
             0 | 1 => Duration::ZERO,
-            more => (SHORTEST_PAUSE * 2_u32.saturating_pow(more - 2)).min(MAX_SHORTEST_PAUSE),
+            more => (FIRST_PAUSE_MIN * 2_u32.saturating_pow(more - 2)).min(LONGEST_PAUSE_MIN),
         }
     }
 
-    /// The one that served hangs and is killed. If a start had failed before, that was the same trouble.
+    /// The HAProxy that served hangs and is killed. If a start had failed before, both count as one failure.
     pub(super) fn is_killed(&mut self, now: Duration) {
         if self.well_since.is_some() {
             self.fails(now);
@@ -53,8 +53,8 @@ impl Restarts {
         }
     }
 
-    /// The one that served ends. If something else had failed before, such as a reload, the pause was one that
-    /// clients did not notice. Now they would, so it is over; as it is if stalls did not rely upon the one that ends.
+    /// The HAProxy that served ends. If something else had failed before, such as a reload, clients did not notice
+    /// the pause. Now they would, so the pause is over; so it is if stalls did not rely upon the process that ends.
     pub(super) fn ends(&mut self, generation: u64, was_relied_upon: bool, now: Duration) {
         let before = Self { last_end: None, ..self.clone() };
         self.last_end = Some((generation, now, before.into()));
@@ -67,7 +67,7 @@ impl Restarts {
 
     /// Whether one may be started that takes over the sockets of `inherit`.
     pub(super) fn may_start(&mut self, inherit: Option<u64>, now: Duration) -> Result<(), String> {
-        // Whoever takes over from one that ends in this moment has not noticed that yet.
+        // A start that takes over sockets from a process which ends at this moment was decided before that end.
         if let Some((ended, at, before)) = self.last_end.take()
             && (inherit, now) == (Some(ended), at)
         {

@@ -1,4 +1,4 @@
-//! What the watch is shown: what stalls learns and does, and what comes of it.
+//! What the watch observes: what stalls learns and does, and the effect.
 
 use std::{collections::BTreeSet, net::SocketAddr, rc::Rc, sync::Arc};
 
@@ -24,7 +24,7 @@ impl Scene {
     fn demand(&self, is_true: Result<(), String>) {
         if let Err(violation) = is_true {
             self.trace.violate(violation);
-            // Whatever goes on without a pause would keep time from passing, and the run from its end.
+            // A loop without a pause would keep time from passing, and the run from ending.
             self.agenda.bell.notify_one();
         }
     }
@@ -57,20 +57,20 @@ impl Scene {
     /// stalls tries whether a container accepts connections.
     pub(in super::super) fn probed(&self, address: SocketAddr) {
         if !self.watch.borrow().may_be_probed(address, self.now()) {
-            self.trace.violate(format!("{address} is tried, though nothing depends on it"));
+            self.trace.violate(format!("{address} is probed, though nothing depends on it"));
         }
     }
 
-    /// It does.
+    /// The container accepts the connection.
     pub(in super::super) fn reached(&self, address: SocketAddr) {
         self.trace.say(format!("probe: {address} is reached"));
         self.watch.borrow_mut().life.reached.insert(address, self.now());
     }
 
     pub(in super::super) fn state_loaded(&self, state: Option<&SavedState>) {
-        self.trace.say(format!("disk: revision {:?} is remembered", state.map(|state| state.revision)));
+        self.trace.say(format!("disk: revision {:?} is loaded", state.map(|state| state.revision)));
         let mut watch = self.watch.borrow_mut();
-        // Whatever was not saved is lost.
+        // What was not saved is lost.
         watch.newest_revision = state.map_or(0, |state| state.revision);
         state.into_iter().for_each(|state| watch.want(Wanted::by_memory(state)));
     }
@@ -104,26 +104,26 @@ impl Scene {
         self.demand(is_fine);
     }
 
-    /// Told by the host, not by stalls.
+    /// The host calls this, not stalls.
     pub(in super::super) fn start_failed(&self, generation: u64) {
         let life = &mut self.watch.borrow_mut().life;
-        // What an earlier stalls has started may end before this one knows of it.
+        // A process that an earlier stalls process has started may end before this one knows of it.
         if life.launched.contains(&generation) {
             life.restarts.fails(self.now());
         }
         self.trace.say(format!("host: {generation} does not start, failure {}", life.restarts.failures));
     }
 
-    /// Told by the host, not by stalls.
+    /// The host calls this, not stalls.
     pub(in super::super) fn serves(&self, generation: u64) {
         self.host.borrow_mut().find(generation).into_iter().for_each(|process| process.has_served = true);
         self.watch.borrow_mut().life.restarts.serves(self.now());
     }
 
-    /// stalls is told that one has ended which it has not ended itself.
+    /// stalls learns that a process has ended which it has not ended itself.
     pub(in super::super) fn end_told(&self, generation: u64, ended: &Process) {
         let life = &mut self.watch.borrow_mut().life;
-        // Of one that is being replaced, or that stalls has reason not to rely upon, the end makes no difference.
+        // The end of a process that is being replaced, or that stalls has reason not to rely upon, makes no difference.
         let is_newest = life.launched.last() == Some(&generation);
         let is_relied_upon = ended.phase == Phase::Serving && !ended.is_faulty && !ended.is_contrary;
         if ended.phase != Phase::Starting {
@@ -167,7 +167,7 @@ impl Scene {
 
     /// stalls ends a process, or lets it drain.
     pub(in super::super) fn signalled(&self, generation: u64, signal: Signal) {
-        // If somebody else has taken one of its ports, stalls cannot tell that it has let go of it.
+        // If another program has taken one of its ports, stalls cannot tell that the process has released it.
         let is_healthy = self.host.borrow().processes.get(&generation).is_some_and(|process| {
             !process.is_faulty && !process.config.routes.keys().any(|port| self.is_taken(*port))
         });
@@ -186,8 +186,8 @@ impl Scene {
         }
     }
 
-    /// The connections of a port, or of all, are cut: those to whoever had the port at a certain position in the
-    /// history, and all that have come since.
+    /// The connections of a port, or of all ports, are cut: those to the container that had the port at a certain
+    /// position in the history, and all later ones.
     pub(in super::super) fn cut(&self, generation: u64, port: Option<u16>, position: Option<usize>) {
         let cut: Vec<_> = match self.host.borrow_mut().find(generation) {
             Some(process) => {
@@ -203,9 +203,9 @@ impl Scene {
         }
     }
 
-    // === what comes of it ===
+    // === the effect ===
 
-    pub(in super::super) fn look_at_port(&self, port: u16) {
+    pub(in super::super) fn check_port(&self, port: u16) {
         let host = self.host.borrow();
         let mut watch = self.watch.borrow_mut();
         let views: Vec<_> = host.views(port).collect();
@@ -213,10 +213,10 @@ impl Scene {
             return;
         }
         let landings: Vec<_> = host.landings(port).collect();
-        self.demand(watch.look(port, &landings, &views));
+        self.demand(watch.check(port, &landings, &views));
     }
 
-    pub(in super::super) fn look_at_all_ports(&self) {
-        self.setup.ports().for_each(|port| self.look_at_port(port));
+    pub(in super::super) fn check_all_ports(&self) {
+        self.setup.ports().for_each(|port| self.check_port(port));
     }
 }

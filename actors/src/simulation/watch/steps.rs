@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use super::Watch;
 use crate::{config::Routes, haproxy::Launch};
 
-/// More HAProxies are not started in so long a time, whatever fails.
+/// At most so many HAProxies are started within so long a time, whatever fails.
 const MAX_LAUNCHES: (usize, Duration) = (40, Duration::from_secs(10));
 
 impl Watch {
@@ -40,11 +40,11 @@ impl Watch {
         self.life.launched.insert(launch.generation);
 
         self.life.restarts.may_start(launch.inherit, now)?;
-        let (most, within) = MAX_LAUNCHES;
+        let (max, within) = MAX_LAUNCHES;
         self.launches.push_back(now);
         self.launches.retain(|at| now - *at < within);
-        if self.launches.len() > most {
-            return Err(format!("more than {most} starts within {within:?}"));
+        if self.launches.len() > max {
+            return Err(format!("more than {max} starts within {within:?}"));
         }
         Ok(())
     }
