@@ -1,4 +1,4 @@
-//! What stalls tells of itself over HTTP, and `stalls health`.
+//! The health of stalls over HTTP, and `stalls health`.
 
 use std::{
     fs,
@@ -29,7 +29,7 @@ esac
 [ ! -e "$(dirname "$0")/broken" ] || exit 1
 exec "$HAPROXY" "$@""#;
 
-/// What is said of a HAProxy that was killed: a look at it may have noticed that before its end was seen, and its
+/// The possible reasons after a HAProxy was killed: a query may have noticed that before its end was seen, and its
 /// successor may have failed since.
 const SAYS_WHY: [&str; 4] =
     ["haproxy died", "haproxy runtime API is closed", "haproxy does not answer", "haproxy failed to start"];
@@ -96,7 +96,7 @@ async fn health(launch: &Launch) -> Ended {
 }
 
 #[tokio::test]
-async fn a_stalls_at_work_is_well_and_ready() {
+async fn a_stalls_instance_at_work_is_healthy_and_ready() {
     let stage = prepared().await.started().await;
     let healthz = get(&stage, "/healthz").await;
     assert_eq!((healthz.status, &healthz.json()["status"]), (200, &"healthy".into()));
@@ -116,7 +116,7 @@ async fn a_stalls_at_work_is_well_and_ready() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_cannot_be_started_is_told_until_it_can() {
+async fn a_haproxy_that_cannot_be_started_is_reported_until_it_can() {
     let haproxy = Script::new(SERVES_UNLESS_BROKEN);
     let stage = prepared().await.env("HAPROXY_BIN", haproxy.path().display()).started().await;
     fs::write(haproxy.beside("broken"), "").unwrap();
@@ -136,7 +136,7 @@ async fn a_haproxy_that_cannot_be_started_is_told_until_it_can() {
 }
 
 #[tokio::test]
-async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_there() {
+async fn without_metadata_it_is_healthy_once_it_has_had_some() {
     let mut stage = prepared().await;
     stage.server.fault(Fault::NotFound).await;
     stage.start();
@@ -163,7 +163,7 @@ async fn while_the_metadata_is_away_it_is_well_but_not_before_it_has_ever_been_t
 }
 
 #[tokio::test]
-async fn ports_that_are_held_are_told() {
+async fn held_ports_are_reported() {
     let mut stage = prepared().await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     assert_eq!(get(&stage, "/healthz").await.json()["held"], Value::Null);
     stage.change_lingering(|world| world.web().scale_to(0)).await;
@@ -189,7 +189,7 @@ async fn it_can_only_be_read() {
 }
 
 #[tokio::test]
-async fn clients_that_ask_nothing_keep_the_others_out_for_seconds_only() {
+async fn idle_clients_keep_others_out_for_seconds_only() {
     let stage = prepared().await.started().await;
     let mut idle = Vec::new();
     for _ in 0..300 {
@@ -197,7 +197,7 @@ async fn clients_that_ask_nothing_keep_the_others_out_for_seconds_only() {
     }
     assert_eq!(get(&stage, "/healthz").await.status, 200);
     for mut client in idle {
-        // It is told that it took too long, or just let go of.
+        // The server sends a time-out status, or just closes the connection.
         let mut told = Vec::new();
         let _ = client.read_to_end(&mut told).await;
     }
@@ -205,7 +205,7 @@ async fn clients_that_ask_nothing_keep_the_others_out_for_seconds_only() {
 }
 
 #[tokio::test]
-async fn an_address_that_somebody_else_has_is_served_once_it_is_free() {
+async fn an_admin_address_that_is_taken_is_served_once_it_is_free() {
     let stage = prepared().await;
     let somebody = TcpListener::bind(address(&stage)).expect("the port is free");
     let stage = stage.started().await;
@@ -218,7 +218,7 @@ async fn an_address_that_somebody_else_has_is_served_once_it_is_free() {
 }
 
 #[tokio::test]
-async fn a_stalls_that_drains_is_not_ready_and_its_clients_do_not_keep_it() {
+async fn a_draining_stalls_instance_is_not_ready_and_admin_clients_do_not_delay_its_end() {
     let mut stage = prepared().await.started().await;
     let held = stage.hold(BASE).await;
     let _idle = TcpStream::connect(address(&stage)).await.expect("the admin address listens");
@@ -230,7 +230,7 @@ async fn a_stalls_that_drains_is_not_ready_and_its_clients_do_not_keep_it() {
 }
 
 #[tokio::test]
-async fn health_says_in_one_line_why_nobody_can_be_asked() {
+async fn health_says_in_one_line_why_it_cannot_ask() {
     let nobody = launch(Ipv4Addr::LOCALHOST, "");
     for (admin, code, says) in [
         ("127.0.0.1:1", 1, "stalls health: cannot query stalls at 127.0.0.1:1 (ADMIN_LISTEN): "),

@@ -1,11 +1,11 @@
-//! Changes of who is on which port: HAProxy is told of them, and goes on running.
+//! Changes of which container has which port: the same HAProxy takes them over at runtime.
 
 use stalls_lab::stalls::messages::PLAN_APPLIED;
 
 use crate::harness::{BASE, Churn, POOL, Stage, descriptors, times, until};
 
-/// So many descriptors may be open for the moment. stalls': a request for metadata, a command to HAProxy and a
-/// file that is being saved. HAProxy's: the other end of that command, and both ends of a connection that a
+/// So many descriptors may be open at the moment. Of stalls: a request for metadata, a command to HAProxy and a
+/// file that is being saved. Of HAProxy: the other end of that command, and both ends of a connection that a
 /// client has just ended.
 const PASSING: usize = 3;
 
@@ -16,7 +16,7 @@ const STABLE: usize = 20;
 const AT_ONCE: usize = 64;
 
 #[tokio::test]
-async fn random_changes_lead_nobody_astray_and_disturb_nobody_else() {
+async fn random_changes_mislead_no_client_and_disturb_no_other_port() {
     let mut stage = Churn::stage().await;
     let haproxy = stage.haproxy().await;
     let mut churn = Churn::begin(&stage).await;
@@ -54,7 +54,7 @@ async fn refuse(stage: &Stage, used: u16) {
 }
 
 #[tokio::test]
-async fn many_changes_leave_no_process_and_no_descriptor_behind() {
+async fn many_changes_leak_no_process_and_no_descriptor() {
     let mut stage = Stage::with_scale(3).await;
     let (stalls, haproxy) = (stage.stalls().pid(), stage.haproxy().await);
     let before = (stable_descriptors(stalls).await, stable_descriptors(haproxy).await);

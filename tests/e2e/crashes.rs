@@ -1,4 +1,4 @@
-//! HAProxy dies, or does not get to serve at all.
+//! HAProxy dies, or fails to start.
 
 use std::{fs, time::Duration};
 
@@ -50,7 +50,7 @@ async fn when_both_haproxies_die_amid_a_reload_the_change_is_served() {
     let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     for scale in [4, 3, 5] {
         stage.haproxy().await;
-        // Without it the old one might be gone before anybody looks.
+        // Without it the old one might be gone before the test looks.
         let _held = stage.hold(BASE).await;
         stage.change(|world| world.web().scale_to(scale)).await;
         until("a reload", || stage.launch().haproxy_pids().len() == 2).await;
@@ -60,8 +60,8 @@ async fn when_both_haproxies_die_amid_a_reload_the_change_is_served() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_dies_amid_changes_leads_nobody_astray() {
-    // Each stalls would wait longer and longer before it starts the next HAProxy.
+async fn a_haproxy_that_dies_amid_changes_misleads_no_client() {
+    // Each stalls instance would wait longer and longer before it starts the next HAProxy.
     for _ in 0..times(1, 4) {
         dies_amid_changes(5).await;
     }
@@ -82,7 +82,11 @@ async fn dies_amid_changes(kills: usize) {
         churn.settle(&stage).await;
     }
     churn.end(&stage).await;
-    assert_eq!(stage.lines(PORT_UNBINDABLE).len(), 0, "a dying HAProxy is not somebody else");
+    assert_eq!(
+        stage.lines(PORT_UNBINDABLE).len(),
+        0,
+        "the ports of a dying HAProxy are not taken by another program"
+    );
     assert_eq!(stage.lines(SERVES).len(), kills + 1);
     drop(churn);
     stage.end().await;
@@ -111,7 +115,7 @@ async fn a_haproxy_that_ends_at_once_is_tried_again_at_growing_pauses() {
 }
 
 #[tokio::test]
-async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
+async fn while_new_haproxys_fail_to_start_the_old_one_serves() {
     let haproxy = Script::new(SERVES_IF_OK);
     fs::write(haproxy.beside("ok"), "").unwrap();
     let stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
@@ -125,7 +129,7 @@ async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
     assert_eq!(stage.line(FAILED_TO_START).await["old_one_serves"], true);
     assert_eq!(stage.haproxy().await, pid);
     stage.expect_port(BASE, &old).await;
-    assert_eq!(stage.steps(), ["start"], "a plan is said to be applied that is not");
+    assert_eq!(stage.steps(), ["start"], "the log says that a plan is applied, which is not");
 
     fs::write(haproxy.beside("ok"), "").unwrap();
     stage.containers_follow().await;
@@ -134,13 +138,13 @@ async fn while_no_new_haproxy_gets_to_serve_the_old_one_does() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_dies_while_its_binary_is_away_comes_back_with_it() {
+async fn a_haproxy_that_dies_while_its_binary_is_missing_comes_back_with_it() {
     let haproxy = Script::new(r#"exec "$HAPROXY" "$@""#);
     let stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
     let mut stage = stage.started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
     fs::rename(haproxy.path(), haproxy.beside("away")).unwrap();
-    // Nothing needs it for a change.
+    // A change does not need the binary.
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     bystanders.follow(&stage).await;
     stage.assert_calm();
@@ -164,7 +168,7 @@ async fn a_haproxy_that_dies_while_its_binary_is_away_comes_back_with_it() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_somebody_else_told_to_drain_is_replaced_with_the_next_change() {
+async fn a_haproxy_that_another_program_told_to_drain_is_replaced_with_the_next_change() {
     let mut stage = Stage::with_scale(3).await;
     let (old, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.stalls().signal_haproxy(Signal::USR1);

@@ -1,4 +1,4 @@
-//! stalls has no descriptor left for a while.
+//! stalls runs out of descriptors for a while.
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use stalls_lab::stalls::{
@@ -11,7 +11,7 @@ use crate::harness::{Bystanders, Stage};
 /// Standard input, output and error.
 const NONE_MORE: u64 = 3;
 
-/// stalls keeps what it has open, and can open nothing more until this is given back.
+/// stalls keeps its open descriptors, and can open no more until the returned limit is set again.
 fn exhaust(stage: &Stage) -> Rlimit {
     limit(stage, Rlimit { current: Some(NONE_MORE), ..getrlimit(Resource::Nofile) })
 }
@@ -19,11 +19,11 @@ fn exhaust(stage: &Stage) -> Rlimit {
 /// Sets the limit of stalls alone; returns the former one.
 fn limit(stage: &Stage, limit: Rlimit) -> Rlimit {
     let pid = Pid::from_raw(i32::try_from(stage.stalls().pid()).unwrap());
-    prlimit(pid, Resource::Nofile, limit).expect("a soft limit can be set by everybody")
+    prlimit(pid, Resource::Nofile, limit).expect("every user may set a soft limit")
 }
 
-/// Has no descriptor for a while, and a change meanwhile; HAProxy and its connections stay as they are.
-async fn survives(stage: &mut Stage) {
+/// stalls has no descriptor for a while, and the metadata changes; HAProxy and its connections stay as they are.
+async fn survives_a_shortage(stage: &mut Stage) {
     let haproxy = stage.haproxy().await;
     let mut bystanders = Bystanders::begin(stage).await;
     let given = exhaust(stage);
@@ -45,17 +45,17 @@ async fn watched() -> Stage {
 }
 
 #[tokio::test]
-async fn a_stalls_without_descriptors_leaves_haproxy_as_it_is() {
+async fn without_descriptors_stalls_leaves_haproxy_as_it_is() {
     let mut stage = watched().await;
-    survives(&mut stage).await;
+    survives_a_shortage(&mut stage).await;
     stage.end().await;
 }
 
 #[tokio::test]
-async fn a_stalls_without_descriptors_leaves_a_haproxy_that_it_has_adopted_as_it_is() {
+async fn without_descriptors_stalls_leaves_an_adopted_haproxy_as_it_is() {
     let mut stage = watched().await;
     stage.kill_and_start().await;
-    survives(&mut stage).await;
+    survives_a_shortage(&mut stage).await;
     stage.end().await;
 }
 

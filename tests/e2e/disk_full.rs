@@ -19,13 +19,13 @@ use crate::harness::{BASE, Bystanders, Stage};
 /// Puts a disk of its own below the directory that the variable names, and has stalls started there.
 const WITH_DISK: &str = r#"mount -t tmpfs -o size=512k,mode=700 tmpfs "$DISK" && exec "$0" "$@""#;
 
-/// So many containers need a larger pool than the usual one, and its configuration more room on the disk.
+/// So many containers need a larger pool than the default one, whose configuration needs more room on the disk.
 const MANY: usize = 150;
-/// The size of a pool that nobody has given one.
+/// The default size of a pool.
 const USUAL_POOL: u16 = 64;
 
-/// A stage with a small disk below `directory`, which only its stalls sees. Who is not root makes it in a user
-/// namespace; where the kernel allows neither, the test fails.
+/// A stage with a small disk at `directory`, which only its stalls process sees. A user other than root mounts it in
+/// a user namespace; where the kernel allows neither, the test fails.
 async fn started(directory: impl Fn(&Stage) -> PathBuf) -> (Stage, Disk) {
     let stage = Stage::prepared(3).await.without("PORT_COUNT");
     let directory = directory(&stage);
@@ -59,7 +59,7 @@ impl Disk {
         self.0.join("filler")
     }
 
-    /// What an attempt to write may have left.
+    /// No attempt to write has left a temporary file.
     fn assert_tidy(&self) {
         let names: Vec<_> = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         let left =
@@ -73,7 +73,7 @@ fn is_full(line: &serde_json::Value) -> bool {
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_remembered_every_change_is_served_all_the_same() {
+async fn with_a_full_state_directory_every_change_is_served_all_the_same() {
     let (mut stage, disk) = started(|stage| stage.state_dir()).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     disk.fill();
@@ -94,7 +94,7 @@ async fn where_nothing_can_be_remembered_every_change_is_served_all_the_same() {
 }
 
 #[tokio::test]
-async fn with_a_full_run_directory_every_change_is_served_that_haproxy_can_be_told_of() {
+async fn with_a_full_run_directory_every_runtime_change_is_served() {
     let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     disk.fill();
@@ -114,14 +114,14 @@ async fn with_a_full_run_directory_every_change_is_served_that_haproxy_can_be_to
 }
 
 #[tokio::test]
-async fn a_pool_that_grows_without_room_for_its_configuration_does_so_when_there_is_some() {
+async fn a_pool_without_room_for_its_larger_configuration_grows_once_there_is_room() {
     let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     disk.fill();
     bystanders.change(&mut stage, |world| world.web().scale_to(MANY)).await;
     let failed = stage.line(FAILED_TO_START).await;
     assert!(is_full(&failed) && failed["old_one_serves"] == true, "{failed}");
-    // The ports that there are serve already.
+    // The ports of the smaller pool serve already.
     stage.expect_port(BASE + USUAL_POOL - 1, &stage.uuid(USUAL_POOL.into())).await;
     disk.make_room();
     bystanders.follow(&stage).await;
@@ -131,7 +131,7 @@ async fn a_pool_that_grows_without_room_for_its_configuration_does_so_when_there
 }
 
 #[tokio::test]
-async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_with_all_that_the_one_before_was_told() {
+async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_with_all_changes() {
     let (mut stage, disk) = started(|stage| stage.launch().run_dir()).await;
     let mut bystanders = Bystanders::begin(&stage).await;
     disk.fill();

@@ -1,4 +1,4 @@
-//! Documents of a real metadata server, in the states that services get into.
+//! Documents of a real metadata server, with services in various states.
 
 use stalls_lab::metadata::{Fault, Scope};
 
@@ -60,7 +60,7 @@ async fn a_container_that_is_hardly_described_at_all() {
 }
 
 #[tokio::test]
-async fn render_prints_what_a_running_stalls_writes() {
+async fn render_prints_the_configuration_that_a_running_stalls_process_writes() {
     let stage = Stage::with_scale(3).await;
     assert_eq!(stage.render().await, stage.haproxy_cfg().await);
 }

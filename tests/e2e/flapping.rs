@@ -4,7 +4,7 @@ use stalls_lab::stalls::messages::FLAPPING;
 
 use crate::harness::{BASE, Stage};
 
-/// Tells of a crash and a new start of container 1, and lets stalls see each state.
+/// Container 1 crashes and starts again in the metadata; stalls sees each state.
 async fn crash(stage: &Stage) {
     for state in ["stopped", "starting", "running"] {
         stage.server.change(|world| world.web().set_state(1, state));

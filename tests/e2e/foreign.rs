@@ -1,4 +1,4 @@
-//! Changes that are none of stalls' business, and those that come too fast.
+//! Changes that do not concern stalls, and changes that come too fast.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::harness::{BASE, Stage, times};
 
-/// What the log says when anything is done for a plan.
+/// The number of log lines about work for a plan.
 const WORK: [&str; 3] = [SLOT_ASSIGNED, SLOT_FREED, PLAN_APPLIED];
 
 fn work(stage: &Stage) -> usize {

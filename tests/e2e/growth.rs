@@ -1,4 +1,4 @@
-//! More containers than the pool has ports, where nobody has said how many there are to be.
+//! More containers than the pool has ports, without `PORT_COUNT`.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ async fn stage(scale: u16) -> Stage {
 }
 
 #[tokio::test]
-async fn the_pool_grows_by_one_reload_that_nobody_notices() {
+async fn the_pool_grows_by_one_reload_that_no_client_notices() {
     let mut stage = stage(POOL).await;
     let first = stage.haproxy().await;
     let targets = Targets::new();
@@ -45,7 +45,7 @@ async fn the_pool_grows_by_one_reload_that_nobody_notices() {
     let second = stage.haproxy().await;
     assert_ne!(second, first);
 
-    // There is room for more now, and no other reload is needed for it.
+    // The pool has room for more now, so another container needs no reload.
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 9)).await;
     assert_eq!(stage.applied().await["step"], "runtime");
     for index in POOL + 1..=POOL + 9 {
@@ -58,7 +58,7 @@ async fn the_pool_grows_by_one_reload_that_nobody_notices() {
 }
 
 #[tokio::test]
-async fn a_pool_that_has_to_grow_while_the_binary_is_away_grows_when_it_is_back() {
+async fn a_pool_that_has_to_grow_while_the_binary_is_missing_grows_when_it_is_back() {
     let haproxy = Script::new(r#"exec "$HAPROXY" "$@""#);
     let mut stage = prepared(POOL).await.env("HAPROXY_BIN", haproxy.path().display()).started().await;
     let bystanders = Bystanders::begin(&stage).await;
@@ -82,7 +82,7 @@ async fn a_pool_that_has_grown_is_as_large_after_a_restart() {
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
     assert_eq!(stage.applied().await["step"], "reload");
     let haproxy = stage.haproxy().await;
-    // What is there now would not make it grow.
+    // The present containers would not make it grow.
     stage.change(|world| world.web().scale_to(POOL.into())).await;
     let shrunk = stage.applied().await;
     assert_eq!(shrunk["step"], "runtime");
@@ -90,7 +90,7 @@ async fn a_pool_that_has_grown_is_as_large_after_a_restart() {
     until("the state is saved", || saved_revision(&stage) == revision).await;
     stage.kill().await;
     stage.start();
-    // To a smaller pool it would have to hand over.
+    // A smaller pool would need a reload.
     assert_eq!(stage.line(PLAN_APPLIED).await["step"], "nothing");
     stage.settled().await;
     assert_eq!(stage.haproxy().await, haproxy);
@@ -103,7 +103,7 @@ fn saved_revision(stage: &Stage) -> Value {
 }
 
 #[tokio::test]
-async fn a_pool_that_was_asked_for_does_not_grow() {
+async fn a_pool_with_a_port_count_does_not_grow() {
     let mut stage = Stage::with_scale(POOL.into()).await;
     stage.change(|world| world.web().scale_to(usize::from(POOL) + 1)).await;
     let unmapped = stage.line(NOT_MAPPED).await;

@@ -7,7 +7,7 @@ use stalls_lab::stalls::{
 
 use crate::harness::{Bystanders, Stage};
 
-/// So many can be open at once, as the template has it (`stats maxconn`).
+/// So many connections to the runtime API can be open at once, as the template has it (`stats maxconn`).
 const COMMAND_LINES: usize = 50;
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn hang_and_change(mut stage: Stage) {
     bystanders.let_break(&stage);
     stage.stalls().signal_haproxy(Signal::STOP);
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
-    // It is given some seconds to answer, since it may be busy.
+    // stalls gives it some seconds to answer, since it may be busy.
     stage.line(DOES_NOT_ANSWER).await;
     bystanders.recover(&stage).await;
     bystanders.end().await;
@@ -54,7 +54,7 @@ async fn a_haproxy_that_is_stopped_and_goes_on_is_not_replaced() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_goes_on_only_when_it_is_given_up_leads_nobody_astray() {
+async fn a_haproxy_that_goes_on_only_when_it_is_given_up_misleads_no_client() {
     let stage = Stage::prepared(3).await.env("RECONCILE_INTERVAL_MS", 1000);
     let mut stage = stage.started().await;
     let stopped = stage.haproxy().await;
@@ -73,7 +73,7 @@ async fn a_haproxy_that_goes_on_only_when_it_is_given_up_leads_nobody_astray() {
 }
 
 #[tokio::test]
-async fn a_haproxy_whose_command_lines_are_all_taken_is_replaced_and_keeps_its_connections() {
+async fn a_haproxy_whose_runtime_api_has_no_free_connection_is_replaced_and_keeps_its_connections() {
     let stage = Stage::prepared(3).await.env("RECONCILE_INTERVAL_MS", 1000);
     let mut stage = stage.started().await;
     let mute = stage.haproxy().await;

@@ -1,4 +1,4 @@
-//! What every test stands on.
+//! What all tests share.
 
 mod bystanders;
 mod churn;
@@ -49,8 +49,8 @@ pub(crate) use self::{
 /// The program under test.
 pub(crate) const STALLS: &str = env!("CARGO_BIN_EXE_stalls");
 
-/// How long anything may take. It only bounds a failure. Most of what is awaited comes in milliseconds; a
-/// HAProxy that hangs is given up after 5 s.
+/// How long anything may take. It only bounds a failure. Most conditions come true within milliseconds; stalls gives
+/// a hanging HAProxy up after 5 s.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// The first port of the pool, unless a test says otherwise.
@@ -65,9 +65,9 @@ const BACKEND_PORT: u16 = 8080;
 /// The pause between two looks at something that cannot be awaited.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A metadata server that tells of the service `app/web`, its containers, and stalls between them.
+/// A metadata server with the service `app/web`, that service's containers, and stalls between them.
 ///
-/// At its end every line that stalls has logged is checked for its form.
+/// At its end the form of every line that stalls has logged is checked.
 pub(crate) struct Stage {
     runs: Runs,
     launch: Launch,
@@ -125,7 +125,7 @@ impl Stage {
         self
     }
 
-    /// Has every change made by a reload: with this template HAProxy could not be told of it otherwise.
+    /// Makes every change a reload: this template leaves nothing that could be changed at runtime.
     pub(crate) fn with_reloads(self) -> Self {
         let template = self.launch.state_dir().join("haproxy.cfg.hbs");
         fs::write(&template, reload_template()).expect("a template can be written");
@@ -148,7 +148,7 @@ impl Stage {
     pub(crate) async fn started(mut self) -> Self {
         self.start();
         self.settled().await;
-        // A port may lead to its container a moment before all of it is done and said.
+        // A port may lead to its container a moment before stalls has finished and logged that.
         self.line(PLAN_APPLIED).await;
         self
     }
@@ -169,7 +169,7 @@ impl Stage {
         result
     }
 
-    /// Changes the world; containers that are gone linger, and their connections with them.
+    /// Changes the world; the processes of containers that are gone run on, and so do their connections.
     pub(crate) async fn change_lingering<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
         let result = self.server.change(change);
         self.fleet.start(&self.server).await;
@@ -186,7 +186,7 @@ impl Stage {
         self.server.read(|world| world.service("app", "web").container(index).uuid.clone())
     }
 
-    /// Waits until stalls has seen the last change and taken from it what it wanted.
+    /// Waits until stalls has seen the last change and read all that it needs of it.
     pub(crate) async fn caught_up(&self) {
         self.server.await_caught_up(SOON).await;
     }
@@ -248,7 +248,7 @@ impl Stage {
 // === stalls ===
 
 impl Stage {
-    /// The stalls that was started last.
+    /// The stalls process that was started last.
     pub(crate) fn stalls(&self) -> &Stalls {
         self.runs.0.last().expect("stalls has been started")
     }
@@ -268,19 +268,19 @@ impl Stage {
         self.runs.0.last_mut().expect("stalls has been started").exit_status().is_none()
     }
 
-    /// Asks stalls to end, and makes sure that it does so well and leaves nothing behind.
+    /// Asks stalls to end, and checks that it exits with 0 and leaves nothing running.
     pub(crate) async fn end(&mut self) {
         self.signal(Signal::TERM);
         self.ended_well().await;
     }
 
-    /// Waits until stalls has ended, well and without leaving anything behind.
+    /// Waits until stalls has exited with 0, and checks that it has left nothing running.
     pub(crate) async fn ended_well(&mut self) {
         assert_eq!(self.ended().await.code(), Some(0));
         self.nothing_is_left().await;
     }
 
-    /// No HAProxy, no folder of a generation, nobody who listens.
+    /// No HAProxy is left, no folder of a generation, no listening port.
     pub(crate) async fn nothing_is_left(&self) {
         assert_eq!(self.launch.haproxy_pids(), [] as [u32; 0], "stalls has left HAProxy running");
         let entries = fs::read_dir(self.launch.run_dir()).expect("RUN_DIR can be read");
@@ -296,7 +296,7 @@ impl Stage {
         self.runs.0.last_mut().expect("stalls has been started").kill().await;
     }
 
-    /// Kills stalls (SIGKILL) and starts it again; returns when it has taken charge of what it finds.
+    /// Kills stalls (SIGKILL) and starts it again; returns when it has adopted the HAProxy that it finds.
     pub(crate) async fn kill_and_start(&mut self) {
         self.kill().await;
         self.start();
@@ -322,13 +322,13 @@ impl Stage {
 // === HAProxy ===
 
 impl Stage {
-    /// The process id of HAProxy, once there is no other one (any more).
+    /// The process id of HAProxy, once there is only one.
     pub(crate) async fn haproxy(&self) -> u32 {
         until("a single HAProxy", || self.launch.haproxy_pids().len() == 1).await;
         self.launch.haproxy_pids()[0]
     }
 
-    /// The copy of HAProxy's configuration, once it is of the newest plan that is in force.
+    /// The copy of HAProxy's configuration, once it has the newest plan that is in force.
     pub(crate) async fn haproxy_cfg(&self) -> String {
         let newest = |message| self.lines(message).last().and_then(|line| line["revision"].as_u64());
         until("a copy of the newest plan", || newest(CONFIG_WRITTEN) >= newest(PLAN_APPLIED)).await;
@@ -338,12 +338,12 @@ impl Stage {
 
 impl Drop for Runs {
     fn drop(&mut self) {
-        // The backends have no turn while this waits, so connections would never drain.
+        // The backends do not run while this waits, so connections would never drain.
         self.0.iter().for_each(|stalls| stalls.signal(Signal::KILL));
         if !thread::panicking() {
             self.0.iter().flat_map(Stalls::log_texts).for_each(|line| check_form(&line));
             let stderr: Vec<_> = self.0.iter().flat_map(Stalls::stderr_lines).collect();
-            assert_eq!(stderr, [] as [String; 0], "a running stalls writes nothing to stderr");
+            assert_eq!(stderr, [] as [String; 0], "a running stalls process writes nothing to stderr");
         }
     }
 }
@@ -355,7 +355,7 @@ pub(crate) fn launch(listen_ip: Ipv4Addr, metadata_url: &str) -> Launch {
     Launch::new(STALLS, listen_ip, metadata_url)
 }
 
-/// What a stalls that ends by itself has left.
+/// The result of a stalls process that ended by itself.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<String>,
@@ -378,14 +378,14 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until there has been some load, and stops it; nothing may have gone wrong.
+/// Waits until there has been some load, and stops it; no connection may have failed.
 pub(crate) async fn end_well(load: Load) {
     until("some load", || load.so_far().ok > 200).await;
     let report: LoadReport = load.stop().await;
     assert_eq!(report.failures(), 0, "{report:?}");
 }
 
-/// The first port of a run of free ones on every address, below those that the system gives away.
+/// The first port of a run of free ones on every address, below the ephemeral ports.
 pub(crate) fn free_run(count: u16) -> u16 {
     let is_free = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
     let mut bases = std::iter::repeat_with(|| fastrand::u16(10_000..30_000));

@@ -1,4 +1,4 @@
-//! What the metadata says may be anything at all.
+//! The metadata may contain anything at all.
 
 use std::net::TcpListener;
 
@@ -77,7 +77,7 @@ async fn container_names_change_nothing_but_the_log() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_never_mapped() {
+async fn an_invalid_address_is_never_mapped() {
     let mut stage = Stage::with_scale(3).await;
     let hostile = [
         None,
@@ -105,7 +105,7 @@ async fn an_address_that_is_none_is_never_mapped() {
 }
 
 #[tokio::test]
-async fn of_two_containers_with_one_address_the_newer_one_has_it() {
+async fn of_two_containers_at_one_address_the_newer_one_is_mapped() {
     let mut stage = Stage::with_scale(3).await;
     let first = stage.server.read(|world| world.service("app", "web").container(1).clone());
     stage.change(|world| world.web().edit(2, |c| c.primary_ip.clone_from(&first.primary_ip))).await;
@@ -128,7 +128,7 @@ async fn a_container_may_have_an_ipv6_address() {
 }
 
 #[tokio::test]
-async fn loopback_addresses_are_no_containers_unless_they_are_allowed() {
+async fn loopback_addresses_are_not_mapped_unless_they_are_allowed() {
     let mut stage = Stage::prepared(2).await.without("ALLOW_LOOPBACK");
     stage.start();
     stage.line(PLAN_APPLIED).await;
@@ -139,7 +139,7 @@ async fn loopback_addresses_are_no_containers_unless_they_are_allowed() {
 }
 
 #[tokio::test]
-async fn an_index_that_is_none_leaves_the_container_its_port() {
+async fn an_invalid_index_leaves_the_container_its_port() {
     let mut stage = Stage::with_scale(3).await;
     let haproxy = stage.haproxy().await;
     for index in
@@ -166,7 +166,7 @@ async fn a_container_without_an_index_gives_way_to_one_that_has_it() {
 }
 
 #[tokio::test]
-async fn an_index_far_outside_of_the_pool_is_said_so_once() {
+async fn an_index_far_outside_of_the_pool_is_reported_once() {
     for index in [json!(70_000), json!("70000"), json!("99999999999999999999999")] {
         let mut stage = Stage::with_scale(3).await;
         stage.change(|world| world.web().edit(3, |container| container.service_index = index)).await;

@@ -10,8 +10,8 @@ use stalls_lab::stalls::{
 
 use crate::harness::{Script, Stage, until};
 
-/// A new PID namespace, whose first process is stalls. Who is not root makes it in a user namespace, where
-/// the kernel allows that.
+/// A new PID namespace, whose first process is stalls. A user other than root creates it in a user namespace, where the
+/// kernel allows that.
 fn namespace() -> Vec<&'static str> {
     let mut unshare = vec!["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
     if !geteuid().is_root() {
@@ -20,7 +20,7 @@ fn namespace() -> Vec<&'static str> {
     unshare
 }
 
-/// A HAProxy that leaves an orphan behind, which ends soon.
+/// A HAProxy that leaves an orphan, which ends soon.
 const LEAVES_AN_ORPHAN: &str = r#"(sleep 0.05 </dev/null >/dev/null 2>&1 &)
 exec "$HAPROXY" "$@""#;
 
@@ -48,7 +48,7 @@ fn zombies(parent: i32) -> usize {
 }
 
 #[tokio::test]
-async fn orphans_are_reaped_and_haproxys_end_is_noticed_all_the_same() {
+async fn orphans_are_reaped_and_the_end_of_haproxy_is_noticed_all_the_same() {
     let haproxy = Script::new(LEAVES_AN_ORPHAN);
     let stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
     let mut stage = stage.through(&namespace()).started().await;

@@ -1,8 +1,8 @@
-//! What becomes of the connections to a container that leaves its port.
+//! The connections to a container that loses its port.
 
 use crate::harness::{BASE, SOON, Stage};
 
-/// What is set, if anything is, and whether the connections then go on.
+/// A value of `ON_LEAVE`, if it is set, and whether the connections then go on.
 type Rule = (Option<&'static str>, bool);
 
 async fn stage_with(on_leave: Option<&str>) -> Stage {

@@ -13,7 +13,7 @@ fn empty() -> Fault {
 }
 
 #[tokio::test]
-async fn an_empty_answer_that_does_not_last_disturbs_nobody() {
+async fn an_empty_answer_that_does_not_last_disturbs_no_connection() {
     let stage = Stage::prepared(5).await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE + 2).await);
     let applied = stage.steps().len();

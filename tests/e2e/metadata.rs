@@ -1,4 +1,4 @@
-//! The metadata service is away at the start, changes its mind, or never tells the same version twice.
+//! The metadata service is away at the start, has changing faults, or never reports the same version twice.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ async fn a_server_without_its_first_data_is_awaited() {
     stage.line(FAULT_ENDS).await;
 }
 
-/// A stage whose stalls never waits for long before it asks again.
+/// A stage whose stalls process never waits for long before it asks again.
 async fn impatient() -> Stage {
     Stage::prepared(3).await.env("POLL_SLEEP_TIME_MS", 200).started().await
 }
 
 #[tokio::test]
-async fn a_fault_that_changes_its_kind_says_each_kind_once_and_ends_once() {
+async fn a_fault_that_changes_its_kind_is_logged_once_for_each_kind_and_ends_once() {
     let stage = impatient().await;
     for (fault, kind) in
         [(Fault::Html, "not_json"), (Fault::NotFound, "not_found"), (Fault::Html, "not_json")]
@@ -68,9 +68,9 @@ async fn a_lost_wake_up_of_the_server_only_delays() {
     stage.settled().await;
 }
 
-/// What is asked how often is for the poller's own tests, in virtual time.
+/// How often the poller asks is a matter for its own tests, in virtual time.
 #[tokio::test]
-async fn a_version_that_is_never_the_same_disturbs_nobody_and_hides_no_change() {
+async fn a_version_that_is_never_the_same_disturbs_no_port_and_hides_no_change() {
     let mut stage = Stage::with_scale(3).await;
     let haproxy = stage.haproxy().await;
     stage.server.fault(Fault::RandomVersion).await;

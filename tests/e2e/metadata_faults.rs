@@ -1,4 +1,4 @@
-//! The metadata service is away, slow or wrong for a while, and nobody on any port notices.
+//! The metadata service is away, slow or wrong for a while, and no client on any port notices.
 
 mod no_fault;
 
@@ -26,7 +26,7 @@ const LAST_REQUESTS: u64 = 4;
 /// More than the 32 MiB that an answer may have.
 const FIFTY_MEGABYTES: usize = 50_000_000;
 
-/// A stage whose stalls waits for 100 ms at most before it asks again.
+/// A stage whose stalls process waits for 100 ms at most before it asks again.
 async fn prepared() -> Stage {
     Stage::prepared(SCALE).await.with_pool(POOL).env("POLL_SLEEP_TIME_MS", 100)
 }
@@ -35,7 +35,7 @@ async fn started() -> Stage {
     prepared().await.started().await
 }
 
-/// One container more, one replaced and one gone; those that the service has no more run on and can be reached.
+/// One container more, one replaced and one gone. The processes of the old ones run on and can be reached.
 async fn change_all_kinds(stage: &mut Stage) {
     let change = stage.change_lingering(|world| {
         let mut web = world.web();
@@ -69,7 +69,7 @@ async fn mended(stage: &mut Stage, bystanders: &mut Bystanders) -> u64 {
     end["failures"].as_u64().expect("a number")
 }
 
-/// The kinds of the faults that were said since this mark; nothing else was said above info.
+/// The kinds of the faults logged since this mark; nothing else was logged above info.
 fn said(stage: &Stage, mark: usize) -> Vec<String> {
     let lines = stage.stalls().log_lines().split_off(mark);
     let above_info = lines.iter().filter(|line| !["debug", "info"].contains(&text(line, "level")));
@@ -87,20 +87,20 @@ fn text<'line>(line: &'line Value, field: &str) -> &'line str {
 
 /// A fault that begins before a change and ends after it.
 ///
-/// No port changes while it lasts, the change comes with its end, and nobody else notices that either. The log
-/// tells of its begin and of its end, once each. Returns how many rounds have failed.
-async fn survives(stage: &mut Stage, scope: Scope, fault: Fault, kind: &str) -> u64 {
+/// No port changes while it lasts, the change comes with its end, and clients of other ports do not notice that
+/// either. The log has its begin and its end, once each. Returns how many rounds have failed.
+async fn survives_a_fault(stage: &mut Stage, scope: Scope, fault: Fault, kind: &str) -> u64 {
     let haproxy = stage.haproxy().await;
     let mut bystanders = Bystanders::begin(stage).await;
     let asked = stage.server.requests().version;
-    // Those that hang take seconds, and connections that are refused cannot be counted.
+    // Requests that hang take seconds, and refused connections cannot be counted.
     let requests = if matches!(fault, Fault::Refuse | Fault::Hang | Fault::Stall) { 0 } else { REQUESTS };
     stage.server.fault_only(scope, fault).await;
     change_all_kinds(stage).await;
     assert_eq!(stage.line(FAULT_BEGINS).await["kind"], kind);
     stage.server.await_requests(|now| now.version >= asked + requests, SOON).await;
     bystanders.notice_nothing().await;
-    assert_eq!(stage.steps(), ["start"], "a plan was made of a fault");
+    assert_eq!(stage.steps(), ["start"], "a fault led to a plan");
 
     let failures = mended(stage, &mut bystanders).await;
     bystanders.end().await;
@@ -115,7 +115,7 @@ macro_rules! survived {
         #[tokio::test]
         #[$attribute]
         async fn $name() {
-            let failures = survives(&mut started().await, Scope::$scope, $fault, $kind).await;
+            let failures = survives_a_fault(&mut started().await, Scope::$scope, $fault, $kind).await;
             assert!(failures > 0);
         }
     )*};
@@ -181,7 +181,7 @@ fn all_bytes() -> Vec<u8> {
 async fn a_redirect_elsewhere_is_not_followed() {
     let elsewhere = Stage::prepared(9).await;
     let url = format!("{}/self/stack/services/web", elsewhere.server.base_url());
-    survives(&mut started().await, Scope::Documents, Fault::Redirect(url), "status").await;
+    survives_a_fault(&mut started().await, Scope::Documents, Fault::Redirect(url), "status").await;
     assert_eq!(elsewhere.server.requests().documents, 0);
 }
 
@@ -190,7 +190,7 @@ async fn a_redirect_to_itself_is_asked_for_once_in_each_round() {
     let mut stage = started().await;
     let url = format!("{}/self/stack/services/web", stage.server.base_url());
     let asked = stage.server.requests().documents;
-    let failures = survives(&mut stage, Scope::Documents, Fault::Redirect(url), "status").await;
+    let failures = survives_a_fault(&mut stage, Scope::Documents, Fault::Redirect(url), "status").await;
     assert_eq!(stage.server.requests().documents - asked, failures + 1);
 }
 
@@ -199,7 +199,7 @@ async fn a_redirect_in_a_loop_is_not_followed() {
     let (mut stage, other) = (started().await, Stage::prepared(9).await);
     let (there, back) = (other.server.url("2015-12-19/version"), stage.server.url("2015-12-19/version"));
     other.server.fault(Fault::Redirect(back)).await;
-    survives(&mut stage, Scope::Everything, Fault::Redirect(there), "status").await;
+    survives_a_fault(&mut stage, Scope::Everything, Fault::Redirect(there), "status").await;
     assert_eq!(other.server.requests().version, 0);
 }
 
@@ -251,7 +251,7 @@ async fn no_timer_takes_a_port_away_while_a_fault_lasts() {
     let asked = stage.server.requests().version;
     stage.server.fault(Fault::NotFound).await;
     stage.change_lingering(|world| world.web().scale_to(1)).await;
-    // After pauses of 50 ms and more HAProxy has been looked at twice.
+    // After pauses of 50 ms and more stalls has compared HAProxy twice.
     stage.server.await_requests(|now| now.version >= asked + 45, SOON).await;
     bystanders.notice_nothing().await;
     assert_eq!((stage.steps(), said(&stage, 0)), (vec!["start".to_owned()], vec!["not_found".to_owned()]));
@@ -264,18 +264,18 @@ async fn no_timer_takes_a_port_away_while_a_fault_lasts() {
 #[tokio::test]
 #[ignore = "one of its kind is enough before a commit, make check has them all"]
 async fn an_answer_that_never_comes() {
-    survives(&mut started().await, Scope::Documents, Fault::Hang, "timed_out").await;
+    survives_a_fault(&mut started().await, Scope::Documents, Fault::Hang, "timed_out").await;
 }
 
 #[tokio::test]
 async fn an_answer_that_stalls() {
-    survives(&mut started().await, Scope::Documents, Fault::Stall, "timed_out").await;
+    survives_a_fault(&mut started().await, Scope::Documents, Fault::Stall, "timed_out").await;
 }
 
 #[tokio::test]
 #[ignore = "one of its kind is enough before a commit, make check has them all"]
 async fn an_answer_that_stalls_for_the_version() {
-    survives(&mut started().await, Scope::Version, Fault::Stall, "timed_out").await;
+    survives_a_fault(&mut started().await, Scope::Version, Fault::Stall, "timed_out").await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use stalls_lab::stalls::messages::{DIRECTORY_NOT_LOCKED, WORLD_WRITE_REMOVED};
 
 use crate::harness::{Stage, until};
 
-/// Has what is started do so with an umask that forbids nothing.
+/// Starts a program with an umask that forbids nothing.
 const WITHOUT_UMASK: [&str; 3] = ["sh", "-c", r#"umask 000; exec "$0" "$@""#];
 
 fn mode(path: &Path) -> u32 {
@@ -31,7 +31,7 @@ async fn nothing_is_open_to_others_whatever_the_umask() {
     let others = [template, stage.state_dir()];
     let (mut folders, mut sockets, mut files) = (0, 0, 0);
     for path in stage.paths().iter().filter(|path| !others.contains(path)) {
-        // What is gone meanwhile, such as the socket of a HAProxy that has ended, is open to nobody.
+        // A path may be gone meanwhile, such as the socket of a HAProxy that has ended.
         let Ok(metadata) = fs::symlink_metadata(path) else { continue };
         let (kind, mode) = (metadata.file_type(), metadata.permissions().mode() & 0o777);
         let (count, allowed) = if kind.is_dir() {

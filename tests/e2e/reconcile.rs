@@ -1,4 +1,4 @@
-//! Somebody else tells HAProxy something. That is noticed, said and set right.
+//! Another program changes HAProxy at runtime. stalls notices, logs and repairs that.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +12,7 @@ use stalls_lab::{
 
 use crate::harness::{BASE, POOL, SOON, Stage, until};
 
-/// stalls looks after HAProxy each second.
+/// stalls compares HAProxy with the plan each second.
 async fn watched(scale: usize) -> Stage {
     Stage::prepared(scale).await.env("RECONCILE_INTERVAL_MS", 1000).started().await
 }
@@ -29,7 +29,7 @@ async fn check(held: &mut [Held]) {
 }
 
 #[tokio::test]
-async fn whatever_somebody_else_tells_haproxy_is_said_and_set_right() {
+async fn any_external_change_of_haproxy_is_logged_and_repaired() {
     let stage = watched(8).await;
     let haproxy = stage.haproxy().await;
     let mut held = Vec::new();
@@ -72,7 +72,7 @@ async fn connections_to_the_right_container_outlive_the_repair_of_their_own_port
 }
 
 #[tokio::test]
-async fn the_same_mischief_again_and_again_is_set_right_each_time() {
+async fn a_repeated_external_change_is_repaired_each_time() {
     let stage = watched(3).await;
     let mut held = [stage.hold(BASE).await];
     let commands = [format!("disable frontend p{}", BASE + 1), format!("enable frontend p{}", BASE + 3)];
@@ -88,9 +88,9 @@ async fn the_same_mischief_again_and_again_is_set_right_each_time() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_has_made_as_it_should_be_is_no_matter() {
+async fn an_external_change_that_fits_the_plan_is_left_alone() {
     let mut stage = Stage::with_scale(3).await;
-    // The port is opened, but whom it is to lead to is still to be told.
+    // The port is opened, but HAProxy still has to be told where it leads.
     stage.cli(&format!("enable frontend p{}; set server p{}/c state ready", BASE + 3, BASE + 3)).await;
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
@@ -98,7 +98,7 @@ async fn what_somebody_else_has_made_as_it_should_be_is_no_matter() {
 }
 
 #[tokio::test]
-async fn a_frontend_that_somebody_else_has_shut_down_comes_back_with_a_reload() {
+async fn a_frontend_that_was_shut_down_externally_comes_back_with_a_reload() {
     let stage = watched(3).await;
     let (haproxy, mut held) = (stage.haproxy().await, [stage.hold(BASE).await, stage.hold(BASE + 2).await]);
     stage.cli(&format!("shutdown frontend p{}", BASE + 1)).await;
@@ -111,7 +111,7 @@ async fn a_frontend_that_somebody_else_has_shut_down_comes_back_with_a_reload() 
 }
 
 #[tokio::test]
-async fn a_free_port_that_somebody_else_has_shut_down_comes_back_when_it_is_needed() {
+async fn a_free_port_that_was_shut_down_externally_comes_back_when_it_is_needed() {
     let mut stage = Stage::with_scale(3).await;
     let (haproxy, mut held) = (stage.haproxy().await, [stage.hold(BASE).await]);
     stage.cli(&format!("shutdown frontend p{}", BASE + 3)).await;
@@ -122,14 +122,14 @@ async fn a_free_port_that_somebody_else_has_shut_down_comes_back_when_it_is_need
     drop(held);
     assert_ne!(stage.haproxy().await, haproxy);
 
-    // From then on nothing is out of the ordinary.
+    // From then on changes are made at runtime again.
     stage.change(|world| world.web().scale_to(6)).await;
     assert_eq!(stage.applied().await["step"], "runtime");
     stage.settled().await;
 }
 
 #[tokio::test]
-async fn what_somebody_else_changed_while_stalls_was_away_is_set_right_by_the_next() {
+async fn an_external_change_while_stalls_was_down_is_repaired_by_the_next_process() {
     let mut stage = Stage::with_scale(4).await;
     let (haproxy, mut held) = (stage.haproxy().await, [stage.hold(BASE).await]);
     stage.kill().await;

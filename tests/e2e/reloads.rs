@@ -1,6 +1,6 @@
-//! What clients notice of a reload: nothing.
+//! Clients do not notice a reload.
 //!
-//! Reloads are rare. Here a template makes one of every change.
+//! Reloads are rare. Here a template makes every change a reload.
 
 use std::collections::VecDeque;
 
@@ -72,7 +72,7 @@ async fn an_old_process_ends_with_its_last_connection() {
 }
 
 #[tokio::test]
-async fn a_template_that_makes_every_change_a_reload_says_so_and_is_used() {
+async fn a_template_that_makes_every_change_a_reload_is_used_with_a_warning() {
     let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     assert_eq!(stage.line(ALWAYS_RELOADS).await["level"], "warning");
     stage.change(|world| world.web().scale_to(4)).await;

@@ -1,4 +1,4 @@
-//! stalls ends, whichever way, and is started again.
+//! stalls ends in various ways, and is started again.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn with_the_metadata_away_the_last_mapping_serves() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_is_left_behind_is_adopted_as_it_is() {
+async fn a_leftover_haproxy_is_adopted_as_it_is() {
     let mut stage = Stage::with_scale(3).await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
@@ -42,7 +42,7 @@ async fn a_haproxy_that_is_left_behind_is_adopted_as_it_is() {
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
 
-    // It is in the new one's hands.
+    // The new process controls it.
     stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
@@ -53,7 +53,7 @@ async fn a_haproxy_that_is_left_behind_is_adopted_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_is_left_behind_is_told_of_what_has_changed_meanwhile() {
+async fn a_leftover_haproxy_gets_the_changes_made_meanwhile() {
     let mut stage = Stage::with_scale(3).await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
@@ -70,7 +70,7 @@ async fn a_haproxy_that_is_left_behind_is_told_of_what_has_changed_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_is_left_behind_hands_over_when_it_cannot_be_told_of_what_has_changed() {
+async fn a_leftover_haproxy_is_reloaded_for_changes_that_are_not_possible_at_runtime() {
     let mut stage = Stage::prepared(3).await.with_reloads().started().await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
@@ -85,7 +85,7 @@ async fn a_haproxy_that_is_left_behind_hands_over_when_it_cannot_be_told_of_what
 }
 
 #[tokio::test]
-async fn a_haproxy_that_is_left_behind_hands_over_to_one_of_another_pool() {
+async fn a_leftover_haproxy_is_reloaded_for_another_pool() {
     let mut stage = Stage::with_scale(3).await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
     stage.kill().await;
@@ -98,7 +98,7 @@ async fn a_haproxy_that_is_left_behind_hands_over_to_one_of_another_pool() {
 }
 
 #[tokio::test]
-async fn a_haproxy_that_is_left_behind_and_dies_is_replaced() {
+async fn a_leftover_haproxy_that_dies_is_replaced() {
     let mut stage = Stage::with_scale(3).await;
     stage.kill().await;
     stage.start();
@@ -140,7 +140,7 @@ async fn stalls_may_be_killed_at_any_moment() {
             churn.check_held().await;
             stage.assert_no_reload();
         } else {
-            // Before it has read its memory, while it adopts HAProxy, and while it makes up for what it has missed.
+            // Before it has read its state, while it adopts HAProxy, and while it catches up with missed changes.
             sleep(Duration::from_micros(churn.random(200_000) as u64)).await;
         }
         assert_eq!(stage.launch().haproxy_pids(), [haproxy], "after {kill} kills");
@@ -169,7 +169,7 @@ async fn stalls_may_be_killed_amid_reloads() {
 }
 
 #[tokio::test]
-async fn a_second_stalls_in_the_same_folders_says_so_and_ends() {
+async fn a_second_stalls_process_in_the_same_directories_says_so_and_ends() {
     let stage = Stage::with_scale(2).await;
     let haproxy = stage.haproxy().await;
     let second = run(stage.launch()).await;

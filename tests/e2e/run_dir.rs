@@ -1,4 +1,4 @@
-//! `RUN_DIR` vanishes while stalls runs: somebody has tidied up.
+//! `RUN_DIR` is removed while stalls runs.
 
 use std::fs;
 
@@ -10,14 +10,14 @@ use stalls_lab::stalls::{
 use crate::harness::{Bystanders, Stage, run};
 
 #[tokio::test]
-async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() {
+async fn a_removed_run_directory_is_made_again_and_no_connection_breaks() {
     let mut stage = Stage::with_scale(3).await;
     let unreachable = stage.haproxy().await;
     let mut bystanders = Bystanders::begin(&stage).await;
     fs::remove_dir_all(stage.launch().run_dir()).unwrap();
     bystanders.notice_nothing().await;
 
-    // HAProxy cannot be told of a change any more, and not hand over either.
+    // HAProxy can no longer be changed at runtime, and not be reloaded either.
     bystanders.let_refuse(&stage, stage.ports());
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
     stage.line(API_CLOSED).await;
@@ -36,7 +36,7 @@ async fn a_run_directory_that_vanishes_is_made_again_and_no_connection_breaks() 
 }
 
 #[tokio::test]
-async fn without_any_change_a_run_directory_that_vanishes_is_noticed_by_a_look() {
+async fn without_any_change_a_removed_run_directory_is_noticed_by_a_comparison() {
     let stage = Stage::prepared(3).await.env("RECONCILE_INTERVAL_MS", 1000);
     let mut stage = stage.started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
@@ -67,7 +67,7 @@ async fn a_haproxy_that_dies_with_its_run_directory_comes_back() {
 }
 
 #[tokio::test]
-async fn a_run_directory_that_was_made_again_still_has_one_user() {
+async fn a_run_directory_that_was_made_again_still_belongs_to_one_process() {
     let mut stage = Stage::with_scale(2).await;
     fs::remove_dir_all(stage.launch().run_dir()).unwrap();
     stage.line(DIRECTORY_LOCKED_AGAIN).await;

@@ -6,7 +6,7 @@ use stalls_lab::stalls::messages::{NOT_MAPPED, NOT_PUBLISHED, PLAN_APPLIED, POOL
 use crate::harness::{BASE, POOL, Stage};
 
 #[tokio::test]
-async fn a_new_container_gets_its_port_and_nobody_else_notices() {
+async fn a_new_container_gets_its_port_and_no_other_port_notices() {
     let mut stage = Stage::with_scale(3).await;
     let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE + 1).await);
     stage.change(|world| world.web().scale_to(7)).await;
@@ -17,7 +17,7 @@ async fn a_new_container_gets_its_port_and_nobody_else_notices() {
 }
 
 #[tokio::test]
-async fn scaling_down_leaves_gaps_and_the_others_their_ports() {
+async fn scaling_down_leaves_gaps_and_the_other_containers_keep_their_ports() {
     let mut stage = Stage::with_scale(5).await;
     // The newest container is the one with index 2: it is the first to go.
     stage.change(|world| world.web().replace(2)).await;
@@ -106,7 +106,7 @@ async fn a_service_may_begin_at_scale_0() {
 }
 
 #[tokio::test]
-async fn a_container_beyond_the_pool_is_said_so_once_and_gets_no_port() {
+async fn a_container_beyond_the_pool_is_reported_once_and_gets_no_port() {
     let mut stage = Stage::prepared(17).await;
     stage.start();
     let unmapped = stage.line(NOT_MAPPED).await;
@@ -134,7 +134,7 @@ async fn published(scale: usize) -> Stage {
 }
 
 #[tokio::test]
-async fn a_pool_without_a_size_grows_by_one_reload_that_nobody_notices() {
+async fn a_pool_without_a_size_grows_by_one_reload_that_no_client_notices() {
     let mut stage = published(15).await;
     let mut held = stage.hold(BASE).await;
     stage.change(|world| world.web().scale_to(18)).await;
@@ -148,7 +148,7 @@ async fn a_pool_without_a_size_grows_by_one_reload_that_nobody_notices() {
     assert_eq!((&grows["from"], &grows["to"], &grows["last_port"]), (&json!(16), &json!(32), &json!(5031)));
     assert_eq!(held.check().await, Ok(()));
 
-    // It neither shrinks nor says so again, and what is printed has its size.
+    // It neither shrinks nor is reported again, and `stalls render` prints it at that size.
     stage.change(|world| world.web().scale_to(3)).await;
     stage.expect_refused(BASE + 17).await;
     stage.change(|world| world.web().scale_to(17)).await;
@@ -161,7 +161,7 @@ async fn a_pool_without_a_size_grows_by_one_reload_that_nobody_notices() {
 }
 
 #[tokio::test]
-async fn a_pool_that_has_grown_is_remembered() {
+async fn the_size_of_a_grown_pool_is_saved() {
     let mut stage = published(17).await;
     stage.expect_port(BASE + 16, &stage.uuid(17)).await;
     stage.end().await;
@@ -173,7 +173,7 @@ async fn a_pool_that_has_grown_is_remembered() {
 }
 
 #[tokio::test]
-async fn what_is_printed_has_the_grown_pool_at_a_first_start_too() {
+async fn render_prints_the_grown_pool_at_a_first_start_too() {
     let mut stage = Stage::prepared(3).await.without("PORT_COUNT");
     stage.change(|world| world.web().scale_to(65)).await;
     assert_eq!(stage.render().await.matches("listen p").count(), 80);

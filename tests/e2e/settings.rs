@@ -1,4 +1,4 @@
-//! What a person sets, right or wrong.
+//! The settings, right and wrong ones.
 
 use std::{fs, net::Ipv4Addr};
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::harness::{BASE, Ended, POOL, Stage, free_run, launch, run};
 
-/// A start that nobody else is needed for.
+/// A start without a metadata server or containers.
 fn alone() -> Launch {
     launch(Ipv4Addr::LOCALHOST, "http://127.0.0.1:1/2015-12-19")
 }
@@ -23,7 +23,7 @@ fn template(text: &str) -> (TempDir, String) {
 }
 
 #[tokio::test]
-async fn all_mistakes_are_told_at_once_a_line_each() {
+async fn all_mistakes_are_reported_at_once_a_line_each() {
     let Ended { code, stdout, stderr } = run(&alone()
         .without("SERVICE_NAME")
         .env("BACKEND_PORT", 70_000)
@@ -123,14 +123,14 @@ async fn a_flag_wins_over_its_variable() {
     assert!(ended.stdout.contains(&"listen p6000".to_owned()), "{:#?}", ended.stdout);
 }
 
-/// As little as a template may say.
+/// The shortest possible template.
 const TEMPLATE: &str = "global\n  stats socket \"${HAP_CLI}\" mode 600 level admin expose-fd listeners\n\
     defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1h\n  timeout server 1h\n\
     {{#each listeners}}\nlisten p{{port}}\n  bind {{bind}}\n\
       server c {{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}\n{{/each}}\n";
 
 #[tokio::test]
-async fn a_template_of_ones_own_is_used() {
+async fn a_custom_template_is_used() {
     let (_folder, path) = template(TEMPLATE);
     let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path).started().await;
     stage.change(|world| world.web().scale_to(4)).await;
@@ -139,7 +139,7 @@ async fn a_template_of_ones_own_is_used() {
 }
 
 #[tokio::test]
-async fn what_haproxy_rejects_is_told_in_its_own_words() {
+async fn a_rejected_configuration_is_reported_in_haproxys_own_words() {
     let (_folder, path) = template(&format!("{TEMPLATE}listen x\n  frobnicate {{{{maxconn}}}}\n"));
     let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path);
     stage.start();
@@ -148,7 +148,7 @@ async fn what_haproxy_rejects_is_told_in_its_own_words() {
     assert!(rejected["error"].as_str().unwrap().contains("unknown keyword 'frobnicate'"), "{rejected}");
     let kept = fs::read_to_string(stage.launch().run_dir().join("haproxy.cfg.rejected")).unwrap();
     assert!(kept.contains("  frobnicate "), "{kept}");
-    // It is neither checked nor started with again as long as nothing differs but the routes.
+    // stalls neither checks it again nor starts HAProxy with it as long as only the routes differ.
     let mark = stage.stalls().log_mark();
     stage.change(|world| world.web().scale_to(4)).await;
     stage.line_after(mark, SLOT_ASSIGNED).await;
@@ -187,7 +187,7 @@ async fn render_says_when_the_metadata_is_away() {
 }
 
 #[tokio::test]
-async fn help_names_every_setting_and_the_version_is_told() {
+async fn help_names_every_setting_and_version_prints_the_version() {
     let help = run(&alone().arg("--help")).await;
     assert_eq!((help.code, help.stderr.len()), (Some(0), 0));
     let text = help.stdout.join("\n");

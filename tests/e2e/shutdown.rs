@@ -12,7 +12,7 @@ use stalls_lab::{
 
 use crate::harness::{BASE, POOL, Script, Stage};
 
-/// stalls is asked to end, waits for this connection to the first port, and ends well.
+/// stalls is asked to end, waits for this connection to the first port, and exits with 0.
 async fn drains_to_its_end(stage: &mut Stage, mut held: Held) {
     stage.signal(Signal::TERM);
     stage.expect_refused(BASE).await;
@@ -93,7 +93,7 @@ async fn a_second_signal_ends_at_once() {
 }
 
 #[tokio::test]
-async fn sigterm_is_heard_before_there_is_any_metadata() {
+async fn sigterm_works_before_there_is_any_metadata() {
     let mut stage = Stage::prepared(3).await;
     stage.server.fault(Fault::Hang).await;
     stage.start();
@@ -103,14 +103,14 @@ async fn sigterm_is_heard_before_there_is_any_metadata() {
 }
 
 #[tokio::test]
-async fn sigterm_is_heard_while_the_metadata_hangs() {
+async fn sigterm_works_while_the_metadata_hangs() {
     let mut stage = Stage::with_scale(3).await;
     stage.server.fault(Fault::Hang).await;
     stage.end().await;
 }
 
 #[tokio::test]
-async fn sigterm_is_heard_while_haproxy_keeps_dying() {
+async fn sigterm_works_while_haproxy_keeps_dying() {
     let haproxy = Script::new(r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac; exit 1"#);
     let mut stage = Stage::prepared(3).await.env("HAPROXY_BIN", haproxy.path().display());
     stage.start();
@@ -119,8 +119,8 @@ async fn sigterm_is_heard_while_haproxy_keeps_dying() {
 }
 
 #[tokio::test]
-async fn sigterm_is_heard_while_a_haproxy_does_not_answer() {
-    // Nobody ever writes to that FIFO.
+async fn sigterm_works_while_haproxy_does_not_answer() {
+    // No process ever writes to that FIFO.
     let haproxy = Script::new(
         r#"case " $* " in *" -c "*) exec "$HAPROXY" "$@" ;; esac
 mkfifo "$0.never" 2>/dev/null
@@ -133,7 +133,7 @@ exec sh -c 'read -r _ <"$0"' "$0.never" "$@""#,
 }
 
 #[tokio::test]
-async fn sigterm_is_heard_amid_reloads() {
+async fn sigterm_works_amid_reloads() {
     for changes in [1, 3, 7, 12] {
         let stage = Stage::prepared(3).await.with_reloads().started().await;
         end_amid(stage, changes).await;
@@ -141,7 +141,7 @@ async fn sigterm_is_heard_amid_reloads() {
 }
 
 #[tokio::test]
-async fn sigterm_is_heard_amid_changes() {
+async fn sigterm_works_amid_changes() {
     for changes in [1, 3, 7, 12] {
         end_amid(Stage::with_scale(3).await, changes).await;
     }

@@ -1,4 +1,4 @@
-//! The file in which stalls remembers who has which port is not what stalls has written.
+//! The file with the saved assignments is not what stalls has written.
 
 use std::{
     fs::{self, File, Permissions},
@@ -12,18 +12,18 @@ use stalls_lab::stalls::messages::{PLAN_APPLIED, SAVED_UNUSABLE};
 
 use crate::harness::{Bystanders, Stage, until};
 
-/// Has root, too, obey the modes of files.
+/// Makes root, too, obey the modes of files.
 const WITHOUT_OVERRIDE: [&str; 2] = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
 
-/// Spoils the file of a stalls that has ended, and starts it again: it says what is wrong with the file, sets it
-/// aside as it is, and serves what the metadata says.
-async fn survives(spoil: impl FnOnce(&Path), complaint: &str) {
+/// Spoils the file after stalls has ended, and starts stalls again: it says what is wrong with the file, sets it aside
+/// unchanged, and serves what the metadata says.
+async fn survives_a_spoilt_file(spoil: impl FnOnce(&Path), complaint: &str) {
     let mut stage = Stage::with_scale(3).await;
     let file = stage.state_dir().join("state.json");
     until("a saved state", || file.exists()).await;
     stage.end().await;
     spoil(&file);
-    let spoilt = look(&file);
+    let spoilt = snapshot(&file);
     if geteuid().is_root() {
         stage = stage.through(&WITHOUT_OVERRIDE);
     }
@@ -33,7 +33,7 @@ async fn survives(spoil: impl FnOnce(&Path), complaint: &str) {
     assert_eq!((&lost["level"], &lost["kind"]), (&json!("error"), &json!("unreadable")));
     assert!(lost["error"].as_str().unwrap().contains(complaint), "{lost}");
     assert_eq!(stage.lines(SAVED_UNUSABLE).len(), 1);
-    assert_eq!(look(&file.with_extension("json.unreadable")), spoilt);
+    assert_eq!(snapshot(&file.with_extension("json.unreadable")), spoilt);
 
     // A new one takes its place.
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;
@@ -46,8 +46,8 @@ async fn survives(spoil: impl FnOnce(&Path), complaint: &str) {
     stage.assert_calm();
 }
 
-/// All that there is to see of a file, or of what stands in its place.
-fn look(path: &Path) -> (u64, u32, Option<u64>) {
+/// Length, mode and a hash of the content of a file, or of what stands in its place.
+fn snapshot(path: &Path) -> (u64, u32, Option<u64>) {
     let metadata = fs::symlink_metadata(path).unwrap();
     let content = fs::read(path).ok().map(|bytes| {
         use std::hash::{DefaultHasher, Hash, Hasher};
@@ -87,7 +87,7 @@ macro_rules! survived {
     ($($name:ident: $spoil:expr => $complaint:literal;)*) => {$(
         #[tokio::test]
         async fn $name() {
-            survives($spoil, $complaint).await;
+            survives_a_spoilt_file($spoil, $complaint).await;
         }
     )*};
 }

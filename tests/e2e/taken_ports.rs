@@ -27,7 +27,7 @@ fn answer(stage: &Stage, port: u16) -> JoinHandle<()> {
     })
 }
 
-/// The ports that were said to be taken, in order.
+/// The ports that were logged as taken, in order.
 fn said(stage: &Stage) -> Vec<u64> {
     stage.lines(PORT_UNBINDABLE).iter().filter_map(|line| line["port"].as_u64()).collect()
 }
@@ -50,7 +50,7 @@ async fn a_port_that_is_taken_at_the_start_is_served_once_it_is_free() {
 }
 
 #[tokio::test]
-async fn of_several_taken_ports_each_is_served_once_it_is_free() {
+async fn each_of_several_taken_ports_is_served_once_it_is_free() {
     let mut stage = Stage::prepared(4).await;
     let (first, second) = (take(&stage, BASE), take(&stage, BASE + 2));
     stage.start();
@@ -101,10 +101,10 @@ async fn a_pool_that_is_taken_as_a_whole_is_served_once_it_is_free() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_for_a_while_is_no_matter_to_the_clients_of_others() {
+async fn a_port_that_is_taken_for_a_while_does_not_affect_the_clients_of_others() {
     let mut stage = Stage::with_scale(3).await;
     let mut bystanders = Bystanders::begin(&stage).await;
-    // Those that are free are open for a moment whenever HAProxy hands over, without this port and with it.
+    // Free ports are open for a moment at each reload: the one without this port and the one with it.
     bystanders.let_refuse(&stage, BASE + 3..BASE + POOL);
     let taken = answer(&stage, BASE + 3);
     bystanders.change(&mut stage, |world| world.web().scale_to(5)).await;
@@ -135,7 +135,7 @@ async fn a_port_that_is_taken_does_not_keep_a_haproxy_that_dies_from_coming_back
     }
     taken.abort();
     stage.line(PORT_BINDABLE_AGAIN).await;
-    // Free ports are open for a moment while HAProxy hands over to one that has this port, too.
+    // Free ports are open for a moment during the reload that adds this port.
     stage.reload_after(0).await;
     bystanders.recover(&stage).await;
     bystanders.change(&mut stage, |world| world.web().scale_to(4)).await;

@@ -4,7 +4,7 @@ use stalls_lab::stalls::messages::NOT_MAPPED;
 
 use crate::harness::{BASE, Bystanders, Stage};
 
-/// A newer container of index 1 is there and does not listen yet; that stalls waits for it has been said.
+/// A newer container of index 1 is there and does not listen yet; stalls has logged that it waits for it.
 async fn upgrade_begins(stage: &Stage) -> String {
     let newer = stage.server.change(|world| world.web().begin_upgrade(1));
     let line = stage.line(NOT_MAPPED).await;
@@ -52,7 +52,7 @@ async fn a_new_container_gets_the_port_at_once_when_the_old_one_stops() {
     let older = stage.uuid(1);
     upgrade_begins(&stage).await;
     stage.server.change(|world| world.web().set_state(&older, "stopping"));
-    // It does not listen yet, so nobody can tell by connecting.
+    // It does not listen yet, so a connection cannot show it.
     assert_eq!(stage.applied().await["step"], "runtime");
 }
 

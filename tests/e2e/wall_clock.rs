@@ -1,4 +1,4 @@
-//! The wall clock jumps, as when somebody sets it.
+//! The wall clock jumps, as when a person sets it.
 
 use std::{
     fs::{self, File},
@@ -16,14 +16,14 @@ use crate::harness::{Bystanders, Stage};
 
 const A_YEAR: i64 = 365 * 24 * 3600;
 
-/// The wall clock of a stalls and of its HAProxies, by a library that is preloaded into them.
+/// The wall clock of a stalls process and of its HAProxies, by a library that is preloaded into them.
 struct WallClock {
     folder: TempDir,
     ahead: File,
 }
 
 impl WallClock {
-    /// One that goes right. The C compiler that Rust links with is needed for it.
+    /// A clock that is right. It needs the C compiler that Rust links with.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("ahead"), 0_i64.to_ne_bytes()).unwrap();
@@ -47,13 +47,13 @@ impl WallClock {
     }
 }
 
-/// The year in which stalls says this line.
+/// The year of this line's time stamp.
 fn year(line: &serde_json::Value) -> i64 {
     line["ts"].as_str().unwrap()[..4].parse().unwrap()
 }
 
 #[tokio::test]
-async fn jumps_of_the_wall_clock_concern_nobody() {
+async fn jumps_of_the_wall_clock_have_no_effect() {
     let clock = WallClock::new();
     let stage = Stage::prepared(4).await.env("RECONCILE_INTERVAL_MS", 1000).env("PORT_REUSE_DELAY_MS", 1000);
     let mut stage = clock.of(stage).started().await;
@@ -79,7 +79,7 @@ async fn jumps_of_the_wall_clock_concern_nobody() {
 }
 
 #[tokio::test]
-async fn whoever_starts_at_another_time_knows_what_was_before() {
+async fn a_process_that_starts_at_another_wall_time_adopts_what_was_before() {
     let clock = WallClock::new();
     let mut stage = clock.of(Stage::prepared(3).await).started().await;
     let haproxy = stage.haproxy().await;

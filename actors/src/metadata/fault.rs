@@ -91,7 +91,7 @@ impl MetadataFault {
         }
     }
 
-    /// The bounded label for logs and metrics.
+    /// The bounded label for the log.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",

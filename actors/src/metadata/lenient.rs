@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_read_and_whatever_else_is_passed_over() {
+    fn wanted_values_are_read_and_others_are_skipped() {
         let read = |json: &str| serde_json::from_str::<Vec<Lenient<Point>>>(json).unwrap();
         let others = r#"[{"y": [{}], "x": 7}, {}, null, [{"x": 1}, [2]], true, -1, 1, 0.5, "x"]"#;
         let mut expected =
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_counts_are_kept_and_whatever_else_is_passed_over() {
+    fn texts_and_counts_are_kept_and_others_are_skipped() {
         fn read(json: &str) -> Vec<Scalar<'_>> {
             serde_json::from_str(json).unwrap()
         }

@@ -29,6 +29,6 @@ pub struct ReportMetadata;
 /// What the poller answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, MessageResponse)]
 pub struct MetadataReport {
-    /// For how long it has been slow, wrong or away; `None` if it is well.
+    /// For how long it has been slow, wrong or away; `None` if it is not.
     pub fault_for: Option<Duration>,
 }

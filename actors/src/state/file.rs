@@ -88,7 +88,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// The bounded label for logs and metrics.
+    /// The bounded label for the log.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Io { .. } => "io",

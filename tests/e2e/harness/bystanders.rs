@@ -1,4 +1,4 @@
-//! Clients on every port, who must not notice anything.
+//! Clients on every port that must not notice any change.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,17 +19,17 @@ const CLIENTS: usize = 2;
 /// How long each of them waits in between.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// After so many connections to random ports it is known how each of a few of them behaves.
+/// So many connections to random ports are enough to meet each of a few ports.
 const MANY: u64 = 40;
 
 /// Clients connect to every port all the time, and one connection to each used port is held open.
 ///
-/// Each port has to be as it was when it was looked at last: to lead to the same container, or to refuse. Only
-/// ports that the world has changed may become something else, and only when they are let.
+/// Each port has to stay as it was when the test last looked at it: to lead to the same container, or to refuse. Only
+/// ports that the world has changed may change, and only when the test allows it.
 pub(crate) struct Bystanders {
     targets: Targets,
     load: Load,
-    /// Who is on which port, as far as the clients know.
+    /// Which container has which port, as far as the clients know.
     assignments: BTreeMap<u16, String>,
     held: BTreeMap<u16, Held>,
 }
@@ -52,7 +52,7 @@ impl Bystanders {
         begun
     }
 
-    /// Waits until there have been many more connections; none of those who stay may be broken.
+    /// Waits until there have been many more connections; none of those that are held open may be broken.
     pub(crate) async fn notice_nothing(&mut self) {
         let enough = self.load.so_far().ok + MANY;
         until("many more connections", || self.load.so_far().ok >= enough).await;
@@ -63,16 +63,16 @@ impl Bystanders {
         }
     }
 
-    /// Changes the world, and lets the ports that this concerns become what it says.
+    /// Changes the world, and allows the ports that this concerns to follow it.
     pub(crate) async fn change(&mut self, stage: &mut Stage, change: impl FnOnce(&mut World)) {
         let mut world = stage.server.read(World::clone);
         change(&mut world);
-        // They may be that before the change is made here.
+        // They may follow before the change is made here.
         self.let_become(stage, &assignments(&world, stage.base));
         stage.change(|current| *current = world).await;
     }
 
-    /// Lets the ports that the world has changed become what it says.
+    /// Allows the ports that the world has changed to follow it.
     pub(crate) fn let_follow(&mut self, stage: &Stage) {
         self.let_become(stage, &stage.assignments());
     }
@@ -85,7 +85,7 @@ impl Bystanders {
         }
     }
 
-    /// Waits until they have become that; from then on they have to stay so.
+    /// Waits until they have followed; from then on they have to stay so.
     pub(crate) async fn follow(&mut self, stage: &Stage) {
         self.let_follow(stage);
         // Before, connections to a successor may be cut with those to its predecessor.
@@ -101,7 +101,7 @@ impl Bystanders {
         self.notice_nothing().await;
     }
 
-    /// Lets these ports lead nowhere for a while; what is connected stays so.
+    /// Allows these ports to lead nowhere for a while; open connections must not break.
     pub(crate) fn let_refuse(&self, stage: &Stage, ports: impl IntoIterator<Item = u16>) {
         for port in ports {
             let possible = self.assignments.get(&port).cloned().into_iter().collect();
@@ -109,7 +109,7 @@ impl Bystanders {
         }
     }
 
-    /// Lets every port lead nowhere for a while, and break what is connected to it.
+    /// Allows every port to lead nowhere for a while, and to break its connections.
     pub(crate) fn let_break(&mut self, stage: &Stage) {
         self.let_refuse(stage, stage.ports());
         self.held.clear();

@@ -1,4 +1,4 @@
-//! A world in which hardly anything stays as it is, and clients who look where they land meanwhile.
+//! A world in which nearly everything changes, and clients that check where they land meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub(crate) const STEADY: u16 = 8;
 /// How many ports the pool has.
 pub(crate) const CHURN_POOL: u16 = 96;
 
-/// With its beginning and its end, a container so makes no more changes than it may within half a minute.
+/// With its beginning and its end, a container then makes no more changes than it may within half a minute.
 const MAX_TOGGLES: usize = 3;
 
 /// How many clients connect all the time.
@@ -107,7 +107,7 @@ impl Churn {
 
     /// Waits until the ports that change are as they should be; from then on they have to stay so.
     pub(crate) async fn settle(&mut self, stage: &Stage) {
-        // A port that a change has taken away and the next one given back may not have noticed either yet.
+        // A port that one change has freed and the next one assigned again may not have followed either yet.
         stage.applied().await;
         let assignments = stage.assignments();
         for port in self.changing.keys() {
@@ -135,7 +135,7 @@ impl Churn {
         }
     }
 
-    /// Makes sure that none of the connections to ports that did not change is broken.
+    /// Checks that no connection to a port that did not change is broken.
     pub(crate) async fn check_held(&mut self) {
         for (port, held) in &mut self.held {
             assert_eq!(
@@ -146,7 +146,7 @@ impl Churn {
         }
     }
 
-    /// Stops connecting, and makes sure that nothing has happened that should not.
+    /// Stops connecting, and checks that no connection has failed.
     pub(crate) async fn end(&mut self, stage: &Stage) {
         self.settle(stage).await;
         stage.settled().await;
@@ -172,7 +172,7 @@ impl Churn {
             9 => web.scale_to(scale - self.random.usize(..=2).min(scale - usize::from(STEADY))),
             10 | 11 if is_upgraded => web.finish_upgrade(index),
             10 | 11 => drop(web.begin_upgrade(index)),
-            // One that did so more often would be held as it is, and the warning is not for here.
+            // A container that did so more often would be damped, and stalls would warn of it.
             12 if self.toggles_of(&web.container(index).uuid) < MAX_TOGGLES => {
                 *self.toggled.entry(web.container(index).uuid.clone()).or_default() += 1;
                 let state = if web.container(index).is_up() { "stopped" } else { "running" };

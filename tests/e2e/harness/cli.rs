@@ -1,4 +1,4 @@
-//! Somebody else on HAProxy's runtime API.
+//! Another program on HAProxy's runtime API.
 
 use std::{fs, path::PathBuf};
 
@@ -10,7 +10,7 @@ use tokio::{
 use super::Stage;
 
 impl Stage {
-    /// Gives the HAProxy that serves a command, and returns its reply.
+    /// Sends a command to the HAProxy that serves, and returns its reply.
     pub(crate) async fn cli(&self, command: &str) -> String {
         let mut stream = self.cli_connection().await;
         stream.write_all(format!("{command}\n").as_bytes()).await.expect("HAProxy listens");

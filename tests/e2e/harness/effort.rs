@@ -2,7 +2,7 @@
 
 use std::env;
 
-/// `full` repeats as often as `make check` does; without it, it is as often as before a commit.
+/// `full` repeats as often as `make check` does; without it, the tests repeat as often as before a commit.
 const EFFORT: &str = "TEST_EFFORT";
 
 /// One of these numbers, as the environment has it.

@@ -1,4 +1,4 @@
-//! What stalls keeps on disk.
+//! The files of stalls.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ impl Stage {
         let mut paths = vec![self.launch.run_dir(), self.launch.state_dir()];
         let mut next = 0;
         while let Some(path) = paths.get(next) {
-            // What has just been removed has nothing below it.
+            // A directory that has just been removed has nothing below it.
             let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
             let below: Vec<_> = entries.map(|entry| entry.path()).collect();
             paths.extend(below);

@@ -1,4 +1,4 @@
-//! What stalls says.
+//! The log of stalls.
 
 use serde_json::Value;
 use stalls_lab::stalls::{
@@ -26,15 +26,15 @@ impl Stage {
         self.stalls().await_log_from(mark, move |line| says(line, message), SOON)
     }
 
-    /// Waits until stalls has decided what the newest version of the world means for the ports; who has which is as
-    /// it should be then.
+    /// Waits until stalls has decided what the newest version of the world means for the ports; the log then has the
+    /// right container for each port.
     #[track_caller]
     pub(crate) fn decided(&self) -> impl Future<Output = ()> {
         self.followed(|_| Some(()))
     }
 
-    /// Waits until HAProxy serves what was decided upon the newest version of the world; returns the line that says
-    /// so, and never that of an earlier change.
+    /// Waits until HAProxy serves the decision upon the newest version of the world; returns the line that says so,
+    /// never that of an earlier change.
     #[track_caller]
     pub(crate) fn applied(&self) -> impl Future<Output = Value> {
         self.followed(|told| told.applied().cloned())
@@ -54,7 +54,7 @@ impl Stage {
         self.stalls().await_log_from(mark, is_reload, SOON)
     }
 
-    /// Waits until this has been said so many times in the current run; more often it may not have been.
+    /// Waits until the current run has logged this so many times; it may not have logged it more often.
     pub(crate) async fn expect_lines(&self, message: &str, times: usize) {
         until(message, || self.lines(message).len() >= times).await;
         assert_eq!(self.lines(message).len(), times, "{message}");
@@ -66,17 +66,17 @@ impl Stage {
         steps.map(|line| line["step"].as_str().expect("each has a name").to_owned()).collect()
     }
 
-    /// The plans of the current run have all been applied by the process that it has started, or found, first.
+    /// One HAProxy process has applied all plans of the current run: the first that stalls has started or adopted.
     #[track_caller]
     pub(crate) fn assert_no_reload(&self) {
         let processes = self.lines(SERVES).len() + self.lines(ADOPTED).len();
         assert_eq!(processes, 1, "there was another HAProxy");
         let steps = self.steps();
         let reload = steps.iter().find(|step| !["start", "nothing", "runtime"].contains(&step.as_str()));
-        assert_eq!(reload, None, "a plan was applied in another way");
+        assert_eq!(reload, None, "a plan was applied by a reload");
     }
 
-    /// Nothing was said in the current run that a person would have to look after.
+    /// The current run has logged no warning or error.
     #[track_caller]
     pub(crate) fn assert_calm(&self) {
         let is_calm = |line: &&Value| ["debug", "info"].iter().any(|level| line["level"] == **level);

@@ -1,4 +1,4 @@
-//! Chance that can be repeated.
+//! Random numbers that can be repeated.
 
 use std::{
     env,
@@ -9,14 +9,14 @@ use std::{
 /// The variable that repeats a run.
 const SEED: &str = "TEST_SEED";
 
-/// A generator of random numbers; a test that fails tells its seed.
+/// A generator of random numbers; a test that fails prints its seed.
 pub(crate) struct Seeded {
     seed: u64,
     random: fastrand::Rng,
 }
 
 impl Seeded {
-    /// One with the seed that the environment names, or with any.
+    /// A generator with the seed that the environment names, or with a random one.
     pub(crate) fn new() -> Self {
         let given = env::var(SEED).ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| fastrand::u64(..));

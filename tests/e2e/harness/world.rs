@@ -1,4 +1,4 @@
-//! Who should be reached where, as the world has it.
+//! Which container should be reached where, as the world has it.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,11 @@
-//! A server that is odd, late or of another opinion, and no fault: there is nothing to tell.
+//! A server that is odd or late without being at fault: there is nothing to log.
 
 use stalls_lab::metadata::{Fault, Scope};
 
 use super::{before_and_after_a_change, change_all_kinds, started};
 use crate::harness::{Bystanders, SOON};
 
-/// What ends before anything is given up: what has changed meanwhile comes late.
+/// The fault ends before any time-out: a change that was made meanwhile comes late.
 async fn is_only_late(scope: Scope, fault: Fault) {
     let mut stage = started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
@@ -46,7 +46,7 @@ async fn an_answer_for_the_service_that_stalls_for_a_moment() {
 }
 
 /// Changes come as ever although the server behaves like this.
-async fn is_nothing_to_tell(fault: Fault) {
+async fn is_not_logged(fault: Fault) {
     let mut stage = started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
     stage.server.fault(fault).await;
@@ -63,12 +63,12 @@ async fn is_nothing_to_tell(fault: Fault) {
 
 #[tokio::test]
 async fn connections_that_are_closed_after_each_answer() {
-    is_nothing_to_tell(Fault::CloseAfterAnswer).await;
+    is_not_logged(Fault::CloseAfterAnswer).await;
 }
 
 #[tokio::test]
 async fn connections_that_are_closed_when_they_are_used_again() {
-    is_nothing_to_tell(Fault::CloseOnReuse).await;
+    is_not_logged(Fault::CloseOnReuse).await;
 }
 
 #[tokio::test]

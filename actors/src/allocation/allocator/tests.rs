@@ -157,7 +157,7 @@ impl Running {
         Self::with(vec![mapping(&web(), 5000)], FakeStore::default())
     }
 
-    /// Hears of these containers, and has time for what it makes of them.
+    /// Sends a snapshot with these containers, and lets the allocator act upon it.
     async fn hears(&self, containers: &[Container]) {
         self.hears_of(&web(), containers).await;
     }
@@ -167,7 +167,7 @@ impl Running {
         pass(SAVE_DELAY * 2).await;
     }
 
-    /// Hears of the containers and of what stalls' own service publishes.
+    /// Sends a snapshot with these containers and with the ports that stalls' own service publishes.
     async fn hears_with(&self, ports: Range<u16>, containers: &[Container]) {
         self.addr.do_send(service_changed(&web(), ports, containers));
         pass(SAVE_DELAY * 2).await;

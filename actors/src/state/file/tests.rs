@@ -1,4 +1,4 @@
-//! What is saved is loaded, and whatever else may be in the file is read or set aside.
+//! What is saved is loaded; any other content of the file is read or set aside.
 
 use std::{net::IpAddr, os::unix::fs::symlink};
 
@@ -161,7 +161,7 @@ fn size(state: &SavedState) -> (usize, usize) {
 
 proptest! {
     #[test]
-    fn whatever_is_saved_is_loaded(state in any_state()) {
+    fn every_state_that_is_saved_is_loaded(state in any_state()) {
         prop_assert_eq!(parse(&written(state.clone()).unwrap()), Ok(state));
     }
 
