@@ -4,10 +4,10 @@
 ARG RUST_IMAGE=rust:1.95-bookworm
 ARG HAPROXY_IMAGE=haproxy:3.2
 
-# How it is compiled: --build-arg PROFILE=quick takes a fraction of the time, for tests.
+# The profile of the build: --build-arg PROFILE=quick takes a fraction of the time, for tests.
 ARG PROFILE=release
 
-# All that stalls depends on, with nothing in place of our own sources: this stays when only they change.
+# All dependencies of stalls, without our own sources: this stage stays when only these change.
 FROM ${RUST_IMAGE} AS dependencies
 ARG PROFILE
 WORKDIR /build
@@ -29,7 +29,7 @@ RUN touch actors/src/lib.rs src/main.rs \
 
 FROM ${HAPROXY_IMAGE}
 ARG HAPROXY_IMAGE
-# That of Cargo.toml; a test compares them.
+# The version of Cargo.toml; a test compares them.
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="stalls" \
     org.opencontainers.image.description="Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy" \
@@ -37,7 +37,7 @@ LABEL org.opencontainers.image.title="stalls" \
     org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.base.name="${HAPROXY_IMAGE}"
 
-# A number, so that the host and its volumes can name the user, too. A new volume takes owner and mode from here.
+# A number, so that the host and its volumes can name the user, too. A new volume gets owner and mode from here.
 USER root
 RUN install -d -o 10001 -g 10001 -m 0700 /run/stalls /var/lib/stalls
 COPY LICENSE /usr/share/doc/stalls/

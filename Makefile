@@ -1,15 +1,15 @@
-# What a person does with this repository. `make test` and `make demo` need a Debian machine with the
-# Rust toolchain and nothing more: what is missing is fetched first.
+# The tasks of this repository. `make test` and `make demo` need a Debian machine with the Rust toolchain and nothing
+# more: they fetch first what is missing.
 
 CARGO     ?= cargo
 TARGET    := $(or $(CARGO_TARGET_DIR),target)
 BUILT     := $(TARGET)/debug
-# What the demo is told, for example --exit.
+# The demo's options, for example --exit.
 DEMO_FLAGS ?=
-# What the benchmarks are told, for example --quick, and how they and stalls are built.
+# The benchmarks' options, for example --quick, and how they and stalls are built.
 BENCH_FLAGS   ?=
 BENCH_PROFILE ?= release
-# What the image is called, and what its build is told, for example --build-arg HAPROXY_IMAGE=haproxy:3.0.
+# The image's name, and options for its build, for example --build-arg HAPROXY_IMAGE=haproxy:3.0.
 IMAGE       ?= stalls
 IMAGE_FLAGS ?=
 # The simulated runs of a soak, beyond those of make check.
@@ -19,20 +19,20 @@ BENCH_BUILT   := $(TARGET)/$(BENCH_PROFILE:dev=debug)
 
 .PHONY: help
 help:
-	@echo 'make test    what one runs before a commit: all tests, against one real HAProxy'
-	@echo 'make check   all that there is: more repetitions, three versions of HAProxy, a release, and'
+	@echo 'make test    to run before a commit: all tests, against one real HAProxy'
+	@echo 'make check   all checks: more repetitions, three versions of HAProxy, a release, and'
 	@echo '             where an engine answers to docker info the image and what users deploy'
 	@echo 'make demo    stalls, HAProxy and five containers at work; Ctrl-C ends it'
 	@echo '             (DEMO_FLAGS=--exit: once through, then exit)'
 	@echo 'make image   the container image, called $(IMAGE)'
-	@echo '             (IMAGE=name:tag, IMAGE_FLAGS=what else docker build is told)'
-	@echo 'make release the files of a release: binary, image, checksums and what it is made of'
+	@echo '             (IMAGE=name:tag, IMAGE_FLAGS=more options for docker build)'
+	@echo 'make release the files of a release: binary, image, checksums and SBOM'
 	@echo 'make bench   stalls measured beside the original in some eight minutes'
-	@echo '             (BENCH_FLAGS=--quick: only a look whether it works; --json FILE: as JSON, too)'
-	@echo 'make soak    stalls through thousands of simulated storms, other ones than make check has'
-	@echo '             (SOAK_SEEDS=from..to: these; a run that fails says its seed)'
+	@echo '             (BENCH_FLAGS=--quick: only check that it works; --json FILE: as JSON, too)'
+	@echo 'make soak    thousands of simulated runs, other ones than those of make check'
+	@echo '             (SOAK_SEEDS=from..to: these; a run that fails prints its seed)'
 	@echo 'make lint    formatting, clippy, documentation, dependencies'
-	@echo 'make setup   install what the others need and is missing: gcc'
+	@echo 'make setup   install what the other targets need, if it is missing: gcc'
 	@echo
 	@echo 'HAPROXY_BIN=/path/to/haproxy runs test, check, demo or bench with that one alone, and fetches none.'
 
@@ -48,7 +48,7 @@ test: setup
 check: setup
 	@CARGO='$(CARGO)' sh tests/check.sh
 
-# Built like the tests, since the release build takes minutes, and a first look should not.
+# Built like the tests, since the release build takes minutes.
 .PHONY: demo
 demo: setup
 	$(CARGO) build --locked --workspace

@@ -6,7 +6,7 @@
 #   stalls-VERSION-image.tar.gz           the image, for `docker load`; where an engine answers
 #   SHA256SUMS                            of all these
 #
-# The version is Cargo.toml's. Owners and times in the tarball do not depend on who makes it. RUST_IMAGE and
+# The version is Cargo.toml's. Owners and times in the tarball do not depend on the user who makes it. RUST_IMAGE and
 # HAPROXY_IMAGE, if set, are the images that the image is made from, and IMAGE_PROFILE is how it is compiled.
 set -eu
 cd "${0%/*}/.."
@@ -24,7 +24,7 @@ fail() {
 [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed; commit or remove them first"
 
 "$cargo" build --locked --release --package stalls
-# Only now: another time would make cargo compile a part of the dependencies anew.
+# Only now: set earlier, it would make cargo compile a part of the dependencies anew.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 version=$("$target/release/stalls" --version)
@@ -59,7 +59,7 @@ if docker info >/dev/null 2>&1; then
         ${HAPROXY_IMAGE:+--build-arg "HAPROXY_IMAGE=$HAPROXY_IMAGE"} \
         ${IMAGE_PROFILE:+--build-arg "PROFILE=$IMAGE_PROFILE"} "$sources" >&2
     docker save --output "$dist/$name-image.tar" "stalls:$version"
-    chmod 644 "$dist/$name-image.tar" # docker gives it to its maker alone
+    chmod 644 "$dist/$name-image.tar" # docker makes it readable for its owner alone
     gzip -n9 "$dist/$name-image.tar"
 else
     say "*** SKIPPED: the image: no container engine answers (docker info)"
@@ -69,7 +69,7 @@ say "what it is made of"
 # It writes beside each manifest.
 cyclonedx=$(sh tests/cargo_tool.sh cargo-cyclonedx 0.5.9)
 "$cyclonedx" cyclonedx --quiet --manifest-path "$sources/Cargo.toml" --format json --spec-version 1.5 --no-build-deps
-# The folder that the copy was in says nothing to anyone.
+# The folder of the copy is of no interest.
 sed "s|path+file://$sources|path+file:///stalls|g" "$sources/stalls.cdx.json" >"$dist/$name.cdx.json"
 
 (cd "$dist" && sha256sum -- stalls-* >SHA256SUMS)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks what stalls is made of with cargo-deny, as deny.toml says. Licences, bans and sources are always checked;
+# Checks the dependencies of stalls with cargo-deny, as deny.toml says. Licences, bans and sources are always checked;
 # known vulnerabilities when their database can be fetched.
 set -eu
 

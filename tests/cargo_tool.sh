@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the path of a cargo tool, given its name and a version that compiles with the toolchain that stalls needs. One
-# on the machine is used, whatever its version; a missing one is compiled once and for all, in about a minute, and
-# kept in the cache folder, with nothing installed. To have it anew, delete its folder.
+# Prints the path of a cargo tool, given its name and a version that compiles with the toolchain that stalls needs. An
+# installed one is used in any version; a missing one is compiled once, in about a minute, and kept in the cache folder;
+# nothing is installed. To compile it again, delete its folder.
 set -eu
 
 tool=$1
@@ -36,6 +36,6 @@ exec 9>"$home/lock"
 flock 9
 if ! works; then
     say "compiling $version into $home"
-    compile || fail "it cannot be had"
+    compile || fail "it cannot be compiled"
 fi
 printf '%s\n' "$home/bin/$tool"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# All that is to be checked but for `make lint`: `make test` with nothing left out, what users deploy, the image and the
+# All checks except `make lint`: `make test` with nothing left out, what users deploy, the image and the
 # release, whether the benchmarks work, and the newer HAProxys.
 set -eu
 
@@ -43,7 +43,7 @@ sh "$here/release.sh"
 part 'the benchmarks'
 make --no-print-directory bench BENCH_FLAGS=--quick BENCH_PROFILE=dev
 
-# The first has had its turn. These modules never get as far as to HAProxy, or ask nothing of it that versions differ in.
+# The oldest HAProxy has run them all. The skipped modules never start HAProxy, or use nothing in which versions differ.
 IFS='
 ' # A path for each line.
 for HAPROXY_BIN in $(printf '%s\n' "$haproxies" | tail -n +2); do

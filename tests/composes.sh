@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the path of each Compose that the files below deploy/ are tried with: version 2, which is the machine's own
 # `docker compose`, else Debian trixie's, fetched once and for all from the machine's own mirror and kept in the cache
-# folder; and version 1, if the machine has it, or has an engine and its Debian has it.
+# folder; and version 1, if the machine has it, or has an engine and can install it.
 set -eu
 
 say() { printf '%s\n' "composes: $*" >&2; }

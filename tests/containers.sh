@@ -19,7 +19,7 @@ here=$(cd "${0%/*}" && pwd)
 . "$here/debian.sh"
 composes=$(sh "$here/composes.sh")
 if [ -z "$composes" ]; then
-    say "there is no Compose to be had"
+    say "there is no Compose, and none can be fetched"
     exit 1
 fi
 RUST_IMAGE=${RUST_IMAGE:-$(sh "$here/stand_ins.sh" rust)}
@@ -30,7 +30,7 @@ DEBIAN_IMAGE=${DEBIAN_IMAGE:-$(sh "$here/stand_ins.sh" debian)}
 exec 9>"${TMPDIR:-/tmp}/stalls-compose-test.lock"
 flock 9
 scratch=$(mktemp -d)
-# Out of the way of whatever else listens on this machine.
+# An address on which nothing else listens on this machine.
 STALLS_ADDRESS=127.$(od -An -N2 -tu1 /dev/urandom | awk '{ print 16 + $1 % 200 "." $2 }').1
 STALLS_IMAGE=stalls-test/stalls STALLS_LAB_IMAGE=stalls-test/lab STALLS_LOGS_IMAGE=stalls-test/logs
 export STALLS_ADDRESS STALLS_IMAGE STALLS_LAB_IMAGE STALLS_LOGS_IMAGE
@@ -41,8 +41,8 @@ compose() {
         --file "$here/../deploy/logging/docker-compose.yml" "$@" 9>&-
 }
 
-# An engine that believes its network to be in use still (seen: "has active endpoints") ends the first one before the
-# volumes. The next run takes that network.
+# An engine that takes its network for still in use (seen: "has active endpoints") fails before it removes the volumes.
+# The next run uses that network.
 down() {
     { compose down --volumes --timeout 2 || docker volume rm stalls-test_logs stalls-test_stalls-state; } \
         >/dev/null 2>&1 || true
@@ -101,7 +101,7 @@ logged_as() {
     done
 }
 
-# The whole of it, with $compose.
+# All of it, with $compose.
 try_out() {
     up
     await 5
@@ -120,7 +120,7 @@ try_out() {
     logged_as ports.tsv "^2[-0-9]*T[0-9:.]*Z${tab}[^${tab}]*${tab}$line" 'the scale-up'
     logged_as all.json '"level": "info", .*"msg": "slot assigned", .*"port": 5006, .*"from_container": "[^"]*stalls' 'the scale-up'
 
-    # What is no JSON reaches it all the same, and what a person should look at is by itself.
+    # A line that is not JSON arrives all the same, and warnings and errors have a file of their own.
     docker run --rm --log-driver syslog --log-opt "syslog-address=udp://$STALLS_ADDRESS:5514" \
         --log-opt syslog-format=rfc5424micro -e BASE_PORT=nonsense "$STALLS_IMAGE" >/dev/null 2>&1 || true
     logged_as trouble.json '"msg": "BASE_PORT=.*"level": "error"' 'a setting that is wrong'

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the other scripts need of a Debian machine, to be sourced. They bring `say` along.
+# What the other scripts need of a Debian machine, to be sourced. They define `say`.
 
 # The mirror that the machine has its own packages from; nothing where it has none of Debian's.
 mirror() {
@@ -19,7 +19,7 @@ find_mirror() {
     }
 }
 
-# A mirror may be out of order for a moment.
+# A mirror may fail for a moment.
 patiently() {
     for pause in 5 20; do
         "$@" && return
@@ -48,7 +48,7 @@ apt_as_root() {
 # Installs these packages on the machine.
 install_packages() {
     if ! { command -v apt-get && as_root true; } >/dev/null 2>&1; then
-        say "please install by hand, there is no apt-get here, or nobody may use it: $*"
+        say "please install by hand, there is no apt-get here, or it needs root: $*"
         return 1
     fi
     say "installing $*"

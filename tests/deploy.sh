@@ -1,7 +1,6 @@
 #!/bin/sh
-# Checks the files below deploy/ with the tools of those who will read them: each docker-compose.yml with
-# docker-compose, the systemd unit with systemd-analyze. Whether they agree with stalls' settings is for the unit
-# tests to say (src/deployed.rs).
+# Checks the files below deploy/ with the tools that read them: each docker-compose.yml with docker-compose, the systemd
+# unit with systemd-analyze. tests/deploy_files.rs checks that they agree with stalls' settings.
 set -eu
 
 say() { printf '%s\n' "deploy: $*" >&2; }
@@ -20,8 +19,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# check_compose COMPOSE FILE. It reads and checks, and asks no engine. What it says about variables that are not set is
-# not about a file.
+# check_compose COMPOSE FILE. Compose reads and checks the file without an engine. Its warnings about variables that are
+# not set do not concern the file.
 check_compose() {
     # The catalog's has the image from an answer, and version 2 wants one.
     if ! STALLS_IMAGE=stalls "$1" -f "$2" config --quiet >"$scratch/said" 2>&1; then
@@ -33,12 +32,12 @@ check_compose() {
 
 check_unit() {
     unit=$1
-    # It also looks whether the program is there, which it is not on this machine.
+    # systemd-analyze also checks that the program exists, which it does not on this machine.
     sed 's|^ExecStart=.*|ExecStart=/bin/true|' "$unit" >"$scratch/${unit##*/}"
     systemd-analyze verify --man=no "$scratch/${unit##*/}" >"$scratch/said" 2>&1 || true
     if [ -s "$scratch/said" ]; then
         cat "$scratch/said" >&2
-        fail "$unit: systemd-analyze verify has something to say"
+        fail "$unit: systemd-analyze verify has warnings"
     fi
 
     stated=$(sed -n 's/^# .*systemd-analyze security. calls the exposure \([0-9.]*\) .*/\1/p' "$unit")

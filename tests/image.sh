@@ -28,7 +28,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# A clean checkout; whatever else lies around here is not in it. It has the modes of a clone, so that the engine builds
+# A clean checkout, without files that are not committed. It has the modes of a clone, so that the engine builds
 # nothing twice. Proxies that the machine needs, the build needs, too.
 say "building $STALLS_IMAGE from $(git log -1 --format='%h, %s') on $RUST_IMAGE and $HAPROXY_IMAGE"
 [ -z "$(git status --porcelain)" ] || say "what is not committed is not in it"
@@ -51,8 +51,8 @@ build dependencies --tag "$STALLS_IMAGE-dependencies" --target dependencies
 build compiled --tag "$STALLS_IMAGE-compiled" --target build
 build image --tag "$STALLS_IMAGE"
 
-# Whoever changes our sources alone has all else ready: nothing else is compiled in the later stage, and the earlier one
-# does not notice.
+# A change of our own sources alone compiles nothing else: the later stage compiles only stalls, and the earlier stage
+# stays.
 ! grep -E 'Compiling [^ ]+' "$scratch/compiled" | grep -v 'Compiling stalls' >&2 ||
     fail "this should have been compiled with the dependencies"
 before=$(docker image inspect --format '{{.Id}}' "$STALLS_IMAGE-dependencies")
@@ -63,7 +63,7 @@ build dependencies --tag "$STALLS_IMAGE-dependencies" --target dependencies
 [ "$(docker image inspect --format '{{.Id}}' "$STALLS_IMAGE-dependencies")" = "$before" ] ||
     fail "the dependencies should have stayed when only our own sources changed"
 
-# Those who are around stalls are one program, with the libraries that it is linked to here.
+# The containers around stalls run one program, with the libraries that it is linked to here.
 "$cargo" build --locked --workspace --tests --bins # as the tests have built it
 lab=${CARGO_TARGET_DIR:-target}/debug/stalls-lab
 mkdir "$scratch/lab"

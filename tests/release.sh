@@ -1,6 +1,6 @@
 #!/bin/sh
-# Does `make release`, and looks at each of its files: is everything in it that should be, nothing
-# else, and the same version everywhere? RUST_IMAGE and HAPROXY_IMAGE name the base images, as for deploy/release.sh.
+# Runs `make release`, and checks each of its files: whether its content is complete, has nothing else, and has the same
+# version everywhere. RUST_IMAGE and HAPROXY_IMAGE name the base images, as for deploy/release.sh.
 set -eu
 
 say() { printf '%s\n' "release: $*" >&2; }
@@ -41,7 +41,7 @@ cd "${CARGO_TARGET_DIR:-target}/dist"
 # same WHAT: the files `wanted` and `found` have the same lines.
 same() {
     sort -u "$scratch/wanted" >"$scratch/wanted.sorted"
-    sort -u "$scratch/found" | diff -u "$scratch/wanted.sorted" - >&2 || fail "$1: it should be otherwise, see above"
+    sort -u "$scratch/found" | diff -u "$scratch/wanted.sorted" - >&2 || fail "$1: it differs, see above"
 }
 
 # shellcheck disable=SC2086 # without an engine there is no image

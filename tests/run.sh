@@ -22,15 +22,15 @@ if [ "$(id -u)" -eq 0 ]; then map=; else map=--map-root-user; fi
 # shellcheck disable=SC2086 # root needs no map
 {
     unshare --mount $map mount -t tmpfs tmpfs /tmp 2>/dev/null ||
-        leave_out 'nobody may mount a disk here, not even in a namespace of its own (unshare --mount)' disk_full::
+        leave_out 'a disk cannot be mounted here, not even in a new namespace (unshare --mount)' disk_full::
     unshare --pid --fork --mount-proc $map true 2>/dev/null ||
-        leave_out 'nobody may be process 1 here, not even in a namespace of its own (unshare --pid)' init::
+        leave_out 'there can be no new process 1 here, not even in a new namespace (unshare --pid)' init::
 }
 grep -qs '^0*1 ' /proc/net/if_inet6 ||
     leave_out 'there is no IPv6 address ::1 here' routing::the_address_of_both_families hostile::a_container_may_have_an_ipv6
 [ "${TEST_EFFORT:-}" != full ] || arguments="$arguments --include-ignored"
 
-# Those of the documentation go first, so that a summary of tests is the last thing to read.
+# The tests of the documentation run first, so that the summary of the others is the last output.
 (set -x && "$cargo" test --locked --workspace --doc --quiet)
 printf '\n=== %s\n    %s\n' "$("$HAPROXY_BIN" -v | head -n 1)" "$HAPROXY_BIN"
 # shellcheck disable=SC2086 # they are several words

@@ -4,8 +4,8 @@
 cargo=${CARGO:-cargo}
 if "$cargo" nextest --version >/dev/null 2>&1; then has_nextest=yes; else has_nextest=; fi
 
-# Most tests wait for most of their time, so more may run than there are processors. Of those that work all the while
-# nextest has one for each (.config/nextest.toml).
+# Most tests wait for most of their time, so more may run than there are processors. Of the tests that work all the time
+# nextest runs one for each processor (.config/nextest.toml).
 RUST_TEST_THREADS=$(($(nproc) * 3))
 export RUST_TEST_THREADS
 
@@ -30,7 +30,7 @@ not_run() {
     printf '*** NOT RUN: %s %s: %s\n' "$@" | tee -a "${NOT_RUN:-/dev/null}" >&2
 }
 
-# Has the script say at its end what was not run, unless another has started it that does.
+# Makes the script say at its end what was not run, unless the script that started it does so.
 say_what_was_not_run() {
     [ -z "${NOT_RUN:-}" ] || return 0
     NOT_RUN=$(mktemp)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # stand_ins.sh rust|haproxy|debian|systemd...: makes base images where no registry is in reach, and prints their names.
-# The first three are what the Dockerfiles are built on, the last one has a systemd to run the unit. All are Debian, by
+# The first three are the base of the Dockerfiles, the last one has a systemd to run the unit. All are Debian, by
 # debootstrap from the machine's own mirror; Rust is the machine's. The engine keeps them; to have one anew, remove it
 # with `docker image rm`.
 set -eu
@@ -34,7 +34,7 @@ import() {
     say "made $image"
 }
 
-# What cargo needs to reach its registry from in there is the machine's, too.
+# cargo reaches its registry from in there with the machine's certificates and configuration.
 make_rust() {
     unpack_debian "$root" bookworm ca-certificates,gcc,libc6-dev
     as_root cp "$sysroot/bin/cargo" "$sysroot/bin/rustc" "$root/usr/local/bin/"
@@ -72,7 +72,7 @@ exec 9>"$cache/lock"
 flock 9
 scratch=$cache/making
 root=$scratch/root
-# What a run has left that was killed.
+# A run that was killed may have left it.
 as_root rm -rf "$scratch"
 mkdir "$scratch"
 trap 'as_root rm -rf "$scratch"' EXIT

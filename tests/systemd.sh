@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts deploy/systemd's unit under a real systemd, in a container, and does to it what its comment speaks of: a kill
-# that no connection may notice, a restart that drains, a wrong setting. The container needs CAP_SYS_ADMIN and the cgroups
-# of the machine, which not everyone wants to give away, or can.
+# Starts deploy/systemd's unit under a real systemd, in a container, and tries what its comment promises: a kill that no
+# connection may notice, a restart that drains, a wrong setting. The container needs CAP_SYS_ADMIN and the cgroups of the
+# machine, which not every machine allows.
 set -eu
 
 say() { printf '%s\n' "systemd: $*" >&2; }
@@ -20,7 +20,7 @@ built=${CARGO_TARGET_DIR:-$here/../target}/debug
 base=$(sh "$here/stand_ins.sh" systemd)
 
 container=stalls-systemd-test
-# What a run has left that was killed.
+# A run that was killed may have left it.
 docker rm --force --volumes "$container" >/dev/null 2>&1 || true
 docker create --name "$container" --cap-add SYS_ADMIN --security-opt seccomp=unconfined --stop-signal SIGRTMIN+3 \
     --tmpfs /run --tmpfs /tmp --volume /sys/fs/cgroup:/sys/fs/cgroup "$base" /lib/systemd/systemd >/dev/null
@@ -67,7 +67,7 @@ restarts() { inside systemctl show stalls --property NRestarts --value; }
 soon serves
 say "it serves"
 
-# hold COMMAND: runs it while a connection is open, and says what has become of that one and of new ones meanwhile.
+# hold COMMAND: runs it while a connection is open, and prints whether that one and new ones meanwhile have worked.
 # shellcheck disable=SC2016 # that shell expands it
 hold() {
     inside bash -c '

@@ -1,4 +1,4 @@
-//! What every test stands on.
+//! What all tests share.
 
 mod engine;
 mod processes;
@@ -26,7 +26,7 @@ pub(crate) const BASE: u16 = 5000;
 /// How many ports the pool has.
 pub(crate) const POOL: u16 = 8;
 
-/// The pause between two looks at something that cannot be awaited; each starts a docker.
+/// The pause between two checks of a condition that cannot be awaited; each check starts a docker process.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Waits until this is so.
@@ -48,7 +48,7 @@ pub(crate) fn stalls_image() -> String {
     image("STALLS_IMAGE")
 }
 
-/// The image of those who are around stalls.
+/// The image of the containers around stalls.
 fn lab_image() -> String {
     image("LAB_IMAGE")
 }

@@ -6,13 +6,13 @@ use stalls_lab::stalls::messages::FAULT_BEGINS;
 
 use crate::harness::{Run, Stage, until};
 
-/// A HAProxy that finds nothing wrong with a configuration and does not start with it.
+/// A HAProxy that accepts a configuration and does not start with it.
 const DOES_NOT_START: &str = r#"#!/bin/sh
 case " $* " in *" -c "*) exec haproxy "$@" ;; esac
 exit 1
 "#;
 
-/// As the image has it, but sooner. The engine takes 0 s for what the image says.
+/// The image's health check, but more often. For the engine 0 s means the image's own value.
 fn impatient(run: Run) -> Run {
     run.option("--health-interval=500ms").option("--health-start-period=1ms").option("--health-retries=2")
 }
@@ -27,7 +27,7 @@ async fn it_is_healthy_while_haproxy_serves() {
     let stalls = impatient(stage.stalls()).start();
     becomes(&stalls, "healthy").await;
     stage.settled().await;
-    // The mapping serves on, so it still is.
+    // The mapping serves on, so stalls stays healthy.
     stage.stop_metadata();
     stalls.said(FAULT_BEGINS, 1).await;
     assert_eq!(stalls.inspect(".State.Health.Status"), "healthy");

@@ -1,4 +1,4 @@
-//! What the image is, before anybody runs it.
+//! The image itself, before it is run.
 
 use crate::harness::{docker, stalls_image};
 
@@ -26,7 +26,7 @@ fn it_says_what_it_is_and_which_version() {
 }
 
 #[test]
-fn nothing_of_haproxys_own_image_reaches_through() {
+fn no_setting_of_haproxys_own_image_is_inherited() {
     let config = of_stalls(
         "{{json .Config.Entrypoint}} {{json .Config.Cmd}} {{.Config.User}} {{.Config.WorkingDir}} {{.Config.StopSignal}}",
     );

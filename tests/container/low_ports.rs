@@ -8,9 +8,9 @@ use crate::harness::Stage;
 const NOT_FOR_EVERYBODY: &str = "--sysctl=net.ipv4.ip_unprivileged_port_start=6000";
 
 #[tokio::test]
-async fn the_images_user_may_not_have_them_and_the_log_says_so() {
+async fn the_images_user_may_not_bind_them_and_the_log_says_so() {
     let stage = Stage::prepared(3);
-    // The capability alone is of no use to who is not root.
+    // The capability alone is of no use to a user other than root.
     let stalls = stage.stalls().option(NOT_FOR_EVERYBODY).option("--cap-add=NET_BIND_SERVICE").start();
     let line = stalls.said(PORT_UNBINDABLE, 1).await;
     assert!(line["error"].as_str().unwrap().contains("Permission denied"), "{line}");
@@ -18,7 +18,7 @@ async fn the_images_user_may_not_have_them_and_the_log_says_so() {
 }
 
 #[tokio::test]
-async fn where_the_system_lets_everybody_have_them_the_images_user_does() {
+async fn where_the_system_lets_every_user_bind_them_the_images_user_does() {
     let stage = Stage::prepared(3);
     let stalls = stage.stalls().option("--sysctl=net.ipv4.ip_unprivileged_port_start=5000").start();
     stage.settled().await;

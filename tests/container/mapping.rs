@@ -1,4 +1,4 @@
-//! Who is reached, from where a user is.
+//! Which container is reached, from where a user is.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! The network and those on it come and go.
+//! The network and the metadata service go away and come back.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! A long life.
+//! Many reloads in one run.
 
 use stalls_lab::{haproxy::reload_template, stalls::messages::PLAN_APPLIED};
 
@@ -6,10 +6,10 @@ use crate::harness::{BASE, Process, Run, Stage};
 
 const RELOADS: usize = 500;
 
-/// What has not yet grown by then has its size.
+/// After so many reloads memory and descriptors have reached their size.
 const WARM: usize = 100;
 
-/// What the memory of one process may differ by, for no reason of ours.
+/// The memory of a process may differ by this much for reasons other than a leak.
 const SLACK_KB: u64 = 1024;
 
 /// Makes reloads of changes of the last port.
@@ -22,7 +22,7 @@ async fn make_reloads(stage: &mut Stage, count: usize) {
     }
 }
 
-/// What is there once only one HAProxy is.
+/// stalls and HAProxy, once there is only one HAProxy and the copy of its configuration is written.
 async fn at_rest(stalls: &Run) -> [Process; 2] {
     let haproxy = stalls.haproxy().await;
     let processes = stalls.processes();

@@ -1,4 +1,4 @@
-//! What dies comes back.
+//! A process that dies is started again.
 
 use stalls_lab::stalls::messages::{DIED, STARTS};
 
@@ -20,7 +20,7 @@ async fn a_haproxy_that_is_killed_is_started_again() {
 }
 
 #[tokio::test]
-async fn a_stalls_that_is_killed_is_brought_back_by_the_policy() {
+async fn a_stalls_process_that_is_killed_is_started_again_by_the_restart_policy() {
     let stage = Stage::prepared(3);
     let stalls = stage.stalls().start();
     stage.settled().await;
@@ -28,7 +28,7 @@ async fn a_stalls_that_is_killed_is_brought_back_by_the_policy() {
     stalls.restarted(1).await;
     stage.settled().await;
 
-    // The next one has nobody to ask.
+    // The next process finds no metadata service.
     stage.stop_metadata();
     stalls.kill();
     stalls.restarted(2).await;

@@ -1,4 +1,4 @@
-//! The volume on which stalls remembers who has which port.
+//! The volume on which stalls saves which container has which port.
 
 use stalls_lab::stalls::messages::{PLAN_APPLIED, SAVED_UNUSABLE};
 

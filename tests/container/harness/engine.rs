@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-/// Has docker do something; returns what it prints.
+/// Runs docker, which has to succeed; returns its output.
 #[track_caller]
 pub(crate) fn docker<S: AsRef<str>>(arguments: &[S]) -> String {
     let output = attempt(arguments);
@@ -11,7 +11,7 @@ pub(crate) fn docker<S: AsRef<str>>(arguments: &[S]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// Has docker do something that may fail.
+/// Runs docker, which may fail.
 pub(super) fn attempt<S: AsRef<str>>(arguments: &[S]) -> Output {
     let mut docker = Command::new("docker");
     docker.args(arguments.iter().map(AsRef::as_ref));

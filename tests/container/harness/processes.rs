@@ -19,14 +19,14 @@ pub(crate) struct Process {
 }
 
 impl Run {
-    /// What runs there for itself, and not to look at the others.
+    /// The processes there, without those that list them.
     pub(crate) fn processes(&self) -> Vec<Process> {
         let looked = self.shell(LOOK);
         let all = looked.lines().filter_map(parse);
         all.filter(|process| process.is_zombie || ["stalls", "haproxy"].contains(&&*process.name)).collect()
     }
 
-    /// The only HAProxy, as soon as there is no other.
+    /// The only HAProxy, as soon as there is only one.
     pub(crate) async fn haproxy(&self) -> Process {
         let haproxies =
             || self.processes().into_iter().filter(|process| process.name == "haproxy" && !process.is_zombie);
@@ -35,7 +35,7 @@ impl Run {
     }
 }
 
-/// A process that has ended while it was looked at is none.
+/// A process that has ended while it was listed is left out.
 fn parse(line: &str) -> Option<Process> {
     let fields: Vec<_> = line.split_whitespace().collect();
     let [pid, name, state, _parent, memory @ .., descriptors] = &*fields else { return None };

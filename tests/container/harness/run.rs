@@ -67,14 +67,14 @@ impl Run {
         self.option(&format!("--env={name}={}", value.to_string()))
     }
 
-    /// Has it stay down once it has ended.
+    /// Leaves it stopped once it has ended.
     #[must_use]
     pub(crate) fn once(mut self) -> Self {
         "no".clone_into(&mut self.restart);
         self
     }
 
-    /// Has the volume mounted in another way.
+    /// Mounts the volume in another way.
     #[must_use]
     pub(crate) fn volume(mut self, volume: String) -> Self {
         self.volume = volume;
@@ -94,7 +94,7 @@ impl Run {
         self
     }
 
-    /// Starts it once what an earlier start has left is removed; volumes stay.
+    /// Removes the container of an earlier start, and starts it anew; volumes stay.
     #[must_use]
     pub(crate) fn start_anew(self) -> Self {
         check_log(&attempt(&["logs", &self.name]));
@@ -124,13 +124,13 @@ impl Run {
         self.log().into_iter().filter(|line| line["msg"] == message).collect()
     }
 
-    /// Waits until this has been said so many times; returns the last of them.
+    /// Waits until this has been logged so many times; returns the last of these lines.
     pub(crate) async fn said(&self, message: &str, times: usize) -> Value {
         until(message, || self.lines(message).len() >= times).await;
         self.lines(message)[times - 1].clone()
     }
 
-    /// What the engine knows about it, such as `.State.ExitCode`.
+    /// A field of `docker inspect`, such as `.State.ExitCode`.
     pub(crate) fn inspect(&self, what: &str) -> String {
         docker(&["inspect", "--format", &format!("{{{{{what}}}}}"), &self.name])
     }
@@ -140,7 +140,7 @@ impl Run {
         docker(&["exec", &self.name, "sh", "-c", command])
     }
 
-    /// Kills process 1 from outside. `docker kill` would not do: the engine takes it for its user's will.
+    /// Kills process 1 from outside. After `docker kill` the engine would not restart it, as after `docker stop`.
     pub(crate) fn kill(&self) {
         let kill = format!("kill -9 {}", self.inspect(".State.Pid"));
         docker(&["run", "--rm", "--pid=host", "--user=0", "--entrypoint=sh", &stalls_image(), "-c", &kill]);
@@ -153,14 +153,14 @@ impl Run {
         until("a restart by the policy", back).await;
     }
 
-    /// Has the engine stop it, with its own patience.
+    /// Has the engine stop it, with the time-out of `docker stop`.
     pub(crate) fn begin_stop(&self) -> Child {
         let mut stop = Command::new("docker");
         stop.args(["stop", &self.name]).stdout(Stdio::null());
         stop.spawn().expect("docker can be started")
     }
 
-    /// Has the engine stop it; it has to end well.
+    /// Has the engine stop it; it has to exit with 0.
     pub(crate) fn stop(&self) {
         docker(&["stop", &self.name]);
         assert_eq!(self.inspect(".State.ExitCode"), "0");

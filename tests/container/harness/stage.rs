@@ -1,4 +1,4 @@
-//! The network with everybody on it.
+//! The network with all containers on it.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use super::{
     turn::Turn,
 };
 
-/// All that a test makes on the engine has it.
+/// The label of all that a test creates on the engine.
 const LABEL: &str = "stalls.container-test";
 
 /// The addresses that Rancher's managed network has.
@@ -86,12 +86,12 @@ impl Stage {
         self.tell();
     }
 
-    /// Whom the metadata tells of.
+    /// The containers that the metadata tells of.
     pub(crate) fn listed(&self) -> Vec<Listed> {
         self.roster.web.clone()
     }
 
-    /// Replaces the file as a whole: whoever reads it finds the old one or the new one.
+    /// Replaces the file as a whole: a reader finds the old one or the new one.
     fn tell(&self) {
         let (new, file) = (self.folder.path().join("new"), self.folder.path().join("roster.json"));
         fs::write(&new, serde_json::to_string(&self.roster).unwrap()).expect("a file can be written");
@@ -125,23 +125,23 @@ impl Stage {
         docker(&["stop", "-t", "0", &self.container("metadata")]);
     }
 
-    /// Starts it again, with whatever it is to tell now.
+    /// Starts it again, with the present roster.
     pub(crate) fn start_metadata(&self) {
         docker(&["start", &self.container("metadata")]);
     }
 
-    /// Pulls stalls' cable.
+    /// Disconnects stalls from the network.
     pub(crate) fn disconnect_stalls(&self) {
         docker(&["network", "disconnect", &self.name, &self.container("stalls")]);
     }
 
-    /// Plugs it in again.
+    /// Connects it again.
     pub(crate) fn connect_stalls(&self) {
         let ip = STALLS.to_string();
         docker(&["network", "connect", "--ip", &ip, &self.name, &self.container("stalls")]);
     }
 
-    /// Where a container of the service is led to that connects to this name and port.
+    /// The uuid that a container of the service reaches at this name and port.
     pub(crate) fn visit_from(&self, uuid: &str, to: &str) -> String {
         docker(&["exec", &self.container(uuid), "/stalls-lab", "visit", to])
     }

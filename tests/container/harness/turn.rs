@@ -1,4 +1,4 @@
-//! One test at a time, whoever runs them.
+//! One test at a time, also among several runs.
 
 use std::{env, fs::File};
 

@@ -1,4 +1,4 @@
-//! The "containers": TCP servers that say who they are.
+//! The "containers": TCP servers that say which container they are.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::{
     metadata::{MetadataServer, Service},
 };
 
-/// Who a backend says it is.
+/// What a backend says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The container's uuid.
@@ -52,7 +52,7 @@ impl Backends {
         self.serve(listener, identity);
     }
 
-    /// Starts a backend that listens already: who has connected in the meantime is served, too.
+    /// Starts a backend that listens already: it also serves clients that have connected in the meantime.
     ///
     /// # Panics
     ///
@@ -62,7 +62,7 @@ impl Backends {
         let listening = Listening::on(listener, move |stream, _| {
             let announcement = announcement.clone();
             async move {
-                // Whoever connects may go away at any time.
+                // A client may go away at any time.
                 let _ = announce_and_echo(stream, &announcement).await;
             }
         });
@@ -77,7 +77,7 @@ impl Backends {
         }
     }
 
-    /// Who is running, and where.
+    /// The running backends and their addresses.
     pub fn running(&self) -> impl Iterator<Item = (SocketAddr, &Identity)> {
         self.running.iter().map(|(address, (identity, _))| (*address, identity))
     }
@@ -130,7 +130,7 @@ impl Fleet {
         }
     }
 
-    /// Who is running, and where.
+    /// The running backends and their addresses.
     pub fn running(&self) -> impl Iterator<Item = (SocketAddr, &Identity)> {
         self.backends.running()
     }

@@ -36,7 +36,7 @@ impl BackendEverywhere {
             // A connection ends with a reset: the tables in which the system keeps those that end in good order,
             // for minutes, would overflow when thousands come in a second.
             if let (Ok(reached), Ok(())) = (stream.local_addr(), stream.set_zero_linger()) {
-                // Whoever connects may go away at any time.
+                // A client may go away at any time.
                 let _ = announce_and_echo(stream, &format!("{} everywhere\n", reached.ip())).await;
             }
         })?;

@@ -7,8 +7,8 @@ use crate::metadata::AddressPool;
 /// How many containers a block has addresses for.
 const CONTAINERS: u8 = 240;
 
-/// The port of the guard, which nobody else listens on.
-const GUARD_PORT: u16 = 4242;
+/// The port of the socket that reserves a block; no other socket uses it.
+const RESERVATION_PORT: u16 = 4242;
 
 /// More blocks are never tried: by then nearly all of the 60,160 must be taken.
 const ATTEMPTS: u32 = 100_000;
@@ -20,7 +20,7 @@ const ATTEMPTS: u32 = 100_000;
 #[derive(Debug)]
 pub struct Block {
     network: [u8; 3],
-    _guard: TcpListener,
+    _reservation: TcpListener,
 }
 
 impl Block {
@@ -32,8 +32,8 @@ impl Block {
     pub fn reserve() -> Self {
         for _ in 0..ATTEMPTS {
             let network = [127, fastrand::u8(16..=250), fastrand::u8(..)];
-            if let Ok(guard) = TcpListener::bind((host(network, 254), GUARD_PORT)) {
-                return Self { network, _guard: guard };
+            if let Ok(reservation) = TcpListener::bind((host(network, 254), RESERVATION_PORT)) {
+                return Self { network, _reservation: reservation };
             }
         }
         panic!("none of {ATTEMPTS} blocks of loopback addresses was free");
@@ -88,9 +88,9 @@ mod tests {
     #[test]
     fn a_block_is_free_again_when_it_is_dropped() {
         let block = Block::reserve();
-        let guard = (host(block.network, 254), GUARD_PORT);
-        assert!(TcpListener::bind(guard).is_err());
+        let reservation = (host(block.network, 254), RESERVATION_PORT);
+        assert!(TcpListener::bind(reservation).is_err());
         drop(block);
-        assert!(TcpListener::bind(guard).is_ok());
+        assert!(TcpListener::bind(reservation).is_ok());
     }
 }

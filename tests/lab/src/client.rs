@@ -1,4 +1,4 @@
-//! Whoever connects to a port and wants to know where that leads.
+//! A client that connects to a port to find out where it leads.
 
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
@@ -11,11 +11,11 @@ use tokio::{
 /// How long a connection, its announcement or an echo may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long one attempt of those who wait for a port to change may take: HAProxy holds a connection
+/// How long one attempt may take while waiting for a port to change: HAProxy holds a connection
 /// to a container that has just gone for a second, and by then a next attempt has long succeeded.
 const ATTEMPT_PATIENCE: Duration = Duration::from_millis(100);
 
-/// The pause between two attempts of those who wait for a port to change.
+/// The pause between two attempts while waiting for a port to change.
 const POLL_PAUSE: Duration = Duration::from_millis(2);
 
 /// Where a connection led to.
@@ -30,10 +30,10 @@ pub struct Landing {
 /// Why a connection led nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
-    /// Nobody listens.
+    /// The connection was refused.
     #[error("refused")]
     Refused,
-    /// Accepted, then closed in good order before anybody said who they are.
+    /// Accepted, then closed in good order before a backend announced itself.
     #[error("accepted, then closed")]
     Closed,
     /// Accepted, then reset.
@@ -76,7 +76,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Connects, and reads who is there.
+    /// Connects, and reads which container is there.
     pub async fn connect(address: SocketAddr) -> Result<Self, ConnectError> {
         Self::connect_within(address, PATIENCE).await
     }
@@ -129,7 +129,7 @@ impl Held {
     }
 }
 
-/// Connects, reads who is there, and closes.
+/// Connects, reads which container is there, and closes.
 pub async fn landing(address: SocketAddr) -> Result<Landing, ConnectError> {
     Held::connect(address).await.map(|held| held.landing)
 }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_backend_says_who_it_is_and_echoes() {
+    async fn a_backend_announces_itself_and_echoes() {
         let (block, mut backends) = (Block::reserve(), Backends::new());
         backends.start(block.container_ip(1), 8080, identity("u1")).await;
         let mut held = Held::connect((block.container_ip(1), 8080).into()).await.expect("a landing");

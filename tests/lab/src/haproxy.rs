@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf};
 
-/// Where HAProxy is, where nobody says anything else.
+/// Where HAProxy usually is.
 const USUAL: [&str; 2] = ["/usr/local/sbin/haproxy", "/usr/sbin/haproxy"];
 
 /// The template that stalls has built in.
@@ -11,7 +11,7 @@ const BUILT_IN: &str = include_str!("../../../actors/src/config/haproxy.cfg.hbs"
 /// The end of what it says about each port.
 const END_OF_LISTENER: &str = "{{/each}}\n";
 
-/// Used and free ports differ in a line of their own: the runtime API can make none of one the other.
+/// Used and free ports differ in a line of their own, which the runtime API cannot change.
 const DIFFERENCE: &str = "{{#if server}}\n    # used\n{{/if}}\n";
 
 /// The one that `HAPROXY_BIN` names, unless that is empty; else the first that is where HAProxy usually is.
@@ -21,7 +21,7 @@ pub fn under_test() -> Option<PathBuf> {
     given.into_iter().chain(usual).next()
 }
 
-/// The built-in template with a line that only used ports have: it makes a reload of each change.
+/// The built-in template with a line that only used ports have: it makes each change a reload.
 ///
 /// # Panics
 ///

@@ -1,16 +1,16 @@
-//! What the tests, the demo and the benchmarks of stalls run against.
+//! The surroundings of stalls for the tests, the demo and the benchmarks.
 //!
 //! - [`metadata`]: a Rancher metadata server with the real one's quirks and with faults on demand
-//! - [`backend`]: the "containers", which say who they are to whoever connects
+//! - [`backend`]: the "containers", which announce themselves to every client
 //! - [`backend_everywhere`]: one "container" at every loopback address at once, for pools of thousands
-//! - [`client`] and [`load`]: who connects through HAProxy, one at a time and many at once
+//! - [`client`] and [`load`]: clients that connect through HAProxy, one at a time and many at once
 //! - [`registry`]: containers that are processes of their own, and sign in with the metadata server
 //! - [`stalls`]: the program under test, as a child process with its log
 //! - [`haproxy`]: which HAProxy all of it runs with
 //! - [`block`]: loopback addresses that no other test uses
 //!
 //! A test reserves a block of addresses, starts a metadata server and a fleet of backends on it,
-//! launches stalls between them, and then changes the world and looks at who answers on which port:
+//! launches stalls between them, and then changes the world and checks which container answers on which port:
 //!
 //! ```no_run
 //! # use std::time::Duration;

@@ -71,7 +71,7 @@ where
         tokio::select! {
             () = closing.notified() => break,
             accepted = listener.accept() => {
-                // A client that went away before it was accepted is no reason to stop accepting.
+                // A client may go away before it is accepted: the socket goes on accepting.
                 if let Ok((stream, peer)) = accepted {
                     connections.spawn(serve(stream, peer));
                 }

@@ -1,4 +1,4 @@
-//! Many clients that connect all the time and look where they land.
+//! Many clients that connect all the time and check where they land.
 
 use std::{
     collections::BTreeMap,
@@ -21,11 +21,11 @@ pub enum Expect {
     Container(String),
     /// To one of these containers, as while a port moves from one to the other.
     AnyOf(Vec<String>),
-    /// To one of these containers or to nobody, as while it changes from one to another.
+    /// To one of these containers or nowhere, as while it changes from one to another.
     Changing(Vec<String>),
-    /// To whichever container.
+    /// To any container.
     Anyone,
-    /// To nobody: it refuses.
+    /// Nowhere: it refuses.
     Nobody,
 }
 
@@ -51,7 +51,7 @@ impl Expect {
 #[derive(Clone, Debug, Default)]
 pub struct Targets(Arc<Mutex<BTreeMap<SocketAddr, History>>>);
 
-/// All that has been expected of a port; `None` while nobody is to connect to it.
+/// All that has been expected of a port; `None` while no client is to connect to it.
 type History = Vec<Option<Expect>>;
 
 /// A port to connect to, and what of its history was over before.
@@ -68,7 +68,7 @@ impl Targets {
         self.table().entry(address).or_default().push(Some(expect));
     }
 
-    /// Has nobody connect to this port any more.
+    /// No client connects to this port any more.
     pub fn remove(&self, address: SocketAddr) {
         self.table().entry(address).or_default().push(None);
     }
@@ -98,7 +98,7 @@ impl Targets {
 pub struct LoadReport {
     /// Led to a container that was expected.
     pub ok: u64,
-    /// Nobody listened.
+    /// Refused.
     pub refused: u64,
     /// Accepted, then reset.
     pub reset: u64,
@@ -182,7 +182,7 @@ async fn connect_for_ever(targets: Targets, report: Arc<Mutex<LoadReport>>, paus
             let met = landing(choice.0).await;
             lock(&report).count(choice.0, &targets.expected_since(choice), met);
         }
-        // A refusal may come without any waiting, and then nobody else on this thread would run.
+        // A refusal may come without any waiting, and then no other task on this thread would run.
         tokio::task::yield_now().await;
         if !pause.is_zero() {
             time::sleep(pause).await;
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_of_nobody_has_to_refuse() {
+    async fn a_port_without_a_container_has_to_refuse() {
         let (block, mut backends, targets) = (Block::reserve(), Backends::new(), Targets::new());
         let ip = block.container_ip(1);
         let identity = Identity { uuid: "u1".to_owned(), name: "app-web-1".to_owned() };

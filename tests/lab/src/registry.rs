@@ -1,8 +1,8 @@
-//! Containers that are processes of their own, as with Docker Compose: nobody tells the metadata server of
+//! Containers that are processes of their own, as with Docker Compose: no orchestrator tells the metadata server of
 //! them, so they sign in.
 //!
-//! A container connects to the registry, is told who it is, and keeps the connection open for as long as it
-//! lives. It is listed from the one moment to the other, whichever way it ends.
+//! A container connects to the registry, gets its name and uuid, and keeps the connection open for as long as it runs.
+//! It is listed as long as the connection is open, whichever way it ends.
 
 use std::{
     io,
@@ -54,7 +54,7 @@ impl Registry {
 }
 
 impl Entry {
-    /// Signs in, from the address that the container is to be reached at. Returns who it is.
+    /// Signs in, from the address that the container is to be reached at. Returns its identity.
     ///
     /// # Errors
     ///

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, net::Ipv4Addr, ops::Range};
 
 /// A run of addresses that containers get theirs from.
 ///
-/// An address that was given back is taken again only after all others that are free, as in a real
-/// network: whoever still connects to a removed container's address meets nobody for a while.
+/// An address that was given back is taken again only after all others that are free, as in a real network: a
+/// connection to a removed container's address leads nowhere for a while.
 #[derive(Clone, Debug)]
 pub struct AddressPool {
     all: Range<Ipv4Addr>,
@@ -19,7 +19,7 @@ impl AddressPool {
         Self { all: first..nth(count), free: (0..count).map(nth).collect() }
     }
 
-    /// Takes an address that nobody has.
+    /// Takes a free address.
     ///
     /// # Panics
     ///

@@ -77,7 +77,7 @@ impl Builder<'_> {
         Value::Object(document)
     }
 
-    /// A service as everybody sees it: the token of a service whose containers may ask for it is
+    /// A service as all clients see it: the token of a service whose containers may ask for it is
     /// blanked out, any other stays (`addClientToAnswers` in `config/generator.go`).
     fn service_for_all(&self, service: &Service) -> Value {
         let mut document = self.service(service);

@@ -34,7 +34,7 @@ impl Scope {
 /// get it at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nobody listens: connections are refused, those that exist are closed.
+    /// The server does not listen: it refuses connections and closes those that exist.
     Refuse,
     /// Requests are taken, and answered when the fault has ended.
     Hang,

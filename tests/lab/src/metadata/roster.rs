@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AddressPool, World};
 
-/// Who is there.
+/// The containers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roster {
     /// Where stalls asks from.
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_world_has_those_who_are_listed() {
+    fn the_world_has_the_listed_containers() {
         let listed = |index, uuid: &str, address: [u8; 4]| Listed {
             index,
             uuid: uuid.to_owned(),

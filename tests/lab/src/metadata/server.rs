@@ -127,7 +127,7 @@ impl MetadataServer {
         self.state.restore(saved);
     }
 
-    /// Changes something that is none of stalls' business.
+    /// Changes something that does not concern stalls.
     pub fn change_foreign(&self) {
         self.change(World::change_something_foreign);
     }
@@ -180,14 +180,14 @@ impl MetadataServer {
         assert!(result.is_ok(), "within {within:?} there were only these requests: {:?}", self.requests());
     }
 
-    /// Waits until a client is in a long poll from the current version: it has seen the last change,
-    /// and has taken from it what it wanted.
+    /// Waits until a client is in a long poll from the current version: it has seen the last change, and has read
+    /// all that it needs of it.
     ///
     /// # Panics
     ///
     /// When that takes longer than `within`.
     pub async fn await_caught_up(&self, within: Duration) {
-        let caught_up = self.state.until_a_client_knows_the_current_version();
+        let caught_up = self.state.until_a_client_waits_from_the_current_version();
         let result = time::timeout(within, caught_up).await;
         assert!(result.is_ok(), "within {within:?} no client waited from the current version");
     }
@@ -201,7 +201,7 @@ impl MetadataServer {
     ///
     /// # Panics
     ///
-    /// When somebody has taken its port in the meantime.
+    /// When another program has taken its port in the meantime.
     pub async fn restart(&self) {
         self.reopen().await;
     }

@@ -47,7 +47,7 @@ pub struct Service {
     pub(super) network_uuid: String,
 }
 
-/// Where a new service is to stand.
+/// The stack and the name of a new service.
 pub(super) struct Place {
     pub(super) environment_uuid: String,
     pub(super) stack_name: String,

@@ -1,4 +1,4 @@
-//! What the server answers from, and who waits for it to change.
+//! The data that the server answers from, and the long polls that wait for its change.
 
 use std::{
     collections::HashMap,
@@ -129,7 +129,7 @@ impl State {
         self.data().version.clone()
     }
 
-    /// A version that nobody has seen.
+    /// A version that no client has seen.
     pub(super) fn random_version(&self) -> String {
         self.data().versions.uuid()
     }
@@ -157,7 +157,7 @@ impl State {
     }
 
     /// Waits until a client is in a long poll that only a next change will answer.
-    pub(super) async fn until_a_client_knows_the_current_version(&self) {
+    pub(super) async fn until_a_client_waits_from_the_current_version(&self) {
         let mut known = self.known.subscribe();
         known
             .wait_for(|known| known.contains(&self.version()))
@@ -200,7 +200,7 @@ impl State {
         }
     }
 
-    /// When the server next looks whether anybody has waited for long enough.
+    /// When the server next checks whether a long poll has waited for long enough.
     fn next_look(&self) -> Instant {
         let grid = self.deadline_grid.as_nanos().max(1);
         let looks = self.started.elapsed().as_nanos() / grid + 1;

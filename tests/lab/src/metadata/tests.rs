@@ -78,7 +78,7 @@ async fn the_root_lists_the_versions_and_latest_is_the_highest() {
 }
 
 #[tokio::test]
-async fn json_is_for_those_who_ask_for_it_and_is_called_plain_text() {
+async fn json_is_for_clients_that_ask_for_it_and_is_called_plain_text() {
     let server = start(|_| {}).await;
     let text = raw(&server, &format!("{WEB}/containers"), "Accept: */*\r\n").await.expect("an answer");
     assert!(text.ends_with("0=app-web-1\n1=app-web-2\n2=app-web-3\n"), "{text}");
@@ -207,7 +207,7 @@ async fn a_lost_wake_up_costs_the_time_until_the_next_look() {
 }
 
 #[tokio::test]
-async fn what_was_told_before_can_be_told_again() {
+async fn earlier_data_can_be_served_again() {
     let server = start(|_| {}).await;
     let (saved, old) = (server.saved(), server.version());
     server.change(|world| world.web().scale_to(4));

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_lists_its_fields_with_a_slash_behind_those_that_go_on() {
+    fn an_object_lists_its_fields_with_a_slash_behind_containers() {
         assert_eq!(listing(&json!({ "b": 1, "a": {}, "c d": [] })), "a/\nb\nc+d/\n");
     }
 

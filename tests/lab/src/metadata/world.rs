@@ -154,13 +154,13 @@ impl World {
         self.cattle("app", "stalls").edit(1, |container| container.primary_ip = Some(agent_ip));
     }
 
-    /// Changes something that is none of stalls' business: a label of the service `other`.
+    /// Changes something that does not concern stalls: a label of the service `other`.
     pub fn change_something_foreign(&mut self) {
         let value = self.ids.uuid();
         self.cattle("app", "other").labels.insert("irrelevant".to_owned(), value);
     }
 
-    /// The container that has this address, with its service and its stack: who is asking.
+    /// The container that has this address, with its service and its stack: the asking client.
     pub(super) fn asker(&self, ip: IpAddr) -> Option<(&Stack, &Service, &super::Container)> {
         let ip = ip.to_string();
         self.stacks.iter().find_map(|stack| {

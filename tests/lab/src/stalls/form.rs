@@ -1,8 +1,8 @@
-//! What every line of the log looks like.
+//! The form of every line of the log.
 
 use serde_json::{Map, Value};
 
-/// A line is one JSON object, with what a person reads first in front.
+/// A line is one JSON object; the fields that a person reads first come first.
 ///
 /// # Panics
 ///

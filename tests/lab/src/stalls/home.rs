@@ -57,7 +57,7 @@ impl Home {
 
     pub(super) fn signal_haproxy(&self, signal: Signal) {
         for pid in self.haproxy_pids() {
-            // One that has ended meanwhile does not mind.
+            // A process may have ended meanwhile.
             processes::signal(pid, self.path(), signal);
         }
     }

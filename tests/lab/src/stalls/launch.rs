@@ -19,7 +19,7 @@ pub struct Launch {
 
 impl Launch {
     /// Maps `app/web`'s port 8080 to 16 ports from 5000 on this address, with a detailed log, through
-    /// [the HAProxy under test](haproxy::under_test). What the metadata says is believed at once.
+    /// [the HAProxy under test](haproxy::under_test). A mass removal is not held back.
     pub fn new(binary: impl Into<PathBuf>, listen_ip: Ipv4Addr, metadata_url: &str) -> Self {
         Self::at(Home::new(), binary, listen_ip, metadata_url)
     }
@@ -80,7 +80,7 @@ impl Launch {
         self
     }
 
-    /// Has it started by another program, such as `unshare`, whose last arguments are it and its own.
+    /// Lets another program start it, such as `unshare`, whose last arguments are stalls and its arguments.
     ///
     /// # Panics
     ///
@@ -103,7 +103,7 @@ impl Launch {
         self
     }
 
-    /// Where stalls keeps what it must remember.
+    /// Where stalls keeps its state.
     pub fn state_dir(&self) -> PathBuf {
         self.home.state_dir()
     }

@@ -1,38 +1,38 @@
-//! What stalls logs, as far as somebody waits for it or counts it. A message stands here and nowhere else.
+//! The log messages of stalls that tests wait for or count. Each stands here and nowhere else.
 
 // === stalls itself ===
 
-/// It begins.
+/// stalls starts.
 pub const STARTS: &str = "stalls starts";
-/// It ends.
+/// stalls ends.
 pub const ENDS: &str = "stalls ends";
 /// The drain time is over, and connections are left.
 pub const CONNECTIONS_CUT: &str = "drain time is over, connections are cut";
-/// As process 1 it has reaped processes that are not its own.
+/// As process 1 stalls has reaped processes that are not its children.
 pub const ORPHANS_REAPED: &str = "orphans reaped";
 /// Others could write to `RUN_DIR` or `STATE_DIR`.
 pub const WORLD_WRITE_REMOVED: &str = "removed world-write permission from directory";
-/// Another stalls has `RUN_DIR` or `STATE_DIR`.
+/// Another stalls process uses `RUN_DIR` or `STATE_DIR`.
 pub const DIRECTORY_NOT_LOCKED: &str = "cannot lock directory";
-/// `RUN_DIR` or `STATE_DIR` was gone, and has been made again.
+/// `RUN_DIR` or `STATE_DIR` was removed; stalls has made it again.
 pub const DIRECTORY_LOCKED_AGAIN: &str = "directory was removed, it is created and locked again";
-/// `ADMIN_LISTEN` answers.
+/// stalls listens on `ADMIN_LISTEN`.
 pub const ADMIN_LISTENING: &str = "listening on admin address";
-/// Somebody else has `ADMIN_LISTEN`.
+/// Another program listens on `ADMIN_LISTEN`.
 pub const ADMIN_NOT_LISTENING: &str = "cannot listen on admin address, ports are served without it";
 
 // === The metadata ===
 
-/// A version has been read as a whole.
+/// stalls has read all that it needs of a version.
 pub const VERSION_FOLLOWED: &str = "metadata version followed";
 /// A fault begins, or becomes one of another kind.
 pub const FAULT_BEGINS: &str = "metadata fault, the last good mapping stays";
 /// The first good answer after a fault.
 pub const FAULT_ENDS: &str = "metadata fault ended";
-/// There is no metadata at the start.
+/// There is no metadata at the start, so the saved assignments serve.
 pub const SERVING_SAVED: &str = "metadata unavailable, serving saved assignments";
 
-// === Who gets which port ===
+// === Which container gets which port ===
 
 /// A port gets a container.
 pub const SLOT_ASSIGNED: &str = "slot assigned";
@@ -40,13 +40,13 @@ pub const SLOT_ASSIGNED: &str = "slot assigned";
 pub const SLOT_FREED: &str = "slot freed";
 /// A container has no port.
 pub const NOT_MAPPED: &str = "container not mapped";
-/// A container stops and starts too often to be followed.
+/// A container changes its state too often, so its port stays as it is.
 pub const FLAPPING: &str = "container is flapping, port frozen";
-/// The metadata would free too many ports at once.
+/// The metadata would free too many ports at once; stalls holds them.
 pub const MASS_REMOVAL_HELD: &str = "mass removal held back";
-/// The containers are back.
+/// All containers of the held ports have returned.
 pub const MASS_REMOVAL_OVER: &str = "mass removal over, all containers returned";
-/// The containers have stayed away.
+/// The containers of the held ports have not returned in time.
 pub const HELD_PORTS_RELEASED: &str = "held ports released, containers did not return";
 /// There are more containers than ports.
 pub const POOL_GROWS: &str = "pool grows";
@@ -61,48 +61,48 @@ pub const SAVED_AGAIN: &str = "assignments are saved again";
 
 // === HAProxy's configuration ===
 
-/// HAProxy rejects the configuration, or cannot be asked.
+/// HAProxy rejects the configuration, or cannot check it.
 pub const NOT_ACCEPTED: &str = "configuration not accepted, the last good one stays";
-/// It accepts the next one, or can be asked again.
+/// HAProxy accepts the next one, or can check again.
 pub const ACCEPTED_AGAIN: &str = "configuration is accepted again";
-/// The copy of the configuration is that of a plan.
+/// The copy of the configuration has been written for a plan.
 pub const CONFIG_WRITTEN: &str = "configuration written";
 /// The copy of the configuration cannot be written.
 pub const CONFIG_OUTDATED: &str = "configuration file is outdated, it cannot be written";
-/// It can again.
+/// The copy of the configuration can be written again.
 pub const CONFIG_UP_TO_DATE_AGAIN: &str = "configuration file is up to date again";
-/// The template leaves nothing that HAProxy could be told.
+/// The template leaves nothing that could be changed at runtime.
 pub const ALWAYS_RELOADS: &str = "the template makes every change a reload";
 
 // === HAProxy ===
 
-/// HAProxy does what a plan says.
+/// HAProxy serves what a plan says.
 pub const PLAN_APPLIED: &str = "plan applied";
 /// A new HAProxy has begun to serve.
 pub const SERVES: &str = "haproxy serves";
-/// The HAProxy of an earlier stalls is kept.
+/// stalls has adopted the HAProxy of an earlier process.
 pub const ADOPTED: &str = "haproxy adopted, its own lines are lost until the next reload";
 /// A line that HAProxy has written.
 pub const HAPROXY_SAYS: &str = "haproxy says";
-/// HAProxy has ended, and should not have.
+/// HAProxy has ended unexpectedly.
 pub const DIED: &str = "haproxy died";
 /// A new HAProxy has ended, or has not answered, before it served.
 pub const FAILED_TO_START: &str = "haproxy failed to start";
-/// HAProxy runs, and is given up.
+/// HAProxy runs and does not answer; stalls replaces it.
 pub const DOES_NOT_ANSWER: &str = "haproxy does not answer, replacing it";
-/// HAProxy runs, and cannot be reached.
+/// HAProxy runs, but its runtime API does not listen; stalls replaces it.
 pub const API_CLOSED: &str = "haproxy runtime API is closed, replacing it";
-/// HAProxy should have drained.
+/// HAProxy should have released its ports.
 pub const KILLED: &str = "haproxy did not release its ports, killing it";
-/// HAProxy cannot be asked, for a reason that is not its own.
+/// stalls cannot query HAProxy, since resources have run out here.
 pub const CANNOT_QUERY: &str = "cannot query haproxy: out of descriptors or memory";
-/// The reason is gone.
+/// stalls can query HAProxy again.
 pub const CAN_QUERY_AGAIN: &str = "haproxy can be queried again";
-/// HAProxy is not as stalls has left it.
+/// Another program has changed HAProxy at runtime.
 pub const CHANGED_EXTERNALLY: &str = "haproxy runtime state was changed externally, repairing";
-/// A port is not as stalls has left it.
+/// A port is not as stalls has set it.
 pub const PORT_DRIFTED: &str = "port state drifted, repairing";
-/// Another program has a port of the pool.
+/// A port of the pool cannot be bound, usually since another program listens there.
 pub const PORT_UNBINDABLE: &str = "port cannot be bound, leaving it out";
-/// It has given it back.
+/// The port can be bound again.
 pub const PORT_BINDABLE_AGAIN: &str = "port can be bound again";

@@ -1,9 +1,8 @@
 //! The program under test, as a child process with its log.
 //!
 //! A [`Launch`] says how to start it and owns its directories; [`Launch::start`] gives a [`Stalls`].
-//! A launch may be started again after its process has ended: the next one finds the state of the
-//! one before, and any HAProxy that it has left. What is left of HAProxy when the launch and its
-//! processes are dropped is ended then.
+//! A launch may be started again after its process has ended: the next process finds the state of the one before, and
+//! any HAProxy that it has left. Dropping the launch and its processes ends all HAProxys that are left.
 
 mod form;
 mod home;

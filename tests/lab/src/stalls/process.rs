@@ -1,4 +1,4 @@
-//! A running stalls.
+//! A running stalls process.
 
 use std::{os::fd::OwnedFd, panic::Location, process::ExitStatus, sync::Arc, thread, time::Duration};
 
@@ -21,7 +21,7 @@ struct Line {
     json: Value,
 }
 
-/// A running stalls; dropping it ends it, and prints its log if the test has failed.
+/// A running stalls process; dropping it ends it, and prints its log if the test has failed.
 #[derive(Debug)]
 pub struct Stalls {
     child: Child,
@@ -112,7 +112,7 @@ impl Stalls {
         self.read_log(mark, move |line| wanted(line).then(|| line.clone()), within)
     }
 
-    /// Waits until what the log has told by then, from now on, is enough.
+    /// Waits until the log has said enough.
     ///
     /// # Panics
     ///
@@ -149,7 +149,7 @@ impl Stalls {
         }
     }
 
-    /// Sends it a signal; one that has ended does not mind.
+    /// Sends it a signal; nothing happens if it has ended.
     pub fn signal(&self, signal: Signal) {
         let _ = pidfd_send_signal(&self.handle, signal);
     }
@@ -173,7 +173,7 @@ impl Stalls {
     /// Waits as [`Stalls::wait`] does; `None` when it runs on for longer.
     pub async fn try_wait(&mut self, within: Duration) -> Option<ExitStatus> {
         let status = time::timeout(within, self.child.wait()).await.ok()?;
-        // Whoever has inherited the pipes may keep them open: then there is no end to wait for.
+        // A process that has inherited the pipes may keep them open: then there is no end to wait for.
         let _ = time::timeout(OUTPUT_PATIENCE, async {
             self.log.ended().await;
             self.stderr.ended().await;

@@ -37,7 +37,7 @@ async fn a_line_that_can_no_longer_come_is_not_awaited_to_the_end_of_the_time() 
 }
 
 #[tokio::test]
-async fn what_was_told_before_counts_only_with_what_has_been_told_since() {
+async fn what_was_logged_before_counts_only_with_what_has_been_logged_since() {
     let launch = script(
         r#"say() { printf '{"msg":"metadata version followed","version":"%s"}\n' "$1"; }
            trap 'say one; exit 0' TERM; say one; say two; echo '{"msg":"up"}'; while :; do sleep 0.01; done"#,
@@ -71,7 +71,7 @@ async fn another_program_may_start_it() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_haproxy_is_ended_with_the_launch_and_not_before() {
+async fn leftover_haproxys_are_ended_with_the_launch_and_not_before() {
     let launch = script(
         r#"touch "$RUN_DIR/cfg"; tail -f "$RUN_DIR/cfg" </dev/null >/dev/null 2>&1 & echo '{"msg":"up"}'; wait"#,
     );

@@ -1,4 +1,4 @@
-//! What a log has told of the mapping so far.
+//! What a log has said about the mapping so far.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,20 @@ use super::messages::{PLAN_APPLIED, SLOT_ASSIGNED, SLOT_FREED, VERSION_FOLLOWED}
 
 /// The newest version of the metadata that was read, the containers on the ports, and the plan that HAProxy serves.
 ///
-/// A line of its own says each of these, and any of them may be late. What is told together belongs together:
+/// Each of these has a line of its own, and any line may be late. They belong together as follows:
 ///
-/// - A version is said to be followed once all is read that is of it, and what earlier ones led to is told by then.
-/// - Each port that it changes is told with the revision of the plan that has it.
-/// - A plan that is applied has all that earlier revisions have.
+/// - A version is logged as followed once all of it is read; by then the effects of earlier versions are logged.
+/// - Each port that changes is logged with the revision of the plan that changes it.
+/// - A plan that is applied contains all that earlier revisions contain.
 ///
-/// So who changes the metadata waits until [`follows`](Told::follows) and [`applied`](Told::applied) say so, and has
-/// not been told of an earlier change. What is not told yet when a version comes back that has been followed before
-/// would be overlooked: who does that waits for the one in between.
+/// So a test that changes the metadata waits until [`follows`](Told::follows) and [`applied`](Told::applied) say so,
+/// and does not take an earlier change for its own. A test that returns to a version which was followed before has to
+/// wait for the version in between first: otherwise it would miss what is not logged yet.
 #[derive(Debug, Default)]
 pub struct Told {
     version: String,
     assignments: BTreeMap<u16, String>,
-    /// That of the newest plan that changed a port.
+    /// The revision of the newest plan that changed a port.
     revision: u64,
     applied: Option<Value>,
 }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn freed(revision: u64, port: u16) -> Value {
-        json!({"msg": SLOT_FREED, "revision": revision, "port": port, "uuid": "whoever"})
+        json!({"msg": SLOT_FREED, "revision": revision, "port": port, "uuid": "any"})
     }
 
     fn applied(revision: u64) -> Value {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_that_are_again_as_they_were_are_no_news_of_a_version_that_is_not_read() {
+    fn unchanged_ports_do_not_mean_that_a_version_is_read() {
         let lines = [version("one"), assigned(1, 5000, "a"), applied(1)];
         assert!(!told(&lines).follows("three", &assignments([(5000, "a")])));
     }

@@ -1,4 +1,4 @@
-//! A client that does nothing else, on a thread of its own: no one else's work is in its connections.
+//! A client on a thread of its own, so that no other work delays its connections.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -18,8 +18,8 @@ use tokio::{sync::oneshot, task::spawn_blocking, time::Instant};
 /// How long connecting and what a container says may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The pause between the connections of who watches a port. Without one, watching would take the processor from what
-/// is watched: client, HAProxy and container have two cores between them.
+/// The pause between the connections of a client that watches a port. Without one, watching would take the processor
+/// from what is watched: client, HAProxy and container have two cores between them.
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// How long a port may go on leading to the old container.
@@ -55,7 +55,7 @@ pub(crate) async fn misses(port: SocketAddr, container: Ipv4Addr, connections: u
     spawn_blocking(connect).await.context("the client")
 }
 
-/// Somebody who connects to a port again and again until it leads to another container.
+/// A client that connects to a port again and again until it leads to another container.
 #[derive(Debug)]
 pub(crate) struct Watch {
     crossing: oneshot::Receiver<anyhow::Result<Crossing>>,
@@ -134,7 +134,7 @@ fn pause() {
     thread::sleep(PAUSE);
 }
 
-/// Ends early when nobody waits for it any more.
+/// Ends early when its result is no longer awaited.
 #[expect(clippy::disallowed_methods, reason = "it is compared with the times in a log")]
 fn watch(
     port: SocketAddr,

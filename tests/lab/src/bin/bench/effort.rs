@@ -13,7 +13,7 @@ pub(crate) struct Effort {
     pub(crate) turns: usize,
     /// Connections by each client in each round to the first port, and as many to the last.
     pub(crate) connections: u32,
-    /// Changes by stalls in each turn whose latency is measured.
+    /// Changes in each turn of stalls whose latency is measured.
     pub(crate) changes: Limit,
     /// Those changes in the other ways.
     pub(crate) changes_of_others: Limit,
@@ -53,7 +53,7 @@ impl Limit {
 }
 
 impl Effort {
-    /// The most ports that a pool has.
+    /// The largest number of ports that a pool has.
     pub(crate) fn max_ports(&self) -> u16 {
         self.sizes.iter().copied().fold(self.load_ports, u16::max)
     }

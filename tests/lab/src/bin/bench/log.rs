@@ -1,9 +1,10 @@
-//! Everything that the bench reads in the log of stalls.
+//! What the bench reads in the log of stalls.
 
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// HAProxy does what the newest plan says. The field `step` says how it was told.
+/// HAProxy serves what the newest plan says. The field `step` says how: `reload`, which earlier builds call `handover`,
+/// or another step.
 pub(crate) const PLAN_APPLIED: Message = Message(&["plan applied"]);
 
 /// A new HAProxy process serves.

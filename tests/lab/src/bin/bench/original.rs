@@ -21,7 +21,7 @@ use super::{
     way::{Change, Done, Pool, Way},
 };
 
-/// HAProxy with the original's configuration, and who restarts it.
+/// HAProxy with the original's configuration, restarted by the bench.
 #[derive(Debug)]
 pub(crate) struct Original {
     haproxy: PathBuf,
@@ -66,7 +66,7 @@ impl Original {
         if let Some(old) = self.serving() {
             command.arg("-sf").arg(old.to_string());
         }
-        // Whoever interrupts the bench must not leave a daemon behind that is still to come.
+        // An interrupt of the bench must not leave a daemon that has not been started yet.
         command.stdin(Stdio::null()).kill_on_drop(true);
         let output = command.output().await.context("HAProxy cannot be started")?;
         let said = String::from_utf8_lossy(&output.stderr);

@@ -50,7 +50,7 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
 }
 
-/// The memory of a process in bytes, with what it shares divided among those who share it (PSS); the
+/// The memory of a process in bytes, with shared pages divided among the processes that share them (PSS); the
 /// resident memory where the kernel does not tell.
 pub(crate) fn memory(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
@@ -62,7 +62,7 @@ pub(crate) fn resident(pid: u32) -> u64 {
     status(pid, "VmRSS:")
 }
 
-/// The most resident memory that a process has ever had, in bytes.
+/// The peak of a process's resident memory, in bytes.
 pub(crate) fn peak_resident(pid: u32) -> u64 {
     status(pid, "VmHWM:")
 }

@@ -27,7 +27,7 @@ pub(crate) fn failed(error: &anyhow::Error) {
 /// All tables, in Markdown.
 pub(crate) fn print(results: &Results) -> io::Result<()> {
     let mut text = String::new();
-    // A string can always be written to.
+    // Writing to a string cannot fail.
     let _ = write!(
         text,
         "{}, stalls {:.1} MiB\n\n{}\n{}\n{}",
@@ -44,11 +44,11 @@ fn notes(results: &Results) -> String {
     format!(
         "\
 stalls: the built-in template. stalls, other template: one whose used and free ports differ in more than the
-server's address, so that each change needs a reload. As the original: one frontend with an ACL for each port;
+server's address, so that each change is a reload. As the original: one frontend with an ACL for each port;
 for each change the whole configuration is written anew and `haproxy -D -sf` is run. Its pause of 5 s between two
-looks at the metadata is left out: the time begins when the world changes, as if that were noticed at once. For
+polls of the metadata is left out: the time begins when the world changes, as if that were noticed at once. For
 stalls it begins when the metadata server has the change: fetching and parsing the document are included. Changes
-come 0.1 s apart there, since stalls follows no more than ten a second for long. HAProxy alone: started with the
+come 0.1 s apart there, since stalls is limited to ten changes a second sustained. HAProxy alone: started with the
 configuration that `stalls render` prints, the yardstick for the start and for a connection.
 All columns are measured in turns, each turn with a start of its own, so that what slows the machine for a while
 slows all of them; whatever is compared below is the median of all turns.

@@ -1,5 +1,4 @@
-//! The demo: stalls at work, on loopback, between a metadata server and containers that say who they
-//! are.
+//! The demo: stalls at work, on loopback, between a metadata server and containers that say which one they are.
 
 mod mapping;
 mod screen;

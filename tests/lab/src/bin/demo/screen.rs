@@ -125,7 +125,7 @@ pub(crate) fn failed(error: &anyhow::Error) {
     eprintln!("✗ {error:#}");
 }
 
-/// The end of what stalls has said, for whoever wants to know why something went wrong.
+/// The last log lines of stalls, which may show why something went wrong.
 pub(crate) fn stalls_log(stalls: &Stalls) {
     let log = stalls.log_lines();
     eprintln!("the last of {} log lines of stalls:", log.len());

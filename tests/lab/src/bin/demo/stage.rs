@@ -103,7 +103,7 @@ impl Stage {
         }
     }
 
-    /// Ends stalls, and makes sure that nothing is left of it.
+    /// Ends stalls, and checks that it leaves no process.
     pub(crate) async fn end(mut self, screen: &Screen) -> anyhow::Result<()> {
         self.stalls.signal(Signal::TERM);
         let Some(status) = self.stalls.try_wait(END_PATIENCE).await else {

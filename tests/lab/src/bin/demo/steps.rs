@@ -70,7 +70,7 @@ async fn change(
     Ok(())
 }
 
-/// Changes another service, and makes sure that HAProxy is left alone.
+/// Changes another service, and checks that stalls leaves HAProxy alone.
 async fn foreign_change(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
     let (mapping, pids, begun) = (stage.mapping(), stage.stalls.haproxy_pids(), Instant::now());
     stage.server.change_foreign();

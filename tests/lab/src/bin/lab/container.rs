@@ -12,9 +12,9 @@ use tokio::{net::TcpListener, time::sleep};
 /// How often it tries to sign in while the metadata server is not there yet.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// It learns who it is from the metadata server's registry.
+/// It learns its name and uuid from the metadata server's registry.
 pub(crate) async fn signed_in(registry: &str, port: u16) -> anyhow::Result<()> {
-    // It listens first: whoever knows of it can connect.
+    // It listens first: every client that knows of it can connect.
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
     let (mut entry, identity) = loop {
         match Entry::sign_in(registry).await {
@@ -25,10 +25,10 @@ pub(crate) async fn signed_in(registry: &str, port: u16) -> anyhow::Result<()> {
     let mut backends = Backends::new();
     backends.serve(listener, identity);
     entry.ended().await;
-    bail!("the metadata server has gone, and nobody knows of this container any more");
+    bail!("the metadata server has gone, so this container is no longer listed");
 }
 
-/// It has this uuid, and is known by it already.
+/// It has this uuid, and is listed already.
 pub(crate) async fn named(port: u16, uuid: String) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
     let mut backends = Backends::new();

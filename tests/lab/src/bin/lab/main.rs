@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Plays one part of what stalls has around it.
+/// Plays one part of the surroundings of stalls.
 #[derive(Debug, Parser)]
 #[command(name = "stalls-lab", version)]
 struct Arguments {
@@ -20,7 +20,7 @@ struct Arguments {
     part: Part,
 }
 
-/// Who it is.
+/// Which part it plays.
 #[derive(Debug, Subcommand)]
 enum Part {
     /// Rancher's metadata service; it tells of the containers that sign in
@@ -35,7 +35,7 @@ enum Part {
         #[arg(long, conflicts_with = "registry")]
         roster: Option<PathBuf>,
     },
-    /// A container of the service app/web, which says who it is to whoever connects
+    /// A container of the service app/web, which says its name and uuid to every client
     Container {
         /// The metadata's registry
         #[arg(long, default_value = "metadata:8081")]
@@ -47,7 +47,7 @@ enum Part {
         #[arg(long, conflicts_with = "registry")]
         uuid: Option<String>,
     },
-    /// Says who is on each port of a pool
+    /// Prints the container on each port of a pool
     Look {
         /// The address that the pool listens on
         #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
@@ -59,7 +59,7 @@ enum Part {
         #[arg(long, default_value_t = 8)]
         count: u16,
     },
-    /// Says the uuid of who is at one port
+    /// Prints the uuid of the container on one port
     Visit {
         /// A name or an address, with the port
         to: String,

@@ -15,7 +15,7 @@ use stalls_lab::{
 };
 use tokio::time::sleep;
 
-/// How often it looks whether its file says something else.
+/// How often it checks its file for changes.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// It tells of the containers that sign in.
@@ -23,7 +23,7 @@ pub(crate) async fn by_registry(listen: SocketAddr, registry: SocketAddr) -> any
     let nobody = World::new(AddressPool::new(Ipv4Addr::UNSPECIFIED, 0), 0);
     let server = Arc::new(serve(listen, nobody).await);
     let _registry =
-        Registry::start(registry, server).await.with_context(|| format!("{registry} cannot be had"))?;
+        Registry::start(registry, server).await.with_context(|| format!("cannot listen on {registry}"))?;
     std::future::pending().await
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn by_roster(listen: SocketAddr, file: &Path) -> anyhow::Result
 async fn serve(listen: SocketAddr, world: World) -> MetadataServer {
     let mut options = MetadataOptions::new(world);
     options.listen = listen;
-    // A restart begins with versions that nobody has seen.
+    // A restart begins with versions that no client has seen.
     options.seed = fastrand::u64(..);
     MetadataServer::start(options).await
 }

@@ -13,7 +13,7 @@ use crate::{
 /// How long the HAProxy processes before the last one may take to end; what they hold is not ours to close.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The pause between two looks at the processes.
+/// The pause between two checks of the processes.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Replaces a container, while a client connects all the time, and waits until its port leads to the new one.
@@ -29,7 +29,7 @@ pub(crate) async fn replace(way: &mut impl Way, index: u16) -> anyhow::Result<(C
 
 /// The index of the container that is replaced by the `n`th change, spread over `from..=to`.
 pub(crate) fn nth_index(n: usize, from: u16, to: u16) -> u16 {
-    /// A prime above all numbers of ports: neighbours are not replaced one after the other, and nobody is left
+    /// A prime above all numbers of ports: neighbours are not replaced one after the other, and no container is left
     /// out.
     const STRIDE: usize = 65_537;
     let count = usize::from(to - from) + 1;

@@ -11,7 +11,7 @@ use crate::{client::misses, way::Pool};
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The pause after a connection that led nowhere: whoever starts needs the processor, too.
+/// The pause after a connection that led nowhere: the starting process needs the processor, too.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// How many ports are tried afterwards: HAProxy opens all of them at once.

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Upkeep {
     /// Resident memory at the end.
     pub(crate) resident_bytes: u64,
-    /// The most there has been.
+    /// The peak of the resident memory.
     pub(crate) peak_resident_bytes: u64,
     /// Processor time since its start.
     pub(crate) cpu_ms: f64,
