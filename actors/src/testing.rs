@@ -237,6 +237,7 @@ pub(crate) fn haproxy_config(frame: &str, routes: Routes) -> HaproxyConfig {
         digest: FrameDigest::named(frame),
         revision: 1,
         proposal: 0,
+        pools: routes.keys().map(|port| *port..=*port).collect(),
         ports: routes.keys().copied().collect(),
         excluded: [].into(),
         maxconn: 100,

@@ -12,6 +12,7 @@ mod seeded;
 mod world;
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -324,8 +325,14 @@ impl Stage {
 impl Stage {
     /// The process id of HAProxy, once there is only one.
     pub(crate) async fn haproxy(&self) -> u32 {
-        until("a single HAProxy", || self.launch.haproxy_pids().len() == 1).await;
-        self.launch.haproxy_pids()[0]
+        let single = Cell::new(None);
+        until("a single HAProxy", || {
+            // One that executes another program at this moment has no arguments to be known by.
+            single.set(self.launch.haproxy_pids()[..].try_into().map(|[pid]: [u32; 1]| pid).ok());
+            single.get().is_some()
+        })
+        .await;
+        single.get().expect("it has been awaited")
     }
 
     /// The copy of HAProxy's configuration, once it has the newest plan that is in force.

@@ -113,6 +113,11 @@ impl Plan {
         self.mappings.iter().map(|plan| plan.mapping.pool(plan.pool_size))
     }
 
+    /// Whether a pool has this port.
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        self.pools().any(|pool| pool.contains(&port))
+    }
+
     /// The backends that no port leads to although they still run.
     pub fn still_running(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.mappings.iter().flat_map(|plan| {

@@ -8,8 +8,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{ConfigStore, HaproxyConfig, writer::MAX_RETRY};
+use super::{ConfigStore, Frame, HaproxyConfig, writer::MAX_RETRY};
 use crate::{
+    allocation::Plan,
     backoff::{Backoff, FirstRetry},
     in_ms::in_ms,
     outage::Outage,
@@ -18,11 +19,14 @@ use crate::{
 /// How long the copy may be behind: what comes meanwhile is written together.
 const DELAY: Duration = Duration::from_millis(500);
 
+/// What the copy is to be of.
+pub(super) type Copied = (Arc<Frame>, Arc<Plan>);
+
 /// Writes the `newest` configuration soon after each change, until nobody sends any more. A disk that refuses is tried
 /// again.
 pub(super) async fn keep<S: ConfigStore>(
     store: Rc<S>,
-    mut newest: Receiver<Option<Arc<HaproxyConfig>>>,
+    mut newest: Receiver<Option<Copied>>,
     mut rng: fastrand::Rng,
     log: Logger,
 ) {
@@ -31,7 +35,8 @@ pub(super) async fn keep<S: ConfigStore>(
     while newest.changed().await.is_ok() {
         let mut pause = DELAY;
         while !has_ended(&mut newest, pause).await {
-            let Some(config) = newest.borrow_and_update().clone() else { break };
+            let Some((frame, plan)) = newest.borrow_and_update().clone() else { break };
+            let config = Arc::new(HaproxyConfig::new(frame, &plan));
             let begun = Instant::now();
             match store.write(Arc::clone(&config)).await {
                 Ok(()) => {
@@ -58,6 +63,6 @@ pub(super) async fn keep<S: ConfigStore>(
 }
 
 /// Waits for `pause`, or until nobody sends any more.
-async fn has_ended(newest: &mut Receiver<Option<Arc<HaproxyConfig>>>, pause: Duration) -> bool {
+async fn has_ended(newest: &mut Receiver<Option<Copied>>, pause: Duration) -> bool {
     timeout(pause, newest.wait_for(|_| false)).await.is_ok()
 }

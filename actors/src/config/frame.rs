@@ -24,7 +24,9 @@ pub struct Frame {
     pub revision: u64,
     /// Grows with each frame that the writer proposes. A verdict on an older frame may come later.
     pub proposal: u64,
-    /// The ports that HAProxy binds.
+    /// The pools of that plan.
+    pub pools: Vec<RangeInclusive<u16>>,
+    /// The ports that HAProxy binds: those of the pools, without the excluded ones.
     pub ports: BTreeSet<u16>,
     /// The plan's ports that are left out, since they cannot be bound at present.
     pub excluded: BTreeSet<u16>,
@@ -69,6 +71,16 @@ impl FrameDigest {
     #[cfg(test)]
     pub(crate) fn named(name: &str) -> Self {
         Self(name.into())
+    }
+}
+
+impl Frame {
+    /// Whether it is the frame for this plan without the `excluded` ports, as long as settings and template stay.
+    pub(super) fn fits(&self, plan: &Plan, excluded: &BTreeSet<u16>) -> bool {
+        let excluded = excluded.iter().filter(|port| plan.has_port(**port));
+        self.fixed_routes.is_none()
+            && plan.pools().eq(self.pools.iter().cloned())
+            && excluded.eq(&self.excluded)
     }
 }
 

@@ -86,7 +86,16 @@ impl Renderer {
             &excluded,
             fixed_routes.as_ref(),
         );
-        Ok(Frame { digest, revision: plan.revision, proposal: 0, ports, excluded, maxconn, fixed_routes })
+        Ok(Frame {
+            digest,
+            revision: plan.revision,
+            proposal: 0,
+            pools,
+            ports,
+            excluded,
+            maxconn,
+            fixed_routes,
+        })
     }
 
     /// The text of a configuration. Takes some microseconds for each port.

@@ -12,7 +12,10 @@ use actix::{
 use slog::{Logger, error, info, warn};
 use tokio::{sync::watch, time::Instant};
 
-use super::{ConfigError, ConfigStore, Frame, HaproxyConfig, Renderer, copy};
+use super::{
+    ConfigError, ConfigStore, Frame, HaproxyConfig, Renderer,
+    copy::{self, Copied},
+};
 use crate::{
     allocation::Plan,
     backoff::{Backoff, FirstRetry},
@@ -77,7 +80,7 @@ pub struct ConfigWriter<S> {
     last_good: Option<Arc<Frame>>,
     checking: Coalescer,
     retry: Option<SpawnHandle>,
-    copy: Option<watch::Sender<Option<Arc<HaproxyConfig>>>>,
+    copy: Option<watch::Sender<Option<Copied>>>,
     backoff: Backoff,
     outage: Outage,
     rng: fastrand::Rng,
@@ -114,6 +117,9 @@ impl<S: ConfigStore> ConfigWriter<S> {
     fn propose(&mut self) {
         let Some(plan) = &self.plan else { return };
         let known = self.newest.as_ref().map(|newest| &newest.frame);
+        if known.is_some_and(|known| known.fits(plan, &self.excluded)) {
+            return self.write_copy();
+        }
         match self.renderer.frame(plan, &self.excluded) {
             Ok(frame) if known.is_some_and(|known| known.digest == frame.digest) => {}
             Ok(frame) => {
@@ -139,7 +145,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
         let (Some(plan), Some(newest), Some(copy)) = (&self.plan, &self.newest, &self.copy) else { return };
         let frame = Some(&newest.frame).filter(|_| newest.verdict != Verdict::Rejected);
         if let Some(frame) = frame.or(self.last_good.as_ref()) {
-            copy.send_replace(Some(Arc::new(HaproxyConfig::new(Arc::clone(frame), plan))));
+            copy.send_replace(Some((Arc::clone(frame), Arc::clone(plan))));
         }
     }
 

@@ -72,8 +72,7 @@ impl Wanted {
 
     /// How many of the plan's ports are excluded.
     pub(super) fn excluded_of_plan(&self) -> usize {
-        let ports = self.plan.iter().flat_map(|plan| plan.routes());
-        ports.filter(|(port, _)| self.excluded.contains(port)).count()
+        self.plan.as_ref().map_or(0, |plan| self.excluded.iter().filter(|port| plan.has_port(**port)).count())
     }
 
     pub(super) fn set_plan(&mut self, plan: Arc<Plan>) {
