@@ -1,8 +1,8 @@
 #!/bin/sh
-# Does with deploy/compose and deploy/logging what they tell a user to do, on the machine's own engine: each port has to
+# Uses deploy/compose and deploy/logging as their comments describe, on the machine's own engine: each port has to
 # lead to its container, before and after a scale-up, and what stalls logs has to reach rsyslog as fields. Version 2 of
 # Compose builds the images, by BuildKit, on stand-ins where RUST_IMAGE, HAPROXY_IMAGE and DEBIAN_IMAGE name none; then
-# version 1, where it is to be had, runs them, too. tests/image.sh has compiled stalls in stalls:test-compiled: as
+# version 1, where there is one, runs them, too. tests/image.sh has compiled stalls in stalls:test-compiled: as
 # RUST_IMAGE it saves compiling all that stalls depends on once more.
 set -eu
 

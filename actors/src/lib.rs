@@ -9,8 +9,8 @@
 //! cannot be bound at present, and `CheckConfig` asks for HAProxy's verdict on the newest frame.
 //!
 //! Each of `metadata`, `allocation`, `config` and `haproxy` holds one stage: the actor, the pure core that it calls and
-//! the adapter that it drives. `domain` has the values that they share. `state` saves the assignments for the allocator,
-//! `readiness` probes containers for it.
+//! the adapter that it drives. `domain` has the values that they share. For the allocator `state` saves the assignments
+//! and `readiness` probes containers.
 //!
 //! Cores know no I/O, clock or randomness; adapters stand behind a trait, so that every actor also runs
 //! in virtual time against fakes.

@@ -27,14 +27,14 @@ pub(crate) const BASE: u16 = 5000;
 pub(crate) const POOL: u16 = 8;
 
 /// The pause between two checks of a condition that cannot be awaited; each check starts a docker process.
-const LOOK: Duration = Duration::from_millis(50);
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// Waits until this is so.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < SOON, "not so after {SOON:?}: {what}");
-        sleep(LOOK).await;
+        sleep(CHECK_EVERY).await;
     }
 }
 

@@ -1,8 +1,11 @@
 //! Many reloads in one run.
 
-use stalls_lab::{haproxy::reload_template, stalls::messages::PLAN_APPLIED};
+use stalls_lab::{
+    haproxy::reload_template,
+    stalls::messages::{CONFIG_WRITTEN, PLAN_APPLIED},
+};
 
-use crate::harness::{BASE, Process, Run, Stage};
+use crate::harness::{BASE, Process, Run, Stage, until};
 
 const RELOADS: usize = 500;
 
@@ -25,6 +28,9 @@ async fn make_reloads(stage: &mut Stage, count: usize) {
 /// stalls and HAProxy, once there is only one HAProxy and the copy of its configuration is written.
 async fn at_rest(stalls: &Run) -> [Process; 2] {
     let haproxy = stalls.haproxy().await;
+    // Until then a temporary file of the copy could be counted.
+    let newest = |message| stalls.lines(message).iter().filter_map(|line| line["revision"].as_u64()).max();
+    until("a copy of the newest plan", || newest(CONFIG_WRITTEN) >= newest(PLAN_APPLIED)).await;
     let processes = stalls.processes();
     let [stalls, _] = &processes[..] else { panic!("there are others: {processes:?}") };
     [stalls.clone(), haproxy]

@@ -207,11 +207,11 @@ async fn idle_clients_keep_others_out_for_seconds_only() {
 #[tokio::test]
 async fn an_admin_address_that_is_taken_is_served_once_it_is_free() {
     let stage = prepared().await;
-    let somebody = TcpListener::bind(address(&stage)).expect("the port is free");
+    let other = TcpListener::bind(address(&stage)).expect("the port is free");
     let stage = stage.started().await;
     let line = stage.line(ADMIN_NOT_LISTENING).await;
     assert_eq!((&line["level"], &line["address"]), (&"error".into(), &address(&stage).to_string().into()));
-    drop(somebody);
+    drop(other);
     assert!(stage.line(ADMIN_LISTENING).await["failed_for_ms"].as_u64().is_some());
     assert_eq!(get(&stage, "/readyz").await.status, 200);
     assert_eq!(stage.lines(ADMIN_NOT_LISTENING).len(), 1);
@@ -231,7 +231,7 @@ async fn a_draining_stalls_instance_is_not_ready_and_admin_clients_do_not_delay_
 
 #[tokio::test]
 async fn health_says_in_one_line_why_it_cannot_ask() {
-    let nobody = launch(Ipv4Addr::LOCALHOST, "");
+    let without_admin = launch(Ipv4Addr::LOCALHOST, "");
     for (admin, code, says) in [
         ("127.0.0.1:1", 1, "stalls health: cannot query stalls at 127.0.0.1:1 (ADMIN_LISTEN): "),
         ("0.0.0.0:1", 1, "stalls health: cannot query stalls at 127.0.0.1:1 (ADMIN_LISTEN): "),
@@ -239,7 +239,8 @@ async fn health_says_in_one_line_why_it_cannot_ask() {
         ("off", 64, "ADMIN_LISTEN=\"off\": must be an address: when it is off"),
         ("8405", 64, "ADMIN_LISTEN=\"8405\": must be an IP address with a port"),
     ] {
-        let Ended { code: ended, stdout, stderr } = health(&nobody.clone().env("ADMIN_LISTEN", admin)).await;
+        let Ended { code: ended, stdout, stderr } =
+            health(&without_admin.clone().env("ADMIN_LISTEN", admin)).await;
         assert_eq!((ended, stdout.len(), stderr.len()), (Some(code), 0, 1), "{admin}: {stderr:?}");
         assert!(stderr[0].starts_with(says), "{admin}: {stderr:?}");
     }

@@ -63,8 +63,8 @@ pub(crate) const POOL: u16 = 16;
 /// The port that the containers listen on.
 const BACKEND_PORT: u16 = 8080;
 
-/// The pause between two looks at something that cannot be awaited.
-const LOOK: Duration = Duration::from_millis(5);
+/// The pause between two checks of a condition that cannot be awaited.
+const CHECK_EVERY: Duration = Duration::from_millis(5);
 
 /// A metadata server with the service `app/web`, that service's containers, and stalls between them.
 ///
@@ -381,7 +381,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < SOON, "not so after {SOON:?}: {what}");
-        sleep(LOOK).await;
+        sleep(CHECK_EVERY).await;
     }
 }
 

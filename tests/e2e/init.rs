@@ -24,7 +24,7 @@ fn namespace() -> Vec<&'static str> {
 const LEAVES_AN_ORPHAN: &str = r#"(sleep 0.05 </dev/null >/dev/null 2>&1 &)
 exec "$HAPROXY" "$@""#;
 
-/// A process as `/proc/<pid>/stat` tells about it.
+/// A process as `/proc/<pid>/stat` describes it.
 struct Process {
     pid: i32,
     state: String,

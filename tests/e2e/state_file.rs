@@ -120,7 +120,7 @@ survived! {
         let first = slots(saved)["0"].clone();
         slots(saved)["9"] = first;
     }) => "is on two slots";
-    an_address_of_nobody: edit(|saved| slots(saved)["0"]["address"] = json!("0.0.0.0"))
+    an_unspecified_address: edit(|saved| slots(saved)["0"]["address"] = json!("0.0.0.0"))
         => "is at 0.0.0.0";
     the_same_mapping_twice: edit(|saved| {
         let mappings = saved["state"]["mappings"].as_array_mut().unwrap();

@@ -1,4 +1,4 @@
-//! The disk: HAProxy's configuration and what stalls remembers.
+//! The disk: HAProxy's configuration and the saved state.
 
 use std::{future::Future, io, rc::Rc, sync::Arc};
 
@@ -57,7 +57,7 @@ impl Files {
     }
 }
 
-/// The remembered state is spoilt.
+/// Spoils the saved state.
 pub(super) fn spoil_state(scene: &Scene) {
     scene.disk.borrow_mut().is_state_unreadable = true;
 }

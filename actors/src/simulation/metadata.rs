@@ -20,7 +20,7 @@ const PUBLISHED: &[u8] = br#"{"name":"stalls","ports":["5000-5003:5000-5003/tcp"
 /// How long the client waits for the head of an answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// A server that tells of the scene's world.
+/// A server with the scene's world.
 #[derive(Clone)]
 pub(super) struct Server(pub(super) Rc<Scene>);
 
@@ -64,7 +64,7 @@ impl Server {
         let changed = Rc::clone(&self.0.world.borrow().changed);
         let is_known = |server: &Self| known.as_ref() == Some(&version_text(server.state().0));
         if is_known(&self) {
-            // The server looks at the end of a long poll only now and then.
+            // The server checks the end of long polls only now and then.
             let end = wait + self.0.draw_ms(0..5_000);
             let differs = async {
                 while is_known(&self) {
@@ -92,7 +92,7 @@ impl Server {
                 [r#"{"name":"other","containers":[]}"#, "[]", "null", r#"{"name":"web","containers":7}"#];
             return Ok(self.0.choose(&wrong).unwrap_or_default().into());
         }
-        self.0.trace.say(format!("metadata: version {version} is told"));
+        self.0.trace.say(format!("metadata: version {version} is served"));
         self.0.document_told(&containers);
         Ok(body)
     }

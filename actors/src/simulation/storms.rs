@@ -75,7 +75,7 @@ fn happens(scene: &Rc<Scene>, fault: Fault, until: Duration) {
     }
 }
 
-/// Somebody else uses HAProxy's command line.
+/// Another program uses HAProxy's runtime API.
 fn meddle(scene: &Rc<Scene>, generation: u64) {
     let ports: Vec<u16> = scene.setup.ports().collect();
     let Some(port) = scene.choose(&ports) else { return };
@@ -90,7 +90,7 @@ fn meddle(scene: &Rc<Scene>, generation: u64) {
     let Some(command) = scene.choose(&commands) else { return };
     let is_serving = scene.host.borrow_mut().find(generation).is_some_and(|process| process.is_serving());
     if is_serving {
-        scene.trace.say(format!("somebody else: {generation} <- {command}"));
+        scene.trace.say(format!("another program: {generation} <- {command}"));
         scene.watch.borrow_mut().disturb(port);
         tell(scene, generation, command);
     }
@@ -101,7 +101,7 @@ fn take_port(scene: &Rc<Scene>, until: Duration) {
     let sockets = &mut scene.host.borrow_mut().sockets;
     let free: Vec<u16> = scene.setup.ports().filter(|port| !sockets.is_busy(*port)).collect();
     if let Some(port) = scene.choose(&free) {
-        scene.trace.say(format!("somebody else: takes port {port}"));
+        scene.trace.say(format!("another program: takes port {port}"));
         sockets.taken.insert(port);
         scene.agenda.enter(until.max(scene.now() + ms(1)), move |scene| {
             scene.host.borrow_mut().sockets.taken.remove(&port);

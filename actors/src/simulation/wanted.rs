@@ -12,7 +12,7 @@ use std::{
 use super::{flapping::Unsteady, world::Instance};
 use crate::{state::SavedState, testing::web};
 
-/// What one document, or what stalls remembers, says of all slots.
+/// What one document, or the saved state, says of all slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     /// The containers that have a claim to one certain slot.
@@ -93,7 +93,7 @@ impl Wanted {
     }
 
     /// What stalls serves until it has metadata.
-    pub(super) fn by_memory(state: &SavedState) -> Self {
+    pub(super) fn by_saved_state(state: &SavedState) -> Self {
         let slots =
             state.mappings.iter().filter(|saved| saved.service == web()).flat_map(|saved| saved.slots.iter());
         let claim = |address| Claim { servers: [at(address)].into(), may_be_void: false };

@@ -1,8 +1,9 @@
 //! What must always be true, checked whenever anything happens.
 //!
-//! Where a port leads lags behind what is wanted: a plan has to reach HAProxy. How far it may lag is a matter of time, which [`super::settled`] checks. But at no moment may it be anything that was not wanted
-//! since the state in which it was last found: a port never goes back, and never leads to a container that has not
-//! been entitled to it. So each port has a *position* in the history of what was wanted.
+//! Where a port leads lags behind what is wanted: a plan has to reach HAProxy. How far it may lag is a matter of
+//! time, which [`super::settled`] checks. But at no moment may it be anything that was not wanted since the state in
+//! which it was last found: a port never goes back, and never leads to a container that has not been entitled to it.
+//! So each port has a *position* in the history of what was wanted.
 
 mod plans;
 mod restarts;
@@ -73,7 +74,7 @@ struct Life {
 /// old one.
 pub(super) type Cuts = BTreeMap<u16, usize>;
 
-/// Changes that HAProxy is being told of, until stalls has the answer or waits for it no more.
+/// A runtime update of HAProxy, until stalls has the answer or no longer waits for it.
 pub(super) struct UnderWay(Option<Rc<Cell<bool>>>);
 
 impl Drop for UnderWay {

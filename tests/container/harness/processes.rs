@@ -3,7 +3,7 @@
 use super::Run;
 
 /// Prints a line for each process: pid, name, state, parent, resident memory in kB unless it is a zombie, descriptors.
-const LOOK: &str = r#"cd /proc; for pid in [0-9]*; do
+const LIST: &str = r#"cd /proc; for pid in [0-9]*; do
     echo "$pid $(sed -n 's/^\(Name\|State\|PPid\|VmRSS\):[[:space:]]*\([^[:space:]]*\).*/\2/p' "$pid/status" | tr '\n' ' ')" \
         "$(ls "$pid/fd" | wc -l)"
 done 2>/dev/null"#;
@@ -21,8 +21,8 @@ pub(crate) struct Process {
 impl Run {
     /// The processes there, without those that list them.
     pub(crate) fn processes(&self) -> Vec<Process> {
-        let looked = self.shell(LOOK);
-        let all = looked.lines().filter_map(parse);
+        let listed = self.shell(LIST);
+        let all = listed.lines().filter_map(parse);
         all.filter(|process| process.is_zombie || ["stalls", "haproxy"].contains(&&*process.name)).collect()
     }
 

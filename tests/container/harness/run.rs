@@ -167,10 +167,10 @@ impl Run {
     }
 }
 
-/// What `docker stop` gives a container before it is killed.
+/// The time that `docker stop` gives a container before it is killed.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Has a whole life, or several, in which nothing but the log was written, and that in its form?
+/// Checks that a container has written nothing but the log, and every line in its form.
 #[track_caller]
 pub(super) fn check_log(log: &Output) {
     let [log, beside] = [&log.stdout, &log.stderr].map(|bytes| String::from_utf8_lossy(bytes));

@@ -142,7 +142,7 @@ impl Bystanders {
     async fn pin(&mut self, stage: &Stage, port: u16, uuid: Option<&String>) {
         let Some(uuid) = uuid else {
             self.assignments.remove(&port);
-            return self.targets.set(stage.address(port), Expect::Nobody);
+            return self.targets.set(stage.address(port), Expect::Refused);
         };
         self.assignments.insert(port, uuid.clone());
         self.targets.set(stage.address(port), Expect::Container(uuid.clone()));

@@ -26,7 +26,7 @@ pub enum Expect {
     /// To any container.
     Anyone,
     /// Nowhere: it refuses.
-    Nobody,
+    Refused,
 }
 
 impl Expect {
@@ -38,7 +38,7 @@ impl Expect {
             }
             (Self::Anyone, Ok(_)) => true,
             (Self::Changing(_), Err(error)) => !matches!(error, ConnectError::Garbled(_)),
-            (Self::Nobody, met) => *met == Err(ConnectError::Refused),
+            (Self::Refused, met) => *met == Err(ConnectError::Refused),
             (_, Err(_)) => false,
         }
     }
@@ -236,11 +236,11 @@ mod tests {
         let identity = Identity { uuid: "u1".to_owned(), name: "app-web-1".to_owned() };
         backends.start(ip, 8080, identity).await;
         targets.set((ip, 8080).into(), Expect::Anyone);
-        targets.set((ip, 8081).into(), Expect::Nobody);
+        targets.set((ip, 8081).into(), Expect::Refused);
         let load = Load::start(4, &targets);
         until(&load, |report| report.ok >= 100).await;
         assert_eq!(load.so_far().failures(), 0);
-        targets.set((ip, 8080).into(), Expect::Nobody);
+        targets.set((ip, 8080).into(), Expect::Refused);
         until(&load, |report| report.wrong > 0).await;
         let report = load.stop().await;
         assert_eq!(report.failures(), report.wrong, "{report:?}");

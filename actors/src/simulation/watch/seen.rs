@@ -72,7 +72,7 @@ impl Scene {
         let mut watch = self.watch.borrow_mut();
         // What was not saved is lost.
         watch.newest_revision = state.map_or(0, |state| state.revision);
-        state.into_iter().for_each(|state| watch.want(Wanted::by_memory(state)));
+        state.into_iter().for_each(|state| watch.want(Wanted::by_saved_state(state)));
     }
 
     // === what stalls does ===
@@ -98,7 +98,7 @@ impl Scene {
             self.trace.violate("two HAProxies are started at once");
         }
         if self.watch.borrow().life.changes_under_way.get() {
-            self.trace.violate("HAProxy is started while another one is told of changes");
+            self.trace.violate("HAProxy is started while another one is being changed at runtime");
         }
         let is_fine = self.watch.borrow_mut().launch(launch, self.now());
         self.demand(is_fine);
@@ -139,7 +139,7 @@ impl Scene {
         }
         let mut watch = self.watch.borrow_mut();
         if watch.life.changes_under_way.replace(true) {
-            self.trace.violate("HAProxy is told of two changes at once");
+            self.trace.violate("HAProxy gets two runtime updates at once");
         }
         let is_cut = |port: &u16| changes.contains(&&Command::ShutdownSessions(*port));
         let mut cuts = std::mem::take(&mut watch.life.replaced);

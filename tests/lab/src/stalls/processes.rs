@@ -17,7 +17,7 @@ use rustix::{
 /// How long a killed process may take to be gone.
 const DEATH_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A process as `/proc` tells about it.
+/// A process as `/proc` describes it.
 #[derive(Clone, Debug)]
 pub(super) struct Process {
     pub(super) pid: u32,

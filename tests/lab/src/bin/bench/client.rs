@@ -27,7 +27,7 @@ const WATCH: Duration = Duration::from_secs(30);
 
 /// Connects, reads the address of the container that is there, and resets the connection: a table of the
 /// system in which those that end in good order stay for minutes, as that of netfilter's connection tracking,
-/// would be full soon, and nobody could connect any more.
+/// would be full soon, and no client could connect any more.
 pub(crate) fn landing(port: SocketAddr) -> io::Result<Ipv4Addr> {
     let mut stream = TcpStream::connect_timeout(&port, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -77,7 +77,7 @@ pub(crate) struct Crossing {
 /// Connections that led nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Lost {
-    /// Nobody listened.
+    /// Refused.
     pub(crate) refused: u64,
     /// Reset, closed, or nothing happened in time.
     pub(crate) broken: u64,

@@ -16,12 +16,12 @@ use stalls_lab::{
 use tokio::time::sleep;
 
 /// How often it checks its file for changes.
-const LOOK: Duration = Duration::from_millis(10);
+const CHECK_EVERY: Duration = Duration::from_millis(10);
 
 /// It tells of the containers that sign in.
 pub(crate) async fn by_registry(listen: SocketAddr, registry: SocketAddr) -> anyhow::Result<()> {
-    let nobody = World::new(AddressPool::new(Ipv4Addr::UNSPECIFIED, 0), 0);
-    let server = Arc::new(serve(listen, nobody).await);
+    let empty = World::new(AddressPool::new(Ipv4Addr::UNSPECIFIED, 0), 0);
+    let server = Arc::new(serve(listen, empty).await);
     let _registry =
         Registry::start(registry, server).await.with_context(|| format!("cannot listen on {registry}"))?;
     std::future::pending().await
@@ -32,7 +32,7 @@ pub(crate) async fn by_roster(listen: SocketAddr, file: &Path) -> anyhow::Result
     let mut told = roster(file)?;
     let server = serve(listen, told.world()).await;
     loop {
-        sleep(LOOK).await;
+        sleep(CHECK_EVERY).await;
         let now = roster(file)?;
         if now != told {
             server.change(|world| *world = now.world());

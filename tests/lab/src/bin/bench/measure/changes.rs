@@ -14,7 +14,7 @@ use crate::{
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The pause between two checks of the processes.
-const LOOK: Duration = Duration::from_millis(5);
+const CHECK_EVERY: Duration = Duration::from_millis(5);
 
 /// Replaces a container, while a client connects all the time, and waits until its port leads to the new one.
 pub(crate) async fn replace(way: &mut impl Way, index: u16) -> anyhow::Result<(Change, Crossing)> {
@@ -40,7 +40,7 @@ pub(crate) fn nth_index(n: usize, from: u16, to: u16) -> u16 {
 pub(crate) async fn until_one_process(pool: &impl Pool) {
     let begun = Instant::now();
     while pool.haproxy_pids().len() > 1 && begun.elapsed() < END_PATIENCE {
-        sleep(LOOK).await;
+        sleep(CHECK_EVERY).await;
     }
 }
 
