@@ -27,7 +27,7 @@ help:
 	@echo 'make image   the container image, called $(IMAGE)'
 	@echo '             (IMAGE=name:tag, IMAGE_FLAGS=more options for docker build)'
 	@echo 'make release the files of a release: binary, image, checksums and SBOM'
-	@echo 'make bench   stalls measured beside the original in some eight minutes'
+	@echo 'make bench   stalls measured beside the original in some ten minutes'
 	@echo '             (BENCH_FLAGS=--quick: only check that it works; --json FILE: as JSON, too)'
 	@echo 'make soak    thousands of simulated runs, other ones than those of make check'
 	@echo '             (SOAK_SEEDS=from..to: these; a run that fails prints its seed)'

@@ -40,6 +40,8 @@ dist=$(cd "$dist" && pwd)
 say "the tarball"
 install -m 755 "$target/release/stalls" "$dist/$name"
 install -m 644 LICENSE README.md CHANGELOG.md SECURITY.md deploy/systemd/stalls.* "$dist/$name"
+install -d "$dist/$name/docs"
+install -m 644 docs/*.md "$dist/$name/docs"
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
     --directory "$dist" --file "$dist/$name-$machine-linux.tar" "$name"
 gzip -n9 "$dist/$name-$machine-linux.tar"

@@ -55,7 +55,8 @@ same "SHA256SUMS"
 sha256sum --check --strict --quiet SHA256SUMS || fail "SHA256SUMS: they are wrong"
 say "the files are there, and what SHA256SUMS says"
 
-for file in stalls LICENSE README.md CHANGELOG.md SECURITY.md stalls.service stalls.sysusers stalls.env; do
+for file in stalls LICENSE README.md CHANGELOG.md SECURITY.md stalls.service stalls.sysusers stalls.env \
+    $(git -C "$OLDPWD" ls-files 'docs/*.md'); do
     printf '%s\n' "$name/$file"
 done >"$scratch/wanted"
 tar -C "$scratch" -xzf "$tarball"

@@ -4,7 +4,7 @@ use super::RenderError;
 
 /// A connection takes two descriptors, and half a one more for the pipes of splicing.
 const DESCRIPTORS_PER_CONNECTION: f64 = 2.5;
-/// What HAProxy needs beside connections and listeners, its command line among it, with a margin for a handover.
+/// What HAProxy needs beside connections and listeners, its command line among it, with a margin for a reload.
 const RESERVED_DESCRIPTORS: u64 = 140;
 /// More connections than one host is asked for; bounds what HAProxy sets aside for an unlimited process.
 const MOST_CONNECTIONS: u64 = 100_000;

@@ -51,7 +51,7 @@ async fn what_is_not_as_the_configuration_says_right_after_a_start_is_set_right_
 }
 
 #[actix_rt::test]
-async fn what_cannot_be_set_right_at_runtime_is_had_by_a_handover() {
+async fn what_cannot_be_set_right_at_runtime_is_had_by_a_reload() {
     let scene = Scene::new(|_| {});
     scene.write(config(1, "a")).await;
     scene.host.0.borrow_mut().haproxy(1, 1001).answer(Command::DisableFrontend(5000));

@@ -59,9 +59,9 @@ pub(super) struct Host {
     /// What the next ones do; after that they serve.
     pub(super) fates: VecDeque<Fate>,
     pub(super) launches: Vec<(Instant, Launch)>,
-    /// What was done to whom, in order: signals, commands, removed_socket sockets.
+    /// What was done to each, in order: signals, commands, what was removed.
     pub(super) deeds: Vec<(u64, String)>,
-    /// Who does not end on which signal: because of its connections, or because it hangs.
+    /// Which does not end on which signal: because of its connections, or because it hangs.
     pub(super) ignores: BTreeSet<(u64, &'static str)>,
     pub(super) taken_ports: BTreeSet<u16>,
     /// Whose end frees which taken port.
@@ -73,7 +73,7 @@ pub(super) struct Host {
     pub(super) refuses: BTreeMap<String, &'static str>,
     /// What each answer takes, beyond a moment.
     pub(super) answer_takes: Duration,
-    /// Whoever receives this command hangs.
+    /// A HAProxy that receives this command hangs.
     pub(super) hangs_at: Option<String>,
     /// How many connections each has that is asked about.
     pub(super) connections: BTreeMap<u64, usize>,
@@ -414,7 +414,7 @@ impl Scene {
     }
 }
 
-/// Port 5000 leads to a container, 5001 is free; configurations with another `frame` need a handover.
+/// Port 5000 leads to a container, 5001 is free; configurations with another `frame` need a reload.
 pub(super) fn config(revision: u64, frame: &str) -> HaproxyConfig {
     leading_to(revision, frame, &[(5000, Some("10.42.0.7:8080")), (5001, None)])
 }

@@ -1,4 +1,4 @@
-//! What whoever asks is told of HAProxy.
+//! What the supervisor reports of HAProxy.
 
 use std::time::Duration;
 

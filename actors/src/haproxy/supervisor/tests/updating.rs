@@ -84,7 +84,7 @@ async fn of_a_burst_during_a_change_only_the_newest_follows() {
 }
 
 #[actix_rt::test]
-async fn what_haproxy_refuses_is_had_by_a_handover_and_counted() {
+async fn what_haproxy_refuses_is_had_by_a_reload_and_counted() {
     let scene =
         Scene::new(|host| host.refuses = [("enable frontend p5001".into(), "No such frontend.")].into());
     scene.write(config(1, "a")).await;
@@ -119,7 +119,7 @@ async fn a_port_that_could_not_be_freed_leads_nowhere_while_it_is_made_sure_to_b
 }
 
 #[actix_rt::test]
-async fn an_address_that_never_takes_effect_is_had_by_a_handover() {
+async fn an_address_that_never_takes_effect_is_had_by_a_reload() {
     let scene = Scene::new(|_| {});
     scene.write(config(1, "a")).await;
     scene.host.0.borrow_mut().looks_to_effect = u32::MAX;
@@ -193,7 +193,7 @@ async fn one_that_hangs_with_a_port_that_somebody_else_has_had_it_open_is_killed
     });
     let free = leading_to(1, "a", &[(5000, None), (5001, None)]);
     scene.write(free).await;
-    // It looks so to whoever tries to bind it; HAProxy will never say it.
+    // It looks so to a program that tries to bind it; HAProxy will never say it.
     scene.host.0.borrow_mut().taken_ports = [5000].into();
     scene.write(leading_to(2, "a", &[(5000, None), (5001, OTHER)])).await;
     scene.wait(ms(2_000)).await;
@@ -237,7 +237,7 @@ async fn replacements_that_are_as_mute_as_the_one_before_are_paced() {
 }
 
 #[actix_rt::test]
-async fn what_needs_no_handover_does_not_wait_for_one_that_fails() {
+async fn what_needs_no_reload_does_not_wait_for_one_that_fails() {
     let scene = Scene::new(|host| {
         host.fates.push_back(Fate::Serve);
         host.fates.extend([Fate::Die; 50]);
