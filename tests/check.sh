@@ -43,7 +43,9 @@ sh "$here/release.sh"
 part 'the benchmarks'
 make --no-print-directory bench BENCH_FLAGS=--quick BENCH_PROFILE=dev
 
-# The oldest HAProxy has run them all. The skipped modules never start HAProxy, or use nothing in which versions differ.
+# The oldest HAProxy has run them all, with all repetitions. The skipped modules never start HAProxy, or use nothing in
+# which versions differ.
+unset TEST_EFFORT
 IFS='
 ' # A path for each line.
 for HAPROXY_BIN in $(printf '%s\n' "$haproxies" | tail -n +2); do
