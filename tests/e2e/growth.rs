@@ -1,12 +1,13 @@
 //! More containers than the pool has ports, without `PORT_COUNT`.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use serde_json::Value;
 use stalls_lab::{
     load::{Expect, Load, Targets},
     stalls::messages::{ACCEPTED_AGAIN, NOT_ACCEPTED, NOT_MAPPED, PLAN_APPLIED},
 };
+use tokio::task::spawn_blocking;
 
 use crate::harness::{BASE, Bystanders, POOL, Script, Stage, end_well, until};
 
@@ -73,6 +74,37 @@ async fn a_pool_that_has_to_grow_while_the_binary_is_missing_grows_when_it_is_ba
     stage.expect_lines(NOT_ACCEPTED, 1).await;
     stage.expect_lines(ACCEPTED_AGAIN, 1).await;
     assert_eq!(stage.steps(), ["start", "reload"]);
+}
+
+#[tokio::test]
+async fn a_slow_check_of_a_larger_pool_delays_no_change_of_the_ports_that_there_are() {
+    // While there is that FIFO, a check lasts until the test writes to it.
+    let haproxy = Script::new(
+        r#"case " $* " in *" -c "*) [ ! -p "$0.slow" ] || read -r _ <"$0.slow" ;; esac
+exec "$HAPROXY" "$@""#,
+    );
+    let slow = haproxy.beside("haproxy.slow");
+    let mut stage = prepared(POOL).await.env("HAPROXY_BIN", haproxy.path().display()).started().await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    assert!(Command::new("mkfifo").arg(&slow).status().unwrap().success());
+    bystanders.change(&mut stage, |world| world.web().scale_to(usize::from(POOL) + 1)).await;
+    for index in [2_u16, 5] {
+        bystanders.change(&mut stage, |world| drop(world.web().replace(u32::from(index)))).await;
+        stage.expect_port(BASE + index - 1, &stage.uuid(index.into())).await;
+    }
+    bystanders.notice_nothing().await;
+    stage.assert_refused(BASE + POOL).await;
+    stage.assert_no_reload();
+
+    // A thread of its own opens it: that waits for the check to read.
+    spawn_blocking(move || fs::write(&slow, "go on\n").and_then(|()| fs::remove_file(slow)))
+        .await
+        .unwrap()
+        .unwrap();
+    stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
+    assert_eq!(stage.applied().await["step"], "reload");
+    bystanders.end().await;
+    stage.end().await;
 }
 
 #[tokio::test]

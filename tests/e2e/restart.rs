@@ -98,6 +98,29 @@ async fn a_leftover_haproxy_is_reloaded_for_another_pool() {
 }
 
 #[tokio::test]
+async fn a_leftover_haproxy_is_reloaded_for_another_base_port() {
+    let mut stage = Stage::with_scale(3).await;
+    let (haproxy, mut held) = (stage.haproxy().await, stage.hold(BASE).await);
+    let before = stage.ports();
+    stage.kill().await;
+    // Some ports of the earlier pool are in no pool any more, at both ends of it.
+    let mut stage = stage.on_base(BASE + 2).with_pool(POOL - 4).started().await;
+    stage.reload_after(0).await;
+    for port in before.filter(|port| !stage.ports().contains(port)) {
+        stage.assert_refused(port).await;
+    }
+    assert_eq!(held.check().await, Ok(()));
+    drop(held);
+    assert_ne!(stage.haproxy().await, haproxy);
+
+    // The new ports follow at runtime.
+    stage.change(|world| world.web().replace(2)).await;
+    stage.settled().await;
+    assert_eq!(stage.applied().await["step"], "runtime");
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_leftover_haproxy_that_dies_is_replaced() {
     let mut stage = Stage::with_scale(3).await;
     stage.kill().await;
