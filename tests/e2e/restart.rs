@@ -114,7 +114,7 @@ async fn a_leftover_haproxy_is_reloaded_for_another_base_port() {
     assert_ne!(stage.haproxy().await, haproxy);
 
     // The new ports follow at runtime.
-    stage.change(|world| world.web().replace(2)).await;
+    stage.change(|world| world.web().scale_to(4)).await;
     stage.settled().await;
     assert_eq!(stage.applied().await["step"], "runtime");
     stage.end().await;

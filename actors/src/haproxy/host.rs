@@ -80,6 +80,10 @@ pub trait HaproxyHost: Unpin + 'static {
     /// Those of `ports` that cannot be bound.
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable>;
 
-    /// How many connections to these ports a process has; `None` if that cannot be known.
-    fn connections(&self, pid: u32, ports: &BTreeSet<u16>) -> Option<usize>;
+    /// How many connections to these ports the processes have; `None` if that cannot be known within half a second.
+    fn connections(
+        &self,
+        pids: Vec<u32>,
+        ports: BTreeSet<u16>,
+    ) -> impl Future<Output = Option<usize>> + 'static;
 }

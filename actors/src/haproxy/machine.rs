@@ -166,6 +166,9 @@ impl Machine {
             }
             (Event::Resynced(it, resynced), State::Resyncing(_)) => self.resynced(it, resynced, now),
             (Event::Compared(generation, seen), _) => self.compared(generation, seen, now),
+            (Event::Counted { processes, connections }, State::Stopping) => {
+                self.counted(processes, connections);
+            }
             (Event::Ended(generation, how), _) => self.ended(generation, how, now),
             (Event::Due(timer), _) => self.due(timer, now),
             // Whether something serves is not known yet; it will be within seconds, of which the drain time is less.
@@ -178,7 +181,8 @@ impl Machine {
                 | Event::Launched(..)
                 | Event::Ready(..)
                 | Event::Updated(..)
-                | Event::Resynced(..),
+                | Event::Resynced(..)
+                | Event::Counted { .. },
                 _,
             ) => {}
         }

@@ -19,7 +19,7 @@ use std::{
 use futures_util::{FutureExt, future::join_all};
 use rustix::process::{Pid, Signal, kill_process};
 use slog::{Logger, o};
-use tokio::{process::Command, task::spawn_local};
+use tokio::{process::Command, task::spawn_local, time::timeout};
 
 use super::{
     HaproxyHost, Launch, Leftover, Record, Running, Unbindable, bindable::unbindable,
@@ -38,6 +38,10 @@ const ADOPTED_LOOK: Duration = Duration::from_millis(200);
 
 /// How long the lines of a HAProxy that has ended may take to arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long the connections may be counted. The kernel has one table for all sockets of the host: with 100,000 of them,
+/// those of connections that have just ended among them, a busy machine takes seconds to read it.
+const COUNT_LIMIT: Duration = Duration::from_millis(500);
 
 /// HAProxies as processes of this host.
 #[derive(Clone, Debug)]
@@ -112,7 +116,7 @@ impl LocalHaproxy {
             let status = haproxy.child.wait().await;
             // Its last words tell why it ended; but its end counts even if somebody else holds the pipes.
             let last_words = join_all(stdout.into_iter().chain(stderr));
-            let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
+            let _ = timeout(LAST_WORDS, last_words).await;
             status.map_or_else(|error| error.to_string(), in_words)
         };
         Ok(Running { pid, ended: ended.boxed_local() })
@@ -222,8 +226,13 @@ impl HaproxyHost for LocalHaproxy {
         unbindable(self.renderer.settings().bind_address, ports)
     }
 
-    fn connections(&self, pid: u32, ports: &BTreeSet<u16>) -> Option<usize> {
-        connections(pid, ports).ok()
+    fn connections(
+        &self,
+        pids: Vec<u32>,
+        ports: BTreeSet<u16>,
+    ) -> impl Future<Output = Option<usize>> + 'static {
+        let counted = off_thread(move || pids.into_iter().map(|pid| connections(pid, &ports)).sum());
+        timeout(COUNT_LIMIT, counted).map(|counted| counted.ok()?.ok())
     }
 }
 

@@ -15,7 +15,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResponse, Recipient,
     SpawnHandle, WrapFuture,
 };
-use slog::{Logger, error, warn};
+use slog::{Logger, error};
 use tokio::time::Instant;
 
 use super::{
@@ -170,13 +170,14 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 cancel(self.timers.insert(timer, due), ctx);
             }
             Effect::Disarm(timer) => cancel(self.timers.remove(&timer), ctx),
-            Effect::Say(news) => news.say(&self.log),
-            Effect::SayConnections { pids, ports } => {
-                let connections: Option<usize> =
-                    pids.iter().map(|pid| self.host.connections(*pid, &ports)).sum();
-                warn!(self.log, "drain time is over, connections are cut";
-                    "connections" => connections, "processes" => pids.len());
+            Effect::CountConnections { pids, ports } => {
+                let processes = pids.len();
+                let counted = self.host.connections(pids, ports);
+                ctx.spawn(counted.into_actor(self).map(move |connections, supervisor, ctx| {
+                    supervisor.dispatch(Event::Counted { processes, connections }, ctx);
+                }));
             }
+            Effect::Say(news) => news.say(&self.log),
             Effect::Stop => ctx.stop(),
         }
         None

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::Future,
+    future::{Future, ready},
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -205,8 +205,8 @@ impl HaproxyHost for Haproxies {
         busy.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
     }
 
-    fn connections(&self, _: u32, _: &BTreeSet<u16>) -> Option<usize> {
-        None
+    fn connections(&self, _: Vec<u32>, _: BTreeSet<u16>) -> impl Future<Output = Option<usize>> + 'static {
+        ready(None)
     }
 }
 

@@ -39,6 +39,8 @@ pub(in super::super) enum Event {
     Resynced(u64, Result<Ports, QueryError>),
     /// The answer to [`Effect::Compare`].
     Compared(u64, Result<Ports, QueryError>),
+    /// The answer to [`Effect::CountConnections`]: how many these processes have, or `None` if that cannot be known.
+    Counted { processes: usize, connections: Option<usize> },
     /// A generation's process has ended, in words for the log.
     Ended(u64, String),
     /// A timer that was armed is due.
@@ -83,10 +85,10 @@ pub(in super::super) enum Effect {
     Arm(Timer, Duration),
     /// Have it not come.
     Disarm(Timer),
+    /// Count the connections that these processes have to these ports.
+    CountConnections { pids: Vec<u32>, ports: BTreeSet<u16> },
     /// Say something in the log.
     Say(News),
-    /// Say how many connections these processes have to these ports.
-    SayConnections { pids: Vec<u32>, ports: BTreeSet<u16> },
     /// End the supervisor.
     Stop,
 }

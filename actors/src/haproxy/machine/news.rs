@@ -23,6 +23,7 @@ pub(in super::super) enum News {
     DiedDraining { process: Process, how: String },
     Ended { process: Process, how: String },
     Drains(Process),
+    Cuts { processes: usize, connections: Option<usize> },
     NotStarted { generation: u64, revision: u64, reason: String, old_one_serves: bool, retry: Duration },
     FallsBack { revision: u64, reason: String, fallbacks: u64, retry: Duration },
     Drifted { generation: u64, ports: Vec<(u16, PortState, PortState)> },
@@ -100,6 +101,10 @@ impl News {
             }
             Self::Ended { process, how } => debug!(of(process), "haproxy ended"; "how" => how),
             Self::Drains(process) => debug!(of(process), "haproxy drains"),
+            Self::Cuts { processes, connections } => {
+                warn!(log, "drain time is over, connections are cut";
+                    "connections" => connections, "processes" => processes);
+            }
             Self::NotStarted { generation, revision, reason, old_one_serves, retry } => {
                 error!(log, "haproxy failed to start"; "generation" => generation, "revision" => revision,
                     "error" => reason, "old_one_serves" => old_one_serves, "retry_ms" => ms(retry));

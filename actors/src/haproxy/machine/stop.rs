@@ -66,9 +66,14 @@ impl Machine {
         self.stop_once_all_ended();
     }
 
+    /// What is to be cut is counted first: the answer leads to the cut.
     pub(super) fn drain_is_over(&mut self) {
         let pids = self.generations.all().filter_map(|generation| generation.pid).collect();
-        self.effects.push(Effect::SayConnections { pids, ports: self.generations.ports() });
+        self.effects.push(Effect::CountConnections { pids, ports: self.generations.ports() });
+    }
+
+    pub(super) fn counted(&mut self, processes: usize, connections: Option<usize>) {
+        self.say(News::Cuts { processes, connections });
         self.cut();
     }
 

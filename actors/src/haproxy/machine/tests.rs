@@ -89,6 +89,7 @@ fn event(name: &str) -> Option<Event> {
         "compared" => Event::Compared(1, Ok(ports())),
         "compared, drift" => Event::Compared(1, Ok(drifted())),
         "compared, silence" => Event::Compared(1, Err(QueryError::Unavailable(silent()))),
+        "counted" => Event::Counted { processes: 1, connections: Some(2) },
         "live ended" => Event::Ended(1, "signal 9".into()),
         "new ended" => Event::Ended(2, "exit code 1".into()),
         "due Retry" => Event::Due(Timer::Retry),
@@ -205,11 +206,11 @@ fn brief(effect: &Effect) -> String {
         Effect::CheckConfig => "Check".into(),
         Effect::Arm(timer, _) => format!("+{timer:?}"),
         Effect::Disarm(timer) => format!("-{timer:?}"),
+        Effect::CountConnections { pids, .. } => format!("Count {}", pids.len()),
         Effect::Say(news) => {
             let news = format!("{news:?}");
             format!("\"{}\"", news.split([' ', '(', '{']).next().unwrap())
         }
-        Effect::SayConnections { .. } => "\"Connections\"".into(),
         Effect::Stop => "Stop".into(),
     }
 }
@@ -242,7 +243,7 @@ fn table() -> BTreeMap<&'static str, Vec<(&'static str, &'static str)>> {
     table
 }
 
-const EVENTS: [&str; 37] = [
+const EVENTS: [&str; 38] = [
     "plan",
     "frame",
     "frame accepted",
@@ -267,6 +268,7 @@ const EVENTS: [&str; 37] = [
     "compared",
     "compared, drift",
     "compared, silence",
+    "counted",
     "live ended",
     "new ended",
     "due Retry",

@@ -214,11 +214,18 @@ impl HaproxyHost for FakeHost {
         taken.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
     }
 
-    fn connections(&self, pid: u32, ports: &BTreeSet<u16>) -> Option<usize> {
+    fn connections(
+        &self,
+        pids: Vec<u32>,
+        ports: BTreeSet<u16>,
+    ) -> impl Future<Output = Option<usize>> + 'static {
         assert!(ports.contains(&5000), "{ports:?}");
         let host = self.0.borrow();
-        let (generation, _) = host.running.iter().find(|(_, process)| process.pid == pid)?;
-        host.connections.get(generation).copied()
+        let of = |pid| {
+            let (generation, _) = host.running.iter().find(|(_, process)| process.pid == pid)?;
+            host.connections.get(generation).copied()
+        };
+        ready(pids.into_iter().map(of).sum())
     }
 }
 
