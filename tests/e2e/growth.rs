@@ -104,7 +104,6 @@ exec "$HAPROXY" "$@""#,
     stage.expect_port(BASE + POOL, &stage.uuid((POOL + 1).into())).await;
     assert_eq!(stage.applied().await["step"], "reload");
     bystanders.end().await;
-    stage.end().await;
 }
 
 #[tokio::test]
