@@ -29,8 +29,8 @@ pub(super) fn connections(pid: u32, ports: &BTreeSet<u16>) -> io::Result<usize> 
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             table => table?,
         };
-        let ours = |(port, inode): &(u16, u64)| ports.contains(port) && sockets.contains(inode);
-        count += table.lines().skip(1).filter_map(connection).filter(ours).count();
+        let of_ports = table.lines().skip(1).filter_map(|line| connection(line, ports));
+        count += of_ports.filter(|inode| sockets.contains(inode)).count();
     }
     Ok(count)
 }
@@ -40,13 +40,15 @@ fn inode(target: &str) -> Option<u64> {
     target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-/// The local port and the inode of a line (proc(5)): `0: 0100007F:1388 0100007F:9C40 01 ... <inode> ...`.
-fn connection(line: &str) -> Option<(u16, u64)> {
-    let mut fields = line.split_whitespace().skip(1);
-    let (local, _remote, state) = (fields.next()?, fields.next()?, fields.next()?);
-    let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
-    let inode = fields.nth(5)?.parse().ok()?;
-    (state != LISTENING).then_some((port, inode))
+/// The inode of a connection to one of `ports`, of a line (proc(5)):
+/// `0: 0100007F:1388 0100007F:9C40 01 ... <inode> ...`. There may be 100,000 lines, of which few are of these ports.
+fn connection(line: &str, ports: &BTreeSet<u16>) -> Option<u64> {
+    let mut fields = line.split(' ').filter(|field| !field.is_empty()).skip(1);
+    let port = u16::from_str_radix(fields.next()?.rsplit_once(':')?.1, 16).ok()?;
+    if !ports.contains(&port) || fields.nth(1)? == LISTENING {
+        return None;
+    }
+    fields.nth(5)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -81,12 +83,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_local_port_and_inode() {
+    fn a_line_tells_the_inode_of_a_connection_to_one_of_the_ports() {
         let head = "   1: 0100007F:1388 0100007F:9C40";
         let tail =
             "00000000:00000000 00:00000000 00000000 10001        0 31337 1 0000000000000000 20 4 30 10 -1";
-        assert_eq!(connection(&format!("{head} 01 {tail}")), Some((5000, 31337)));
-        assert_eq!(connection(&format!("{head} 0A {tail}")), None);
-        assert_eq!(connection("  sl  local_address rem_address   st"), None);
+        let ports = [5000].into();
+        assert_eq!(connection(&format!("{head} 01 {tail}"), &ports), Some(31337));
+        assert_eq!(connection(&format!("{head} 0A {tail}"), &ports), None);
+        assert_eq!(connection(&format!("{head} 01 {tail}"), &[5001].into()), None);
+        assert_eq!(connection("  sl  local_address rem_address   st", &ports), None);
     }
 }

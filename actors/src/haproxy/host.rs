@@ -80,7 +80,7 @@ pub trait HaproxyHost: Unpin + 'static {
     /// Those of `ports` that cannot be bound.
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable>;
 
-    /// How many connections to these ports the processes have; `None` if that cannot be known within half a second.
+    /// How many connections to these ports the processes have; `None` if that cannot be known within two seconds.
     fn connections(
         &self,
         pids: Vec<u32>,

@@ -40,8 +40,8 @@ const ADOPTED_LOOK: Duration = Duration::from_millis(200);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How long the connections may be counted. The kernel has one table for all sockets of the host: with 100,000 of them,
-/// those of connections that have just ended among them, a busy machine takes seconds to read it.
-const COUNT_LIMIT: Duration = Duration::from_millis(500);
+/// those of connections that have just ended among them, a busy machine takes long to read it.
+const COUNT_LIMIT: Duration = Duration::from_secs(2);
 
 /// HAProxies as processes of this host.
 #[derive(Clone, Debug)]
