@@ -61,7 +61,7 @@ pub(crate) const BASE: u16 = 5000;
 pub(crate) const POOL: u16 = 16;
 
 /// The port that the containers listen on.
-const BACKEND_PORT: u16 = 8080;
+pub(crate) const BACKEND_PORT: u16 = 8080;
 
 /// The pause between two checks of a condition that cannot be awaited.
 const CHECK_EVERY: Duration = Duration::from_millis(5);

@@ -1,11 +1,13 @@
 //! Which port leads where.
 
 use stalls_lab::{
-    client::{Held, await_landing},
+    backend::{Backends, Identity},
+    client::{Held, await_landing, landing},
     stalls::messages::{FAULT_BEGINS, PLAN_APPLIED},
 };
+use tokio::time::timeout;
 
-use crate::harness::{BASE, POOL, SOON, Stage, free_run};
+use crate::harness::{BACKEND_PORT, BASE, POOL, SOON, Stage, free_run};
 
 #[tokio::test]
 async fn each_container_has_its_own_port_and_the_others_refuse() {
@@ -19,6 +21,29 @@ async fn each_container_has_its_own_port_and_the_others_refuse() {
     stage.expect_refused(BASE + POOL).await;
     let applied = stage.line(PLAN_APPLIED).await;
     assert_eq!((applied["mapped"].as_u64(), applied["free"].as_u64()), (Some(3), Some(13)));
+}
+
+/// Before HAProxy 2.9 that is what a connection finds, once in millions, at the moment in which a new address is set. It
+/// would then lead to the host itself.
+#[tokio::test]
+async fn a_server_without_an_address_leads_to_no_program_of_the_host() {
+    let stage = Stage::with_scale(3).await;
+    let mut hosts_own = Backends::new();
+    let identity = Identity { uuid: "the host".into(), name: "a program of the host".into() };
+    hosts_own.start(stage.block.listen_ip(), BACKEND_PORT, identity).await;
+    stage.cli(&format!("set server p{BASE}/c addr 0.0.0.0 port {BACKEND_PORT}")).await;
+    let first = stage.uuid(1);
+    let elsewhere = async {
+        loop {
+            match landing(stage.address(BASE)).await {
+                Ok(landing) if landing.uuid == first => {}
+                otherwise => return otherwise,
+            }
+        }
+    };
+    let met = timeout(SOON, elsewhere).await.expect("the address takes effect");
+    met.expect_err("there is nothing behind the port");
+    landing(stage.address(BASE + 1)).await.expect("the other ports serve");
 }
 
 #[tokio::test]
