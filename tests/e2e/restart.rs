@@ -84,6 +84,21 @@ async fn a_leftover_haproxy_is_reloaded_for_changes_that_are_not_possible_at_run
     stage.end().await;
 }
 
+/// As when stalls is killed before it has closed the free ports of a HAProxy that it has just started.
+#[tokio::test]
+async fn the_free_ports_of_a_leftover_haproxy_are_closed_whatever_the_template() {
+    for mut stage in [Stage::with_scale(3).await, Stage::prepared(3).await.with_reloads().started().await] {
+        let (haproxy, free) = (stage.haproxy().await, BASE + POOL - 1);
+        stage.kill().await;
+        stage.cli(&format!("enable frontend p{free}")).await;
+        stage.start();
+        assert_eq!(stage.line(PLAN_APPLIED).await["step"], "runtime");
+        stage.settled().await;
+        assert_eq!(stage.haproxy().await, haproxy);
+        stage.end().await;
+    }
+}
+
 #[tokio::test]
 async fn a_leftover_haproxy_is_reloaded_for_another_pool() {
     let mut stage = Stage::with_scale(3).await;

@@ -73,13 +73,15 @@ pub(super) fn next_action(live: Option<&Generation>, wanted: &Wanted, on_leave: 
         return Action::Wait;
     }
     let Some(live) = live else { return start(wanted) };
+    let is_in_frame = wanted.is_in_frame(live.frame.as_ref());
     let waiting = match &live.desync {
-        None if wanted.updates_at_runtime() => {
+        None if is_in_frame || wanted.updates_at_runtime() => {
             let changes = changes(&live.ports, wanted, on_leave);
             if !changes.is_empty() {
                 return Action::Update(changes);
             }
-            wanted.routes().keys().filter(|port| !live.ports.contains_key(port)).count()
+            let missing = wanted.routes().keys().filter(|port| !live.ports.contains_key(port)).count();
+            if is_in_frame { 0 } else { missing }
         }
         _ => unserved(&live.ports, wanted.routes()),
     };

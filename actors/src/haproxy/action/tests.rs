@@ -184,6 +184,34 @@ fn what_somebody_else_has_changed_is_set_right() {
     assert_eq!(disturbed(|ports| ports.get_mut(&5001).unwrap().server = at(A)), NOTHING);
 }
 
+/// A stalls process that is killed just after it has started HAProxy leaves the free ports open.
+#[test]
+fn with_a_template_that_makes_every_change_a_reload_a_haproxy_is_told_what_it_was_started_with() {
+    let fixed = |name: &str, routes| {
+        let config = config(name, routes);
+        let frame = Frame { fixed_routes: Some(config.routes.clone()), ..config.frame.as_ref().clone() };
+        HaproxyConfig { frame: Arc::new(frame), ..config }
+    };
+    let started = fixed("f", &[(5000, A), (5001, None)]);
+    let mut live = live(&started);
+    live.ports.get_mut(&5001).unwrap().is_open = true;
+    let next = |to: &HaproxyConfig| {
+        let mut wanted = Wanted::new(false);
+        wanted.set_plan(Arc::new(plan_of(1, &to.routes)));
+        wanted.accept(Arc::clone(&to.frame));
+        next_action(Some(&live), &wanted, OnLeave::Drain)
+    };
+    let close = Change::Free { port: 5001, leaving: Leaving::Drain };
+    assert_eq!(next(&started), Action::Update(vec![close]));
+    let other = fixed("g", &[(5000, B), (5001, None)]);
+    assert_eq!(next(&other), Action::Reload(Arc::new(other.clone()), Reason::OtherFrame));
+    // The frame for these routes is not there yet.
+    assert_eq!(
+        next(&HaproxyConfig { frame: started.frame.clone(), ..other }),
+        Action::Nothing { waiting: 2 }
+    );
+}
+
 // === what becomes of connections ===
 
 #[test]
