@@ -50,8 +50,8 @@ impl Wanted {
     /// Whether the `live` frame has all of the wanted routes in it. A HAProxy that was started with them can be told of
     /// them whatever the template.
     pub(super) fn is_in_frame(&self, live: Option<&FrameDigest>) -> bool {
-        let frame = self.accepted.as_ref().filter(|frame| live == Some(&frame.digest));
-        frame.and_then(|frame| frame.fixed_routes.as_ref()) == Some(&self.routes)
+        let mut frames = self.candidate.iter().map(|candidate| &candidate.frame).chain(&self.accepted);
+        frames.any(|frame| live == Some(&frame.digest) && frame.fixed_routes.as_ref() == Some(&self.routes))
     }
 
     pub(super) fn plan(&self) -> Option<&Arc<Plan>> {

@@ -195,21 +195,23 @@ fn with_a_template_that_makes_every_change_a_reload_a_haproxy_is_told_what_it_wa
     let started = fixed("f", &[(5000, A), (5001, None)]);
     let mut live = live(&started);
     live.ports.get_mut(&5001).unwrap().is_open = true;
-    let next = |to: &HaproxyConfig| {
+    let next = |to: &HaproxyConfig, verdict| {
         let mut wanted = Wanted::new(false);
         wanted.set_plan(Arc::new(plan_of(1, &to.routes)));
-        wanted.accept(Arc::clone(&to.frame));
+        wanted.take(ConfigWritten { frame: Arc::clone(&to.frame), verdict }, None);
         next_action(Some(&live), &wanted, OnLeave::Drain)
     };
-    let close = Change::Free { port: 5001, leaving: Leaving::Drain };
-    assert_eq!(next(&started), Action::Update(vec![close]));
+    // The frame may have come before HAProxy was found.
+    for verdict in [Verdict::Accepted, Verdict::Unchecked] {
+        let close = Change::Free { port: 5001, leaving: Leaving::Drain };
+        assert_eq!(next(&started, verdict), Action::Update(vec![close]));
+    }
     let other = fixed("g", &[(5000, B), (5001, None)]);
-    assert_eq!(next(&other), Action::Reload(Arc::new(other.clone()), Reason::OtherFrame));
+    let reload = Action::Reload(Arc::new(other.clone()), Reason::OtherFrame);
+    assert_eq!(next(&other, Verdict::Accepted), reload);
     // The frame for these routes is not there yet.
-    assert_eq!(
-        next(&HaproxyConfig { frame: started.frame.clone(), ..other }),
-        Action::Nothing { waiting: 2 }
-    );
+    let early = HaproxyConfig { frame: started.frame.clone(), ..other };
+    assert_eq!(next(&early, Verdict::Accepted), Action::Nothing { waiting: 2 });
 }
 
 // === what becomes of connections ===
