@@ -1,5 +1,6 @@
 //! What all tests share.
 
+mod alone;
 mod bystanders;
 mod churn;
 mod cli;
@@ -39,6 +40,7 @@ use tokio::time::{Instant, sleep};
 
 use self::world::assignments;
 pub(crate) use self::{
+    alone::{Ended, launch, run},
     bystanders::Bystanders,
     churn::Churn,
     effort::times,
@@ -355,26 +357,7 @@ impl Drop for Runs {
     }
 }
 
-// === Without a stage ===
-
-/// How to start stalls on its own.
-pub(crate) fn launch(listen_ip: Ipv4Addr, metadata_url: &str) -> Launch {
-    Launch::new(STALLS, listen_ip, metadata_url)
-}
-
-/// The result of a stalls process that ended by itself.
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: Vec<String>,
-    pub(crate) stderr: Vec<String>,
-}
-
-/// Runs stalls to its end.
-pub(crate) async fn run(launch: &Launch) -> Ended {
-    let mut stalls = launch.start();
-    let code = stalls.wait(SOON).await.code();
-    Ended { code, stdout: stalls.log_texts(), stderr: stalls.stderr_lines() }
-}
+// === Beside the stage ===
 
 /// Waits until this is so.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {

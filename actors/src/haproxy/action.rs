@@ -80,8 +80,9 @@ pub(super) fn next_action(live: Option<&Generation>, wanted: &Wanted, on_leave: 
             if !changes.is_empty() {
                 return Action::Update(changes);
             }
-            let missing = wanted.routes().keys().filter(|port| !live.ports.contains_key(port)).count();
-            if is_in_frame { 0 } else { missing }
+            let is_missing = |port: &&u16| !live.ports.contains_key(port);
+            // A template may give a free port no server, without which HAProxy does not show it.
+            if is_in_frame { 0 } else { wanted.routes().keys().filter(is_missing).count() }
         }
         _ => unserved(&live.ports, wanted.routes()),
     };

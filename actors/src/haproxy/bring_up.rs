@@ -9,8 +9,8 @@ use super::runtime_api::{CliError, Command, RuntimeApi, pid};
 
 /// A start takes tens of milliseconds, at 10,000 ports a few hundred.
 const LIMIT: Duration = Duration::from_secs(20);
-/// A try takes some microseconds while the socket is not there. Pauses grow with the time that a start takes, so that its end is
-/// noticed within a sixteenth of it.
+/// A try takes some microseconds while the socket is not there. Pauses grow with the time that a start takes, so that
+/// its end is noticed within a sixteenth of it.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_SHARE: u32 = 16;
@@ -35,8 +35,8 @@ pub(super) async fn bring_up<A: RuntimeApi>(
     Ok(timeout(LIMIT, closed).await.map_err(|_| BringUpError::Silent)??)
 }
 
-/// The commands wait in the socket before HAProxy can answer: it closes the free ports first of all, so they are open for
-/// as short a time as possible.
+/// The commands wait in the socket before HAProxy can answer: it closes the free ports first of all, so they are open
+/// for as short a time as possible.
 async fn close<A: RuntimeApi>(api: &A, socket: PathBuf, pid: u32, free: &[u16]) -> Result<(), CliError> {
     let ports = free.iter().copied().map(Command::DisableFrontend);
     let commands: Vec<_> = [Command::ShowInfo].into_iter().chain(ports).collect();

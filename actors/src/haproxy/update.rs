@@ -20,8 +20,8 @@ use super::{
 
 /// A new address takes effect within some milliseconds.
 const EFFECT_LIMIT: Duration = Duration::from_secs(5);
-/// So many queries follow each other without a pause. Each takes 0.1 ms or more, while the shortest possible pause, 1 ms,
-/// is longer than most new addresses take.
+/// So many queries follow each other without a pause. Each takes 0.1 ms or more, while the shortest possible pause,
+/// 1 ms, is longer than most new addresses take.
 const QUERIES_WITHOUT_PAUSE: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const MAX_PAUSE: Duration = Duration::from_millis(10);
