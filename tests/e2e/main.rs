@@ -17,6 +17,7 @@ mod crashes;
 mod descriptors;
 mod disk_full;
 mod documents;
+mod field;
 mod flapping;
 mod foreign;
 mod growth;

@@ -1,0 +1,2 @@
+//! What people have reported of programs that do this job: each report as a test, with its public source in the first
+//! line of its file.
