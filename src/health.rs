@@ -14,7 +14,7 @@ use crate::{exit::Exit, printable::Printable};
 
 /// Below the 5 s after which the image's health check gives up.
 const LIMIT: Duration = Duration::from_secs(3);
-/// A response has some hundred bytes, and a few more for each run of held ports.
+/// A response has some hundred bytes, and a few more for each run of lingering ports.
 const MAX_BYTES: usize = 1 << 20;
 
 /// Prints the response of the admin `address`.

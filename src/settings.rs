@@ -77,8 +77,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// How long a freed port is reserved against other containers without an index; up to a day.
     pub(crate) port_reuse_delay: Duration,
-    /// How long a mass removal is delayed; up to an hour.
-    pub(crate) mass_removal_hold: Duration,
+    /// How long a missing container may linger; up to a day.
+    pub(crate) linger: Duration,
     /// The address of the admin server; `None` is none.
     pub(crate) admin_listen: Option<SocketAddr>,
     /// What is logged, and how.
@@ -103,7 +103,7 @@ impl Settings {
             pools: pool_limits::pools(mappings, *bind_address, *admin_listen, descriptor_limit()),
             allow_loopback: self.allow_loopback,
             port_reuse_delay: self.port_reuse_delay,
-            mass_removal_hold: self.mass_removal_hold,
+            linger: self.linger,
         }
     }
 
@@ -141,7 +141,7 @@ impl Settings {
         let on_leave = parser.optional(&table::ON_LEAVE, |raw| raw.choice(on_leave));
         let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
         let port_reuse_delay = parser.value(&table::PORT_REUSE_DELAY_MS, RawSetting::milliseconds);
-        let mass_removal_hold = parser.value(&table::MASS_REMOVAL_HOLD_MS, RawSetting::milliseconds);
+        let linger = parser.value(&table::LINGER_MS, RawSetting::milliseconds);
         let directories = directories::state_and_run(parser, purpose, host);
         let admin_listen = admin_listen(parser, &bind_address, &mappings);
         let log = log_options(parser, host);
@@ -160,7 +160,7 @@ impl Settings {
             on_leave: on_leave?.unwrap_or_default(),
             drain: drain?,
             port_reuse_delay: port_reuse_delay?,
-            mass_removal_hold: mass_removal_hold?,
+            linger: linger?,
             admin_listen: admin_listen?,
             log: log?,
         })

@@ -14,7 +14,7 @@ use stalls_actors::{
     haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi, Writer},
     messages::{Leave, Shutdown},
     metadata::{HttpMetadata, MetadataLimits, MetadataPoller, PollerSettings},
-    readiness::TcpProbe,
+    probing::TcpConnect,
     state::StateFile,
     supervise::{ActorSet, End, Prepared},
 };
@@ -105,7 +105,7 @@ async fn serve(settings: Settings, locks: &mut [DirLock], log: &Logger) -> io::R
 struct System {
     actors: ActorSet,
     poller: Addr<MetadataPoller<HttpMetadata>>,
-    allocator: Addr<PortAllocator<TcpProbe>>,
+    allocator: Addr<PortAllocator<TcpConnect>>,
     writer: Addr<ConfigWriter<ConfigFile>>,
     supervisor: Addr<HaproxySupervisor<LocalHaproxy, UnixSocketApi>>,
     admin: Option<Admin>,
@@ -176,7 +176,7 @@ impl System {
             PortAllocator::new(
                 allocation,
                 StateFile::in_folder(&settings.state_dir),
-                TcpProbe,
+                TcpConnect,
                 vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
                 log_of("PortAllocator"),
             ),

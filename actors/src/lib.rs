@@ -10,7 +10,7 @@
 //!
 //! Each of `metadata`, `allocation`, `config` and `haproxy` holds one stage: the actor, the pure core that it calls and
 //! the adapter that it drives. `domain` has the values that they share. For the allocator `state` saves the assignments
-//! and `readiness` probes containers.
+//! and `probing` connects to containers.
 //!
 //! Cores know no I/O, clock or randomness; adapters stand behind a trait, so that every actor also runs
 //! in virtual time against fakes.
@@ -24,7 +24,7 @@ pub mod lifecycle;
 pub mod messages;
 pub mod metadata;
 pub mod outage;
-pub mod readiness;
+pub mod probing;
 pub mod state;
 pub mod supervise;
 

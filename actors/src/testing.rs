@@ -224,7 +224,7 @@ pub(crate) fn plan_of(revision: u64, routes: &Routes) -> Plan {
             pool_size: 1,
             slots: slot.into_iter().collect(),
             unmapped: [].into(),
-            held: [].into(),
+            lingering: [].into(),
             still_running: [].into(),
         }
     };

@@ -24,12 +24,12 @@ pub(super) struct HealthResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_fault_for_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    held: Option<Held>,
+    lingering: Option<Lingering>,
 }
 
-/// Ports that keep their mapping although the metadata no longer lists their containers.
+/// Ports that keep their containers although these are missing in the metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Held {
+struct Lingering {
     /// The first and the last port of each run.
     ports: Vec<(u16, u16)>,
     for_ms: u64,
@@ -75,7 +75,7 @@ impl HealthResponse {
             haproxy_pid,
             revision,
             metadata_fault_for_ms: reports.poller.ok().and_then(|report| report.fault_for).map(in_ms),
-            held: reports.allocator.as_ref().ok().and_then(held),
+            lingering: reports.allocator.as_ref().ok().and_then(lingering),
         }
     }
 
@@ -96,10 +96,10 @@ fn reason_not_running(report: &HaproxyReport) -> Option<String> {
     }
 }
 
-fn held(report: &AllocationReport) -> Option<Held> {
-    let runs: RangeInclusiveSet<u16> = report.held_ports.iter().map(|port| *port..=*port).collect();
+fn lingering(report: &AllocationReport) -> Option<Lingering> {
+    let runs: RangeInclusiveSet<u16> = report.lingering_ports.iter().map(|port| *port..=*port).collect();
     let ports = runs.iter().map(|run| (*run.start(), *run.end())).collect();
-    Some(Held { ports, for_ms: in_ms(report.held_for?) })
+    Some(Lingering { ports, for_ms: in_ms(report.lingering_for?) })
 }
 
 fn in_ms(time: Duration) -> u64 {
@@ -184,17 +184,20 @@ mod tests {
     }
 
     #[test]
-    fn held_ports_and_a_metadata_fault_are_reported_and_do_not_count() {
-        let held_ports = [5000, 5001, 5002, 5007].into();
+    fn lingering_ports_and_a_metadata_fault_are_reported_and_do_not_count() {
+        let lingering_ports = [5000, 5001, 5002, 5007].into();
         let reports = ActorReports {
             poller: Ok(MetadataReport { fault_for: Some(Duration::from_secs(9)) }),
-            allocator: Ok(AllocationReport { held_ports, held_for: Some(Duration::from_millis(1_500)) }),
+            allocator: Ok(AllocationReport {
+                lingering_ports,
+                lingering_for: Some(Duration::from_millis(1_500)),
+            }),
             ..reports(SERVES)
         };
         assert_eq!(
             json(&HealthResponse::of_health(&reports)),
             r#"{"status":"healthy","haproxy_pid":7,"revision":3,"metadata_fault_for_ms":9000,"#.to_owned()
-                + r#""held":{"ports":[[5000,5002],[5007,5007]],"for_ms":1500}}"#
+                + r#""lingering":{"ports":[[5000,5002],[5007,5007]],"for_ms":1500}}"#
         );
     }
 }

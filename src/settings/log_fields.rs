@@ -25,7 +25,7 @@ impl KV for Settings {
             "on_leave" => self.on_leave.name(),
             "drain_ms" => millis(self.drain),
             "port_reuse_delay_ms" => millis(self.port_reuse_delay),
-            "mass_removal_hold_ms" => millis(self.mass_removal_hold),
+            "linger_ms" => millis(self.linger),
             "admin_listen" => self.admin_listen.map(|address| address.to_string()),
         )
         .serialize(record, serializer)

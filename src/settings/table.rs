@@ -160,10 +160,10 @@ settings! {
         // Rancher replaces a container faster if its image is on the host.
         PORT_REUSE_DELAY_MS: Number("MS", 0..=DAY_MS), Value("60000"),
             "How long a freed port is reserved against other containers without an index";
-        // Longer than the empty moment of rancher/rancher#8684, shorter than a person's patience.
-        MASS_REMOVAL_HOLD_MS: Number("MS", 0..=HOUR_MS), Value("15000"),
-            "How long removals are delayed (0: not at all) when the metadata suddenly drops all containers, or more \
-             than half of four or more";
+        // Longer than an upgrade takes that hides the old containers (rancher/cattle#1791).
+        LINGER_MS: Number("MS", 0..=DAY_MS), Value("300000"),
+            "How long (0: not at all) a container that is missing in the metadata keeps its port while it accepts \
+             connections";
     }
     "Operation" {
         STATE_DIR: Text("DIR"), Value("/var/lib/stalls"),

@@ -55,7 +55,7 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.on_leave, OnLeave::ByState);
     assert_eq!(settings.drain, Duration::from_secs(8));
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(60));
-    assert_eq!(settings.mass_removal_hold, Duration::from_secs(15));
+    assert_eq!(settings.linger, Duration::from_secs(300));
     assert_eq!(settings.admin_listen, Some("0.0.0.0:8405".parse().unwrap()));
     assert_eq!(settings.log, logging::Options { format: Format::Json, level: slog::Level::Info });
 }
@@ -73,7 +73,7 @@ fn every_value_arrives() {
         ("ON_LEAVE", "drain"),
         ("DRAIN_MS", "0"),
         ("PORT_REUSE_DELAY_MS", "86400000"),
-        ("MASS_REMOVAL_HOLD_MS", "3600000"),
+        ("LINGER_MS", "86400000"),
         ("ADMIN_LISTEN", "off"),
         ("STATE_DIR", "/state"),
         ("RUN_DIR", "/run dir"),
@@ -91,7 +91,7 @@ fn every_value_arrives() {
     assert_eq!(settings.on_leave, OnLeave::Drain);
     assert_eq!(settings.drain, Duration::ZERO);
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(86_400));
-    assert_eq!(settings.mass_removal_hold, Duration::from_secs(3_600));
+    assert_eq!(settings.linger, Duration::from_secs(86_400));
     assert_eq!(settings.admin_listen, None);
     assert_eq!(settings.state_dir, Path::new("/state"));
     assert_eq!(settings.run_dir, Path::new("/run dir"));

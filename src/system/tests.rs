@@ -62,7 +62,7 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
         on_leave: OnLeave::ByState,
         drain: Duration::ZERO,
         port_reuse_delay: Duration::MAX,
-        mass_removal_hold: Duration::ZERO,
+        linger: Duration::ZERO,
         admin_listen: None,
         log: Options { format: Format::Json, level: Level::Info },
     }

@@ -11,7 +11,7 @@ use stalls_lab::{
     metadata::Fault,
     stalls::{
         Launch, Signal,
-        messages::{ADMIN_LISTENING, ADMIN_NOT_LISTENING, FAULT_BEGINS, MASS_REMOVAL_HELD, PLAN_APPLIED},
+        messages::{ADMIN_LISTENING, ADMIN_NOT_LISTENING, FAULT_BEGINS, LINGER, PLAN_APPLIED},
     },
 };
 use tokio::{
@@ -163,14 +163,14 @@ async fn without_metadata_it_is_healthy_once_it_has_had_some() {
 }
 
 #[tokio::test]
-async fn held_ports_are_reported() {
-    let mut stage = prepared().await.env("MASS_REMOVAL_HOLD_MS", 3_600_000).started().await;
-    assert_eq!(get(&stage, "/healthz").await.json()["held"], Value::Null);
+async fn lingering_ports_are_reported() {
+    let mut stage = prepared().await.env("LINGER_MS", 3_600_000).started().await;
+    assert_eq!(get(&stage, "/healthz").await.json()["lingering"], Value::Null);
     stage.change_lingering(|world| world.web().scale_to(0)).await;
-    stage.line(MASS_REMOVAL_HELD).await;
+    stage.line(LINGER).await;
     let healthz = get(&stage, "/healthz").await;
-    assert_eq!((healthz.status, &healthz.json()["held"]["ports"]), (200, &json!([[BASE, BASE + 2]])));
-    assert!(healthz.json()["held"]["for_ms"].as_u64() > Some(3_500_000), "{}", healthz.body);
+    assert_eq!((healthz.status, &healthz.json()["lingering"]["ports"]), (200, &json!([[BASE, BASE + 2]])));
+    assert!(healthz.json()["lingering"]["for_ms"].as_u64() > Some(3_500_000), "{}", healthz.body);
 }
 
 #[tokio::test]

@@ -1,2 +1,4 @@
 //! What people have reported of programs that do this job: each report as a test, with its public source in the first
 //! line of its file.
+
+mod upgrade_hides_the_old;

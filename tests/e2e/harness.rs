@@ -175,8 +175,13 @@ impl Stage {
     /// Changes the world; the processes of containers that are gone run on, and so do their connections.
     pub(crate) async fn change_lingering<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
         let result = self.server.change(change);
-        self.fleet.start(&self.server).await;
+        self.start_containers().await;
         result
+    }
+
+    /// Starts the containers that the world has; the processes of those that are gone run on.
+    pub(crate) async fn start_containers(&mut self) {
+        self.fleet.start(&self.server).await;
     }
 
     /// Starts and ends containers until they are those that the world has.

@@ -26,7 +26,7 @@ mod harness;
 mod hostile;
 mod init;
 mod leaving;
-mod mass_removal;
+mod lingering;
 mod metadata;
 mod metadata_faults;
 mod permissions;

@@ -98,7 +98,7 @@ async fn empty_optional_variables_are_as_good_as_none() {
     for variable in [
         "BIND_ADDRESS",
         "DRAIN_MS",
-        "MASS_REMOVAL_HOLD_MS",
+        "LINGER_MS",
         "HAPROXY_TEMPLATE",
         "LOG_FORMAT",
         "LOG_LEVEL",

@@ -14,13 +14,14 @@ use tokio::time::Instant;
 
 use super::{
     AllocatorSettings, Plan,
+    linger::Listed,
     memory::to_save,
     pool::Pool,
     report::{report, report_differences},
 };
 use crate::{
     messages::{AllocationReport, PlanChanged, ReportAllocation, ServiceChanged, Shutdown},
-    readiness::{Probe, Prober, Successor},
+    probing::{Connect, Prober, Target, Verdict},
     state::{SavedState, Saver, StateStore},
 };
 
@@ -29,7 +30,7 @@ use crate::{
 const METADATA_GRACE: Duration = Duration::from_millis(500);
 
 /// Decides when something may have changed, publishes the plan when it differs, and has it saved.
-pub struct PortAllocator<P> {
+pub struct PortAllocator<C> {
     settings: AllocatorSettings,
     receivers: Vec<Recipient<PlanChanged>>,
     pools: Vec<Pool>,
@@ -38,7 +39,7 @@ pub struct PortAllocator<P> {
     is_grace_over: bool,
     /// Decides when the passing of time alone may change something.
     timer: Option<SpawnHandle>,
-    prober: Prober<P>,
+    prober: Prober<C>,
     /// `None` once it is to end.
     saver: Option<Saver>,
     /// The saver's work, until the actor starts.
@@ -47,13 +48,13 @@ pub struct PortAllocator<P> {
     log: Logger,
 }
 
-impl<P: Probe> PortAllocator<P> {
-    /// An allocator that loads its state from `store` and saves it there, finds out by `probe` which successors are
-    /// ready, and sends its plans to `receivers`.
+impl<C: Connect> PortAllocator<C> {
+    /// An allocator that loads its state from `store` and saves it there, finds out by `connect` which successors are
+    /// ready and which missing containers are still there, and sends its plans to `receivers`.
     pub fn new<S: StateStore>(
         settings: AllocatorSettings,
         store: S,
-        probe: P,
+        connect: C,
         receivers: Vec<Recipient<PlanChanged>>,
         log: Logger,
     ) -> Self {
@@ -73,7 +74,7 @@ impl<P: Probe> PortAllocator<P> {
             revision: state.revision,
             is_grace_over: false,
             timer: None,
-            prober: Prober::new(probe),
+            prober: Prober::new(connect),
             saver: Some(saver),
             saving: Some(saving.boxed_local()),
             started: Instant::now(),
@@ -94,21 +95,43 @@ impl<P: Probe> PortAllocator<P> {
     }
 
     /// Runs all rules for all pools.
-    fn decide(&mut self, probed_ready: &BTreeSet<Successor>, ctx: &mut Context<Self>) {
+    fn decide(&mut self, probed_ready: &BTreeSet<Target>, ctx: &mut Context<Self>) {
         let now = self.started.elapsed();
-        for pool in &mut self.pools {
-            let growth = pool.decide(&self.settings, probed_ready, self.plan.is_some(), now);
-            report(&self.log, pool, growth, now);
-        }
-        self.arm_timer(now, ctx);
-        let successors = self.pools.iter().flat_map(Pool::successors).cloned().collect();
-        self.prober.follow(successors, ctx, |allocator, successor, ctx| {
-            allocator.prober.note_ready(&successor);
-            allocator.decide(&[successor].into(), ctx);
-        });
+        let listed = self.listed();
+        let decide = |pool: &mut Pool| pool.decide(&self.settings, probed_ready, &listed, now);
+        let growths: Vec<_> = self.pools.iter_mut().map(decide).collect();
         if self.is_grace_over || self.pools.iter().all(Pool::is_known) {
             self.publish();
         }
+        self.arm_timer(now, ctx);
+        self.probe(ctx);
+        zip(&mut self.pools, growths).for_each(|(pool, growth)| report(&self.log, pool, growth));
+    }
+
+    /// Where all containers are, if that matters now.
+    fn listed(&self) -> Listed {
+        let does_matter = self.pools.iter().any(Pool::has_absences);
+        self.pools.iter().filter(|_| does_matter).flat_map(Pool::listed).collect()
+    }
+
+    /// Has the containers probed on which the next decision may depend.
+    fn probe(&mut self, ctx: &mut Context<Self>) {
+        let successors: BTreeSet<_> = self.pools.iter().flat_map(Pool::successors).cloned().collect();
+        self.prober.follow_successors(successors, ctx, |allocator, successor, (), ctx| {
+            allocator.prober.note_ready(&successor);
+            allocator.decide(&[successor].into(), ctx);
+        });
+        let lingering: BTreeSet<_> = self.pools.iter().flat_map(Pool::lingering).collect();
+        self.prober.follow_lingering(lingering, ctx, |allocator, target, verdict, ctx| {
+            allocator.prober.note_verdict(&target);
+            allocator.note_verdict(&target, verdict);
+            allocator.decide(&[].into(), ctx);
+        });
+    }
+
+    fn note_verdict(&mut self, target: &Target, verdict: Verdict) {
+        let now = self.started.elapsed();
+        self.pools.iter_mut().for_each(|pool| pool.note_verdict(target, verdict, now));
     }
 
     fn arm_timer(&mut self, now: Duration, ctx: &mut Context<Self>) {
@@ -140,12 +163,12 @@ impl<P: Probe> PortAllocator<P> {
     fn save(&self, plan: &Arc<Plan>) {
         let Some(saver) = &self.saver else { return };
         let (plan, started) = (Arc::clone(plan), self.started);
-        let reservations: Vec<_> = self.pools.iter().map(|pool| pool.reservations().clone()).collect();
-        saver.save(move || to_save(&plan, &reservations, started.elapsed()));
+        let leftovers: Vec<_> = self.pools.iter().map(Pool::leftovers).collect();
+        saver.save(move || to_save(&plan, &leftovers, started.elapsed()));
     }
 }
 
-impl<P: Probe> Actor for PortAllocator<P> {
+impl<C: Connect> Actor for PortAllocator<C> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -156,32 +179,33 @@ impl<P: Probe> Actor for PortAllocator<P> {
     }
 }
 
-impl<P: Probe> Handler<ServiceChanged> for PortAllocator<P> {
+impl<C: Connect> Handler<ServiceChanged> for PortAllocator<C> {
     type Result = ();
 
-    fn handle(&mut self, ServiceChanged { service, snapshot }: ServiceChanged, ctx: &mut Context<Self>) {
+    fn handle(&mut self, changed: ServiceChanged, ctx: &mut Context<Self>) {
+        let ServiceChanged { service, snapshot, proof_age } = changed;
         let now = self.started.elapsed();
         for pool in self.pools.iter_mut().filter(|pool| *pool.service() == service) {
-            pool.take(Arc::clone(&snapshot), &self.settings, now);
+            pool.take(Arc::clone(&snapshot), proof_age, &self.settings, now);
         }
         self.decide(&[].into(), ctx);
     }
 }
 
-impl<P: Probe> Handler<ReportAllocation> for PortAllocator<P> {
+impl<C: Connect> Handler<ReportAllocation> for PortAllocator<C> {
     type Result = AllocationReport;
 
     fn handle(&mut self, _: ReportAllocation, _: &mut Context<Self>) -> AllocationReport {
         let now = self.started.elapsed();
-        let held = || self.pools.iter().filter_map(Pool::held);
+        let lingering = || self.pools.iter().flat_map(Pool::lingering_ports);
         AllocationReport {
-            held_ports: held().flat_map(|(ports, _)| ports).collect(),
-            held_for: held().map(|(_, until)| until.saturating_sub(now)).min(),
+            lingering_ports: lingering().map(|(port, _)| port).collect(),
+            lingering_for: lingering().map(|(_, until)| until.saturating_sub(now)).min(),
         }
     }
 }
 
-impl<P: Probe> Handler<Shutdown> for PortAllocator<P> {
+impl<C: Connect> Handler<Shutdown> for PortAllocator<C> {
     type Result = ();
 
     /// The actor stops once the saver's work has ended.

@@ -18,10 +18,9 @@ use itertools::Itertools;
 use super::{
     Assignment, Unmapped,
     eligibility::{Candidates, Eligible},
-    mass_removal::MassRemoval,
     takeover::{is_to_be_probed, owner},
 };
-use crate::readiness::Successor;
+use crate::probing::Target;
 
 /// What is decided, and remembered from one snapshot to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,10 +31,8 @@ pub(super) struct Assignments {
     pub(super) reservations: BTreeMap<u16, Reservation>,
     /// The containers without a slot, and why, by uuid.
     pub(super) unmapped: BTreeMap<Arc<str>, Unmapped>,
-    /// The removal that is held back.
-    pub(super) mass_removal: Option<MassRemoval>,
     /// The containers that take over a slot once they accept a connection.
-    pub(super) successors: BTreeSet<Successor>,
+    pub(super) successors: BTreeSet<Target>,
 }
 
 /// A slot that was freed a moment ago is reserved for its last container against others without an index.
@@ -65,28 +62,27 @@ pub(super) struct Rules {
 pub(super) fn assign(
     candidates: Candidates<'_>,
     previous: &Assignments,
-    probed_ready: &BTreeSet<Successor>,
+    probed_ready: &BTreeSet<Target>,
     rules: Rules,
     now: Duration,
 ) -> Assignments {
     let Candidates { eligible, unmapped } = candidates;
-    let mut placement = Placement { slots: BTreeMap::new(), unmapped, successors: BTreeSet::new(), rules };
+    let (slots, successors, awaited) = Default::default();
+    let mut placement = Placement { slots, unmapped, successors, awaited, rules };
     let unindexed = placement.place_by_index(eligible, &previous.slots, probed_ready);
     let newcomers = placement.keep_slots(unindexed, previous, now);
     let reservations = placement.reservations(previous, now);
     placement.place_newcomers(newcomers, &reservations);
     let Placement { slots, unmapped, successors, .. } = placement;
     let slots = slots.into_iter().map(|(slot, placed)| (slot, placed.into())).collect();
-    Assignments { slots, reservations, unmapped, mass_removal: None, successors }
+    Assignments { slots, reservations, unmapped, successors }
 }
 
 impl Assignments {
-    /// When the passing of time alone may change the result: a container waits for a reservation to end, or a mass
-    /// removal is held back no longer.
+    /// When the passing of time alone may change the result: a container waits for a reservation to end.
     pub(super) fn next_change(&self) -> Option<Duration> {
         let waits = self.unmapped.values().any(|reason| matches!(reason, Unmapped::NoFreeSlot { .. }));
-        let reservations = self.reservations.values().filter(|_| waits).map(|reservation| reservation.until);
-        reservations.chain(self.mass_removal.iter().map(|removal| removal.until)).min()
+        self.reservations.values().filter(|_| waits).map(|reservation| reservation.until).min()
     }
 }
 
@@ -94,7 +90,9 @@ impl Assignments {
 struct Placement<'a> {
     slots: BTreeMap<u16, Eligible<'a>>,
     unmapped: BTreeMap<Arc<str>, Unmapped>,
-    successors: BTreeSet<Successor>,
+    successors: BTreeSet<Target>,
+    /// The slots whose containers linger until their successors are ready.
+    awaited: BTreeSet<u16>,
     rules: Rules,
 }
 
@@ -104,7 +102,7 @@ impl<'a> Placement<'a> {
         &mut self,
         eligible: Vec<Eligible<'a>>,
         previous: &BTreeMap<u16, Assignment>,
-        probed_ready: &BTreeSet<Successor>,
+        probed_ready: &BTreeSet<Target>,
     ) -> Vec<Eligible<'a>> {
         let Rules { pool_size, max_port_count, .. } = self.rules;
         let mut unindexed = Vec::new();
@@ -131,6 +129,9 @@ impl<'a> Placement<'a> {
                 [] => *first,
                 _ => self.owner(claims, previous.get(slot), probed_ready),
             };
+            if owner.lingers_since.is_some() && !others.is_empty() {
+                self.awaited.insert(*slot);
+            }
             owners.push((*slot, owner));
         }
         self.slots = owners.into_iter().collect();
@@ -142,19 +143,22 @@ impl<'a> Placement<'a> {
         &mut self,
         claims: &[(u16, Eligible<'a>)],
         incumbent: Option<&Assignment>,
-        probed_ready: &BTreeSet<Successor>,
+        probed_ready: &BTreeSet<Target>,
     ) -> Eligible<'a> {
         let claimants: Vec<_> = claims.iter().map(|(_, claimant)| *claimant).collect();
-        let successor = |claimant: &Eligible<'_>| Successor {
+        let successor = |claimant: &Eligible<'_>| Target {
             uuid: Arc::clone(&claimant.container.uuid),
             backend: SocketAddr::new(claimant.address, self.rules.backend_port),
         };
         let position = owner(&claimants, incumbent, |claimant| probed_ready.contains(&successor(claimant)));
         let owner = claimants[position];
         for (place, other) in claimants.iter().enumerate().filter(|(place, _)| *place != position) {
+            if other.lingers_since.is_some() {
+                continue;
+            }
             let by = owner.container.uuid.to_string();
-            let is_newer = place > position;
-            if is_newer && is_to_be_probed(other) {
+            let is_newer = place > position || owner.is_doubtful();
+            if is_newer && is_to_be_probed(other, &owner) {
                 self.successors.insert(successor(other));
             }
             let reason = match is_newer && other.is_running() {
@@ -184,6 +188,7 @@ impl<'a> Placement<'a> {
             let slot = kept.get(&*candidate.container.uuid).copied();
             match slot.filter(|slot| self.is_free(*slot)) {
                 Some(slot) => drop(self.slots.insert(slot, candidate)),
+                None if candidate.lingers_since.is_some() => {}
                 None => newcomers.push(candidate),
             }
         }
@@ -200,7 +205,8 @@ impl<'a> Placement<'a> {
         reserved.map(|(slot, uuid, until)| (slot, Reservation { uuid: Arc::clone(uuid), until })).collect()
     }
 
-    /// Rule 3, second half: the oldest first, each on the lowest slot that is free and not reserved.
+    /// Rule 3, second half: the oldest first, each on the lowest slot that is free and not reserved; if there is none,
+    /// on that of the container that has lingered for longest (rule 6) and has no successor.
     fn place_newcomers(&mut self, newcomers: Vec<Eligible<'a>>, reservations: &BTreeMap<u16, Reservation>) {
         let Rules { pool_size, max_port_count, .. } = self.rules;
         let mut lowest = 0;
@@ -208,13 +214,19 @@ impl<'a> Placement<'a> {
             while lowest < pool_size && (!self.is_free(lowest) || reservations.contains_key(&lowest)) {
                 lowest += 1;
             }
-            if lowest < pool_size {
-                self.slots.insert(lowest, newcomer);
+            let free = Some(lowest).filter(|slot| *slot < pool_size);
+            if let Some(slot) = free.or_else(|| self.longest_lingering()) {
+                self.slots.insert(slot, newcomer);
             } else {
                 let none_free = Unmapped::NoFreeSlot { pool_size, max_port_count };
                 self.unmapped.insert(Arc::clone(&newcomer.container.uuid), none_free);
             }
         }
+    }
+
+    fn longest_lingering(&self) -> Option<u16> {
+        let lingering = self.slots.iter().filter_map(|(slot, placed)| Some((placed.lingers_since?, *slot)));
+        lingering.filter(|(_, slot)| !self.awaited.contains(slot)).min().map(|(_, slot)| slot)
     }
 
     /// Whether the pool has this slot, and no container has it.
@@ -230,7 +242,7 @@ fn slot_of(index: NonZeroU64, pool_size: u16) -> Option<u16> {
 
 /// The slots of `before` that are free in `after`. Both are walked through side by side: to look each slot up would
 /// double the time of a decision in a pool of thousands.
-pub(super) fn freed<'a, A, B>(
+fn freed<'a, A, B>(
     before: &'a BTreeMap<u16, A>,
     after: &BTreeMap<u16, B>,
 ) -> impl Iterator<Item = (u16, &'a A)> {
@@ -250,7 +262,7 @@ fn standing(
 }
 
 impl From<Eligible<'_>> for Assignment {
-    fn from(Eligible { container, address }: Eligible<'_>) -> Self {
+    fn from(Eligible { container, address, .. }: Eligible<'_>) -> Self {
         Self { uuid: Arc::clone(&container.uuid), name: Arc::clone(&container.name), address }
     }
 }

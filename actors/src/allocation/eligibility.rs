@@ -1,6 +1,6 @@
 //! Rules 1 and 9: which containers can be mapped at all. Pure.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
@@ -8,13 +8,15 @@ use super::{
     Unmapped,
     flapping::{Damped, FlapDamper},
 };
-use crate::domain::{Container, Lifecycle};
+use crate::domain::{Container, Health, Lifecycle};
 
 /// A container that can be mapped, and where it is reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Eligible<'a> {
     pub(super) container: &'a Container,
     pub(super) address: IpAddr,
+    /// Since when it has been missing, on the allocator's clock; `None` if it is listed.
+    pub(super) lingers_since: Option<Duration>,
 }
 
 /// The containers of a snapshot.
@@ -32,71 +34,60 @@ pub(super) fn eligible<'a>(
     damper: &FlapDamper,
     allow_loopback: bool,
 ) -> Candidates<'a> {
-    // Only a damped container is looked for at an address that is not the one it is listed with.
-    let listed = if damper.has_damped() { addresses(containers) } else { Addresses::default() };
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
     let mut by_address: FxHashMap<IpAddr, usize> =
         FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
     for container in containers {
-        let damped = damper.damped(&container.uuid);
-        let mapped_at = mapped_at(container, damped, &listed, allow_loopback);
-        // A damped container that serves is reached at its own address all the same.
-        let serves_at = damped.filter(|_| can_serve(container)).and_then(|_| own_address(container));
-        let mut older = [serves_at.and_then(|address| by_address.remove(&address)), None];
+        let mapped_at = mapped_at(container, damper.damped(&container.uuid), allow_loopback);
+        // A container that runs is the one that is reached at its address, even if it is not mapped.
+        let reached_at = mapped_at.as_ref().ok().copied();
+        let reached_at = reached_at.or_else(|| own_address(container).filter(|_| can_serve(container)));
+        let older = reached_at.and_then(|address| Some((address, *by_address.get(&address)?)));
+        let older = older.and_then(|(address, position)| Some((address, position, eligible[position]?)));
+        // Two containers at one address are one too many: either the older one's address was given away, or both run
+        // in the host's network, where only one can hold the port. One that is merely damped gives way.
+        match older {
+            Some((_, _, older)) if !can_serve(container) && can_serve(older.container) => {
+                unmapped.insert(Arc::clone(&container.uuid), Unmapped::Flapping);
+                continue;
+            }
+            Some((address, position, older)) => {
+                let taken = Unmapped::AddressTaken { address, newer: container.uuid.to_string() };
+                unmapped.insert(Arc::clone(&older.container.uuid), taken);
+                eligible[position] = None;
+            }
+            None => {}
+        }
         match mapped_at {
             Ok(address) => {
-                older[1] = by_address.insert(address, eligible.len());
-                eligible.push(Some(Eligible { container, address }));
+                by_address.insert(address, eligible.len());
+                eligible.push(Some(Eligible { container, address, lingers_since: None }));
             }
             Err(reason) => drop(unmapped.insert(Arc::clone(&container.uuid), reason)),
-        }
-        // Two containers at one address are one too many: either the older one's address was given away, or both run
-        // in the host's network, where only one can hold the port.
-        for older in older.into_iter().flatten().filter_map(|position| eligible[position].take()) {
-            let newer = container.uuid.to_string();
-            let taken = Unmapped::AddressTaken { address: older.address, newer };
-            unmapped.insert(Arc::clone(&older.container.uuid), taken);
         }
     }
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
-/// The uuid of the container at each address.
-pub(super) type Addresses<'a> = FxHashMap<IpAddr, &'a Arc<str>>;
-
-/// Every address of a container that has one of its own, with the uuid of the newest of those. The oldest of
-/// `containers` comes first.
-pub(super) fn addresses(containers: &[Arc<Container>]) -> Addresses<'_> {
-    let alive = containers.iter().filter(|container| container.lifecycle() != Lifecycle::Inactive);
-    alive.filter_map(|container| Some((own_address(container)?, &container.uuid))).collect()
-}
-
-fn own_address(container: &Container) -> Option<IpAddr> {
+/// The address of a container that has one of its own.
+pub(super) fn own_address(container: &Container) -> Option<IpAddr> {
     container.address.as_ref()?.ip()
 }
 
 fn mapped_at(
     container: &Container,
     damped: Option<&Damped>,
-    listed: &Addresses<'_>,
     allow_loopback: bool,
 ) -> Result<IpAddr, Unmapped> {
     if container.uuid.is_empty() {
         return Err(Unmapped::NoIdentity);
     }
-    match damped {
-        // Another container may have its old address by now.
-        Some(Damped { at: Some(address), .. })
-            if listed.get(address).is_none_or(|by| **by == container.uuid) =>
-        {
-            return Ok(*address);
+    match (damped, &container.state) {
+        (Some(Damped { was_serving: false, .. }), _) => Err(Unmapped::Flapping),
+        (None, Some(state)) if !can_serve(container) => {
+            Err(Unmapped::NotRunning { state: state.to_string() })
         }
-        Some(_) => return Err(Unmapped::Flapping),
-        None => {}
-    }
-    match &container.state {
-        Some(state) if !can_serve(container) => Err(Unmapped::NotRunning { state: state.to_string() }),
         _ => usable_address(container, allow_loopback),
     }
 }
@@ -116,7 +107,18 @@ pub(super) fn usable_address(container: &Container, allow_loopback: bool) -> Res
     }
 }
 
-impl Eligible<'_> {
+impl<'a> Eligible<'a> {
+    /// The older one is less. It is total, so that the order in a document has no influence.
+    pub(super) fn age(&self) -> (u64, &'a str) {
+        (self.container.created, &self.container.uuid)
+    }
+
+    /// Rule 6: whether any successor that accepts a connection is better, since it lingers and was not healthy when it
+    /// was listed last.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.lingers_since.is_some() && self.container.health == Some(Health::NotHealthy)
+    }
+
     /// Whether it runs already.
     pub(super) fn is_running(&self) -> bool {
         self.container.lifecycle() == Lifecycle::Running

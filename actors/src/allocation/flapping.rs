@@ -1,4 +1,5 @@
-//! Rule 9: a container that flaps is damped. Its port stays as it was until the container is steady. Pure.
+//! Rule 9: a container that flaps is damped. Its port stays as it was until the container is steady, and leads to the
+//! address under which the container is listed. Pure.
 //!
 //! The port of a container in a crash loop would otherwise open and close, and its connections would be cut, several
 //! times a minute on every host.
@@ -8,13 +9,12 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 
-use super::eligibility::{can_serve, usable_address};
-use crate::domain::{Change, Container};
+use super::eligibility::can_serve;
+use crate::domain::Change;
 
 /// More changes than these within [`WINDOW`] are flapping. A whole life, from the creation to the removal, has five.
 const MAX_CHANGES: usize = 5;
@@ -36,8 +36,8 @@ pub(super) struct FlapDamper {
 #[derive(Debug, Default)]
 struct History {
     name: Arc<str>,
-    /// The latest changes: when, and where the container was reached before, if it could serve.
-    changes: VecDeque<(Duration, Option<IpAddr>)>,
+    /// The latest changes: when, and whether the container could serve before.
+    changes: VecDeque<(Duration, bool)>,
     damped: Option<Damped>,
     /// The last penalty, and when it ended or will end.
     last: Option<(Duration, Duration)>,
@@ -46,8 +46,8 @@ struct History {
 /// How a flapping container stays for a while.
 #[derive(Debug)]
 pub(super) struct Damped {
-    /// Where it was reached before it flapped; `None` if it could not serve.
-    pub(super) at: Option<IpAddr>,
+    /// Whether it could serve before it flapped.
+    pub(super) was_serving: bool,
     until: Duration,
     /// Whether it has not changed since `until` was set.
     is_steady: bool,
@@ -64,19 +64,18 @@ pub(super) enum FlapNews {
 
 impl FlapDamper {
     /// Rule 9: takes note of what has changed.
-    pub(super) fn follow(&mut self, changes: &[Change], allow_loopback: bool, now: Duration) {
-        for Change { was, is } in changes {
-            let (was, is) = (was.as_deref(), is.as_deref());
-            let Some(container) = is.or(was).filter(|container| !container.uuid.is_empty()) else { continue };
-            if was.map(Container::lifecycle) == is.map(Container::lifecycle) {
+    ///
+    /// To be missing is no change of state (rule 6).
+    pub(super) fn follow(&mut self, changes: &[Change], now: Duration) {
+        for change in changes {
+            let Change { was: Some(was), is: Some(is) } = change else { continue };
+            if is.uuid.is_empty() || was.lifecycle() == is.lifecycle() {
                 continue;
             }
-            let history = self.histories.entry(Arc::clone(&container.uuid)).or_default();
-            history.name = Arc::clone(&container.name);
-            let serving = was.filter(|was| can_serve(was));
-            let before = serving.and_then(|was| usable_address(was, allow_loopback).ok());
-            if history.note(before, now) {
-                self.news.push(history.news(&container.uuid));
+            let history = self.histories.entry(Arc::clone(&is.uuid)).or_default();
+            history.name = Arc::clone(&is.name);
+            if history.note(can_serve(was), now) {
+                self.news.push(history.news(&is.uuid));
             }
         }
         self.expire(now);
@@ -99,11 +98,6 @@ impl FlapDamper {
         self.histories.get(uuid)?.damped.as_ref()
     }
 
-    /// Whether any container is damped.
-    pub(super) fn has_damped(&self) -> bool {
-        self.histories.values().any(|history| history.damped.is_some())
-    }
-
     /// When a penalty ends or is prolonged.
     pub(super) fn next_change(&self) -> Option<Duration> {
         self.histories.values().filter_map(|history| Some(history.damped.as_ref()?.until)).min()
@@ -117,9 +111,9 @@ impl FlapDamper {
 
 impl History {
     /// Takes note of a change; tells whether the container is damped from now on.
-    fn note(&mut self, before: Option<IpAddr>, now: Duration) -> bool {
+    fn note(&mut self, was_serving: bool, now: Duration) -> bool {
         self.forget(now);
-        self.changes.push_back((now, before));
+        self.changes.push_back((now, was_serving));
         if let Some(damped) = &mut self.damped {
             damped.is_steady = false;
             self.changes.pop_front();
@@ -127,21 +121,21 @@ impl History {
         }
         let is_flapping = self.changes.len() > MAX_CHANGES;
         if is_flapping {
-            let at = self.changes.front().and_then(|(_, before)| *before);
-            self.damp(at, now);
+            let was_serving = self.changes.front().is_some_and(|(_, was_serving)| *was_serving);
+            self.damp(was_serving, now);
         }
         is_flapping
     }
 
-    fn damp(&mut self, at: Option<IpAddr>, now: Duration) {
+    fn damp(&mut self, was_serving: bool, now: Duration) {
         let penalty = self.last.map_or(FIRST_PENALTY, |(last, _)| (last * 2).min(MAX_PENALTY));
         self.last = Some((penalty, now + penalty));
-        self.damped = Some(Damped { at, until: now + penalty, is_steady: true });
+        self.damped = Some(Damped { was_serving, until: now + penalty, is_steady: true });
     }
 
     fn end_penalty(&mut self, now: Duration) {
         match self.damped.take() {
-            Some(Damped { at, is_steady: false, .. }) => self.damp(at, now),
+            Some(Damped { was_serving, is_steady: false, .. }) => self.damp(was_serving, now),
             _ => self.changes.clear(),
         }
     }
@@ -157,7 +151,7 @@ impl History {
         let (uuid, name) = (Arc::clone(uuid), Arc::clone(&self.name));
         match (&self.damped, self.last) {
             (Some(damped), Some((penalty, _))) => {
-                FlapNews::Damped { uuid, name, is_mapped: damped.at.is_some(), penalty }
+                FlapNews::Damped { uuid, name, is_mapped: damped.was_serving, penalty }
             }
             _ => FlapNews::Steady { uuid, name },
         }

@@ -5,20 +5,31 @@ use std::{collections::BTreeMap, iter::zip, net::IpAddr, time::Duration};
 use super::{
     AllocatorSettings, MappingPlan, Plan,
     assign::{Assignments, Reservation},
+    linger::Absences,
     size,
 };
 use crate::{
     domain::Mapping,
-    state::{SavedMapping, SavedReservation, SavedState},
+    state::{SavedLingering, SavedMapping, SavedReservation, SavedState},
 };
 
+/// What belongs to a mapping and is not part of its plan.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leftovers {
+    /// The free slots that are reserved.
+    pub(super) reservations: BTreeMap<u16, Reservation>,
+    /// The slots whose containers linger, and until when.
+    pub(super) lingering: BTreeMap<u16, Duration>,
+}
+
 /// A pool's size and assignments as they were saved, on a clock that starts now; `None` if this mapping was not saved.
-/// What the settings no longer have room for, or no longer allow, is dropped.
+/// What the settings no longer have room for, or no longer allow, is dropped. Containers that lingered have no slot,
+/// since nothing shows that they are still there; their slots are reserved for them.
 pub(super) fn restored(
     mapping: &Mapping,
     state: &SavedState,
     settings: &AllocatorSettings,
-) -> Option<(u16, Assignments)> {
+) -> Option<(u16, Assignments, Absences)> {
     let is_same = |saved: &&SavedMapping| {
         saved.service == mapping.service && saved.backend_port == mapping.backend_port.get()
     };
@@ -26,40 +37,54 @@ pub(super) fn restored(
     let size = size::initial(mapping, Some(saved.pool_size));
     let is_allowed = |address: IpAddr| settings.allow_loopback || !address.is_loopback();
     let slots = saved.slots.iter().filter(|(slot, saved)| **slot < size && is_allowed(saved.address));
-    let reservation = |saved: &SavedReservation| Reservation {
-        uuid: saved.uuid.as_str().into(),
-        until: Duration::from_millis(saved.left_ms).min(settings.port_reuse_delay),
+    let reservation = |uuid: &str, left_ms: u64| Reservation {
+        uuid: uuid.into(),
+        until: Duration::from_millis(left_ms).min(settings.port_reuse_delay),
     };
-    let reservations = saved.reservations.iter().filter(|(slot, _)| **slot < size);
+    let reserved =
+        saved.reservations.iter().map(|(slot, saved)| (*slot, reservation(&saved.uuid, saved.left_ms)));
+    let lingered =
+        saved.lingering.iter().map(|(slot, saved)| (*slot, reservation(&saved.assignment.uuid, u64::MAX)));
     let assignments = Assignments {
         slots: slots.map(|(slot, saved)| (*slot, saved.clone())).collect(),
-        reservations: reservations.map(|(slot, saved)| (*slot, reservation(saved))).collect(),
+        reservations: reserved.chain(lingered).filter(|(slot, _)| *slot < size).collect(),
         ..Assignments::default()
     };
-    Some((size, assignments))
+    let lost = saved.lingering.values().map(|SavedLingering { assignment, left_ms }| {
+        let left = Duration::from_millis(*left_ms).min(settings.linger);
+        (assignment.uuid.clone(), assignment.address, left)
+    });
+    Some((size, assignments, Absences::restored(lost)))
 }
 
-/// The state to save for a plan, and for the reservations that belong to its mappings.
-pub(super) fn to_save(plan: &Plan, reservations: &[BTreeMap<u16, Reservation>], now: Duration) -> SavedState {
+/// The state to save for a plan, and for what is left of its mappings.
+pub(super) fn to_save(plan: &Plan, leftovers: &[Leftovers], now: Duration) -> SavedState {
     let mappings =
-        zip(&plan.mappings, reservations).map(|(plan, reserved)| saved_mapping(plan, reserved, now));
+        zip(&plan.mappings, leftovers).map(|(plan, leftovers)| saved_mapping(plan, leftovers, now));
     SavedState { revision: plan.revision, mappings: mappings.collect() }
 }
 
 fn saved_mapping(
     MappingPlan { mapping, pool_size, slots, .. }: &MappingPlan,
-    reservations: &BTreeMap<u16, Reservation>,
+    Leftovers { reservations, lingering }: &Leftovers,
     now: Duration,
 ) -> SavedMapping {
-    let reservations = reservations.iter().map(|(slot, reservation)| {
-        let left_ms = reservation.until.saturating_sub(now).as_millis() as u64;
-        (*slot, SavedReservation { uuid: reservation.uuid.to_string(), left_ms })
+    let left_ms = |until: Duration| until.saturating_sub(now).as_millis() as u64;
+    let reservations = reservations.iter().map(|(slot, Reservation { uuid, until })| {
+        (*slot, SavedReservation { uuid: uuid.to_string(), left_ms: left_ms(*until) })
     });
+    let lingering = lingering.iter().filter_map(|(slot, until)| {
+        let assignment = slots.get(slot)?.clone();
+        Some((*slot, SavedLingering { assignment, left_ms: left_ms(*until) }))
+    });
+    let lingering: BTreeMap<_, _> = lingering.collect();
+    let listed = slots.iter().filter(|(slot, _)| !lingering.contains_key(slot));
     SavedMapping {
         service: mapping.service.clone(),
         backend_port: mapping.backend_port.get(),
         pool_size: *pool_size,
-        slots: slots.clone(),
+        slots: listed.map(|(slot, assignment)| (*slot, assignment.clone())).collect(),
         reservations: reservations.collect(),
+        lingering,
     }
 }

@@ -13,7 +13,7 @@ use super::Plan;
 #[rtype(result = "()")]
 pub struct PlanChanged(pub Arc<Plan>);
 
-/// The admin side → `PortAllocator`: which ports are held against the metadata?
+/// The admin side → `PortAllocator`: which ports keep containers that are missing?
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "AllocationReport")]
 pub struct ReportAllocation;
@@ -21,8 +21,8 @@ pub struct ReportAllocation;
 /// What the allocator answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, MessageResponse)]
 pub struct AllocationReport {
-    /// The ports whose containers are gone in a mass removal that is held back.
-    pub held_ports: BTreeSet<u16>,
-    /// When they are freed, if the metadata still says so then; `None` if there are none.
-    pub held_for: Option<Duration>,
+    /// The ports whose containers linger: they are missing, and show that they are there.
+    pub lingering_ports: BTreeSet<u16>,
+    /// When the first of them is freed, if its container is still missing then; `None` if there are none.
+    pub lingering_for: Option<Duration>,
 }

@@ -1,13 +1,13 @@
 //! The second stage: which container gets which port.
 //!
 //! ```text
-//!              rules 1, 9      rules 2 to 5    rule 6
-//! snapshot ──> eligible ─────> assign ───────> hold_back ────> plan
-//!                              (previous)      (previous)
+//!              rules 1, 9      rule 6        rules 2 to 5
+//! snapshot ──> eligible ─────> linger ─────> assign ─────> plan
+//!                              (previous)    (previous)
 //! ```
 //!
 //! `Pool::decide` is this line; each step is a function from values to values. All containers of the newest snapshot
-//! are decided anew each time, together with what was decided before.
+//! are decided anew each time, together with those that linger and with what was decided before.
 //!
 //! # The rules
 //!
@@ -25,13 +25,20 @@
 //!    is ready: healthy, or, without a health check, it accepts a connection.
 //! 5. **Outside the pool**: an index past the pool's end is not mapped, and its container gets no other slot. A pool
 //!    without `PORT_COUNT` grows as far as it may before that; it never shrinks.
-//! 6. **Leaving**: a container that stops, or is no longer listed, frees its slot. An answer that would free all
-//!    slots, or more than half of four or more, is a *mass removal*: it is held back for `MASS_REMOVAL_HOLD_MS`. The
-//!    mass removal stands where the design has *linger*, which is going to replace it.
+//! 6. **Leaving**: a container that is said to stop frees its slot. One that is missing without a word, or that lacks
+//!    its address, *lingers*: it keeps its slot while it shows that it is there, for `LINGER_MS` at most.
+//!    - It was listed no more than 30 s ago, or it has no slot from now on and its connections drain.
+//!    - It is an incumbent by rule 4, with its age. If it was unhealthy when it was listed last, any claimant that
+//!      accepts a connection is better. It gives way at once to a container that is listed with its address and port.
+//!    - If it has no index, it is as by rule 3, but never gets another slot. It makes no pool grow; where no slot is
+//!      free, the one that has lingered for longest yields to a newcomer of rule 3.
+//!    - When it gives way to a successor or to time, its connections drain; when it is gone, they go by `ON_LEAVE`.
+//!    - Saved assignments never let a container linger. Its time begins anew only after it was listed for 30 s.
 //! 7. **Faults** of the source remove nothing, however long they last: the poller sends nothing then.
 //! 8. The **order** of anything in the answer has no influence.
 //! 9. **Flapping**: a container that changes its state more than 5 times within 30 s is damped: its port is frozen, so
-//!    that it stays as it was, until the container is steady; each time for longer.
+//!    that it stays open or closed, until the container is steady; each time for longer. The port leads to the address
+//!    under which the container is listed, and to be missing is no change of state.
 //!
 //! Always true: a port leads to at most one container, a container has at most one port of a mapping, and the same
 //! history gives the same plan.
@@ -40,7 +47,7 @@ mod allocator;
 mod assign;
 mod eligibility;
 mod flapping;
-mod mass_removal;
+mod linger;
 mod memory;
 mod messages;
 mod plan;

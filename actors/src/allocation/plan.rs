@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Unmapped, assign::Assignments, eligibility::usable_address};
+use super::{Unmapped, assign::Assignments, eligibility::usable_address, linger::Absences};
 use crate::domain::{Assignment, Container, Lifecycle, Mapping};
 
 /// All mappings at one moment, in full.
@@ -33,11 +33,11 @@ pub struct MappingPlan {
     pub slots: BTreeMap<u16, Assignment>,
     /// The containers without a slot, and why, by uuid.
     pub unmapped: BTreeMap<Arc<str>, Unmapped>,
-    /// The slots whose containers are gone in a mass removal that is held back.
-    pub held: BTreeSet<u16>,
-    /// The addresses of the containers that have no slot although their processes run, as far as is known; empty for a
-    /// pool that serves saved assignments. Their connections drain rather than being cut. That matters only when
-    /// a slot changes hands, so a change of this alone makes no new plan.
+    /// The slots whose containers linger: they are missing, and show that they are there.
+    pub lingering: BTreeSet<u16>,
+    /// The addresses of the containers that have no slot although their processes run, as far as is known. Their
+    /// connections drain rather than being cut. That matters only when a slot changes hands, so a change of this alone
+    /// makes no new plan.
     pub still_running: BTreeSet<IpAddr>,
 }
 
@@ -48,16 +48,17 @@ pub(super) fn plan(
     pool_size: u16,
     assignments: &Assignments,
     containers: &[Arc<Container>],
+    absences: &Absences,
     allow_loopback: bool,
 ) -> MappingPlan {
-    let Assignments { slots, unmapped, mass_removal, .. } = assignments;
+    let Assignments { slots, unmapped, .. } = assignments;
     MappingPlan {
         mapping: mapping.clone(),
         pool_size,
         slots: slots.clone(),
         unmapped: unmapped.clone(),
-        held: mass_removal.as_ref().map(|removal| removal.slots.clone()).unwrap_or_default(),
-        still_running: still_running(assignments, containers, allow_loopback),
+        lingering: absences.lingering().map(|lingering| lingering.slot).collect(),
+        still_running: still_running(assignments, containers, absences, allow_loopback),
     }
 }
 
@@ -65,12 +66,14 @@ pub(super) fn plan(
 fn still_running(
     Assignments { slots, unmapped, .. }: &Assignments,
     containers: &[Arc<Container>],
+    absences: &Absences,
     allow_loopback: bool,
 ) -> BTreeSet<IpAddr> {
     // A container that is being stopped still finishes its work; one that restarts has lost it.
     let runs = |c: &Container| matches!(c.lifecycle(), Lifecycle::Running | Lifecycle::Stopping);
     let unmapped = containers.iter().filter(|c| unmapped.contains_key(&c.uuid) && runs(c));
-    let mut running: BTreeSet<_> = unmapped.filter_map(|c| usable_address(c, allow_loopback).ok()).collect();
+    let unmapped = unmapped.filter_map(|c| usable_address(c, allow_loopback).ok());
+    let mut running: BTreeSet<_> = unmapped.chain(absences.lost()).collect();
     if !running.is_empty() {
         for assignment in slots.values() {
             running.remove(&assignment.address);
@@ -82,12 +85,12 @@ fn still_running(
 impl MappingPlan {
     /// Whether both mean the same to the stages that act upon a plan, and to a reader of the log.
     pub(super) fn is_no_news_after(&self, other: &Self) -> bool {
-        let Self { mapping, pool_size, slots, unmapped, held, still_running: _ } = self;
+        let Self { mapping, pool_size, slots, unmapped, lingering, still_running: _ } = self;
         mapping == &other.mapping
             && pool_size == &other.pool_size
             && slots == &other.slots
             && unmapped == &other.unmapped
-            && held == &other.held
+            && lingering == &other.lingering
     }
 
     /// The port of a slot of this pool.

@@ -5,6 +5,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     ops::RangeInclusive,
     sync::Arc,
     time::Duration,
@@ -12,17 +13,17 @@ use std::{
 
 use super::{
     AllocatorSettings, MappingPlan, Plan, PoolSettings,
-    assign::{Assignments, Reservation, Rules, assign},
-    eligibility::{Eligible, eligible},
+    assign::{Assignments, Rules, assign},
+    eligibility::{Eligible, eligible, own_address},
     flapping::{FlapDamper, FlapNews},
-    mass_removal::hold_back,
-    memory::restored,
+    linger::{Absences, Affected, LingerNews, Listed},
+    memory::{Leftovers, restored},
     plan::plan,
     size,
 };
 use crate::{
-    domain::{Container, Mapping, ServiceRef, Snapshot},
-    readiness::Successor,
+    domain::{Container, Lifecycle, Mapping, ServiceRef, Snapshot},
+    probing::{Target, Verdict},
     state::SavedState,
 };
 
@@ -36,6 +37,7 @@ pub(super) struct Pool {
     size: Option<u16>,
     snapshot: Option<Arc<Snapshot>>,
     damper: FlapDamper,
+    absences: Absences,
     /// The run of ports that stalls' own service publishes, from the base port on.
     published: Option<u16>,
     assignments: Assignments,
@@ -46,16 +48,6 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct Logged {
     unpublished: Option<RangeInclusive<u16>>,
-    held: BTreeSet<u16>,
-}
-
-/// The beginning or the end of a mass removal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RemovalNews {
-    /// So many of the mapped ports keep their containers, until then.
-    Begun { ports: usize, mapped: usize, until: Duration },
-    /// So many of the ports have been freed; the containers of the others have returned.
-    Ended { freed: usize },
 }
 
 /// A pool that has become larger.
@@ -71,63 +63,77 @@ impl Pool {
     /// A mapping as it was saved, on a clock that starts now.
     pub(super) fn restore(pool: &PoolSettings, state: &SavedState, settings: &AllocatorSettings) -> Self {
         let PoolSettings { mapping, max_ports } = pool;
-        let restored = restored(mapping, state, settings);
-        let (size, assignments) = restored.map_or_else(Default::default, |(size, a)| (Some(size), a));
+        let (size, assignments, absences) = match restored(mapping, state, settings) {
+            Some((size, assignments, absences)) => (Some(size), assignments, absences),
+            None => Default::default(),
+        };
         Self {
             mapping: mapping.clone(),
             max_ports: mapping.max_port_count().min(*max_ports),
             size,
             snapshot: None,
             damper: FlapDamper::default(),
+            absences,
             published: None,
             assignments,
             logged: Logged::default(),
         }
     }
 
-    /// Takes the newest snapshot.
-    pub(super) fn take(&mut self, snapshot: Arc<Snapshot>, settings: &AllocatorSettings, now: Duration) {
+    /// Takes the newest snapshot. The one before it was last known to be true so long ago (`proof_age`).
+    pub(super) fn take(
+        &mut self,
+        snapshot: Arc<Snapshot>,
+        proof_age: Duration,
+        settings: &AllocatorSettings,
+        now: Duration,
+    ) {
         self.published = snapshot.published.run_from(self.mapping.base_port.get());
-        if let Some(older) = &self.snapshot {
-            self.damper.follow(&snapshot.changes_since(older), settings.allow_loopback, now);
+        let (slots, linger) = (&self.assignments.slots, settings.linger);
+        match &self.snapshot {
+            Some(older) => {
+                let changes = snapshot.changes_since(older);
+                self.damper.follow(&changes, now);
+                self.absences.follow(&changes, slots, proof_age, linger, now);
+            }
+            None => self.absences.begin(&snapshot.containers, slots, linger, now),
         }
         self.snapshot = Some(snapshot);
     }
 
-    /// Gives the containers of the newest snapshot their slots, by all rules in their order, and makes the pool larger
-    /// for them; without a snapshot, all stays as it was.
-    ///
-    /// Only assignments that `are_live` can be held in a mass removal: it is not known for how long the containers of
-    /// saved ones have been gone.
+    /// Gives the containers of the newest snapshot and those that linger their slots, by all rules in their order, and
+    /// makes the pool larger for them; without a snapshot, all stays as it was. `listed` are the containers of all
+    /// pools.
     pub(super) fn decide(
         &mut self,
         settings: &AllocatorSettings,
-        probed_ready: &BTreeSet<Successor>,
-        are_live: bool,
+        probed_ready: &BTreeSet<Target>,
+        listed: &Listed,
         now: Duration,
     ) -> Option<Growth> {
         let containers = &Arc::clone(self.snapshot.as_ref()?).containers;
         self.damper.expire(now);
-        let candidates = eligible(containers, &self.damper, settings.allow_loopback);
+        self.absences.expire(now);
+        self.absences.give_way(listed, self.mapping.backend_port.get());
+        let mut candidates = eligible(containers, &self.damper, settings.allow_loopback);
         let (from, to) = self.sizes(&candidates.eligible);
+        self.absences.join(&mut candidates);
         let rules = Rules {
             backend_port: self.mapping.backend_port.get(),
             pool_size: to,
             max_port_count: self.mapping.max_port_count(),
             port_reuse_delay: settings.port_reuse_delay,
         };
-        let mut next = assign(candidates, &self.assignments, probed_ready, rules, now);
-        if are_live {
-            next = hold_back(&self.assignments, next, containers, to, settings.mass_removal_hold, now);
-        }
-        self.assignments = next;
+        self.assignments = assign(candidates, &self.assignments, probed_ready, rules, now);
+        self.absences.follow_slots(&self.assignments.slots, now);
         self.size = Some(to);
         (from < to).then_some(Growth { from, to })
     }
 
     /// The last step of the line.
     pub(super) fn plan(&self, settings: &AllocatorSettings) -> MappingPlan {
-        plan(&self.mapping, self.size(), &self.assignments, self.containers(), settings.allow_loopback)
+        let Self { mapping, assignments, absences, .. } = self;
+        plan(mapping, self.size(), assignments, self.containers(), absences, settings.allow_loopback)
     }
 
     /// Rule 5: the size before these containers, and with them.
@@ -171,25 +177,57 @@ impl Pool {
     }
 
     /// The containers that take over a slot once they accept a connection.
-    pub(super) fn successors(&self) -> impl Iterator<Item = &Successor> {
+    pub(super) fn successors(&self) -> impl Iterator<Item = &Target> {
         self.assignments.successors.iter()
+    }
+
+    /// The containers that keep their slots for as long as they show that they are there.
+    pub(super) fn lingering(&self) -> impl Iterator<Item = Target> {
+        let backend_port = self.mapping.backend_port.get();
+        self.absences.lingering().map(move |lingering| Target {
+            uuid: lingering.uuid(),
+            backend: SocketAddr::new(lingering.address, backend_port),
+        })
+    }
+
+    /// A container no longer shows that it is there.
+    pub(super) fn note_verdict(&mut self, target: &Target, verdict: Verdict, now: Duration) {
+        if self.lingering().any(|lingering| lingering == *target) {
+            self.absences.note_verdict(&target.uuid, verdict, now);
+        }
+    }
+
+    /// Whether it matters where other containers are.
+    pub(super) fn has_absences(&self) -> bool {
+        !self.absences.is_empty()
+    }
+
+    /// Where the containers of the newest snapshot are, the oldest first.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (SocketAddr, Arc<str>)> {
+        let backend_port = self.mapping.backend_port.get();
+        let alive = self.containers().iter().filter(|c| c.lifecycle() != Lifecycle::Inactive);
+        alive.filter_map(move |container| {
+            Some((SocketAddr::new(own_address(container)?, backend_port), Arc::clone(&container.uuid)))
+        })
     }
 
     /// When the passing of time alone may change which container has which slot.
     pub(super) fn next_change(&self) -> Option<Duration> {
-        self.assignments.next_change().into_iter().chain(self.damper.next_change()).min()
+        let changes =
+            [self.assignments.next_change(), self.absences.next_change(), self.damper.next_change()];
+        changes.into_iter().flatten().min()
     }
 
-    /// The ports that are held in a mass removal, and until when.
-    pub(super) fn held(&self) -> Option<(impl Iterator<Item = u16>, Duration)> {
-        let removal = self.assignments.mass_removal.as_ref()?;
+    /// The ports whose containers linger, and until when.
+    pub(super) fn lingering_ports(&self) -> impl Iterator<Item = (u16, Duration)> {
         let base = self.mapping.base_port.get();
-        Some((removal.slots.iter().map(move |slot| base + slot), removal.until))
+        self.absences.lingering().map(move |lingering| (base + lingering.slot, lingering.until))
     }
 
-    /// The free slots that are reserved.
-    pub(super) fn reservations(&self) -> &BTreeMap<u16, Reservation> {
-        &self.assignments.reservations
+    /// What is to be saved beside the plan.
+    pub(super) fn leftovers(&self) -> Leftovers {
+        let lingering = self.absences.lingering().map(|lingering| (lingering.slot, lingering.until));
+        Leftovers { reservations: self.assignments.reservations.clone(), lingering: lingering.collect() }
     }
 
     // === what the log is to say, once ===
@@ -209,24 +247,9 @@ impl Pool {
         unpublished.filter(|_| is_new)
     }
 
-    /// What has become of the mass removal.
-    pub(super) fn removal_news(&mut self) -> Option<RemovalNews> {
-        let removal = self.assignments.mass_removal.as_ref();
-        let held = removal.map(|removal| removal.slots.clone()).unwrap_or_default();
-        let logged = std::mem::replace(&mut self.logged.held, held);
-        let slots = &self.assignments.slots;
-        match removal {
-            Some(removal) if logged.is_empty() => Some(RemovalNews::Begun {
-                ports: removal.slots.len(),
-                mapped: slots.len(),
-                until: removal.until,
-            }),
-            None if !logged.is_empty() => {
-                let freed = logged.iter().filter(|slot| !slots.contains_key(slot)).count();
-                Some(RemovalNews::Ended { freed })
-            }
-            _ => None,
-        }
+    /// What has happened to containers that were missing.
+    pub(super) fn linger_news(&mut self) -> BTreeMap<LingerNews, Affected> {
+        self.absences.take_news()
     }
 }
 
@@ -239,9 +262,9 @@ pub fn plan_once(
     let mappings = settings.pools.iter().map(|pool| {
         let mut pool = Pool::restore(pool, state, settings);
         if let Some(snapshot) = snapshots.get(pool.service()) {
-            pool.take(Arc::clone(snapshot), settings, Duration::ZERO);
+            pool.take(Arc::clone(snapshot), Duration::ZERO, settings, Duration::ZERO);
         }
-        pool.decide(settings, &BTreeSet::new(), false, Duration::ZERO);
+        pool.decide(settings, &BTreeSet::new(), &Listed::default(), Duration::ZERO);
         pool.plan(settings)
     });
     Plan { revision: state.revision + 1, mappings: mappings.collect() }

@@ -1,23 +1,21 @@
 //! What the allocator says in the log; each thing once.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use slog::{Logger, info, warn};
 
 use super::{
     MappingPlan, Plan,
     flapping::FlapNews,
-    pool::{Growth, Pool, RemovalNews},
+    linger::{Affected, LingerNews},
+    pool::{Growth, Pool},
 };
 
-/// Logs what is new of a pool's size, its mass removal and its flapping containers.
-pub(super) fn report(log: &Logger, pool: &mut Pool, growth: Option<Growth>, now: Duration) {
+/// Logs what is new of a pool's size, and of its missing and its flapping containers.
+pub(super) fn report(log: &Logger, pool: &mut Pool, growth: Option<Growth>) {
     let log = log.new(slog::o!("service" => pool.service().to_string()));
     report_size(&log, pool, growth);
-    report_mass_removal(&log, pool, now);
+    report_lingering(&log, pool);
     report_flapping(&log, pool);
 }
 
@@ -49,18 +47,27 @@ fn report_flapping(log: &Logger, pool: &mut Pool) {
     }
 }
 
-/// Logs that a mass removal is held back, and what became of it.
-fn report_mass_removal(log: &Logger, pool: &mut Pool, now: Duration) {
-    match pool.removal_news() {
-        Some(RemovalNews::Begun { ports, mapped, until }) => {
-            let held_ms = until.saturating_sub(now).as_millis() as u64;
-            warn!(log, "mass removal held back"; "ports" => ports, "mapped" => mapped, "held_ms" => held_ms);
+/// Logs what has happened to containers that were missing: a line for each kind, however many they are.
+fn report_lingering(log: &Logger, pool: &mut Pool) {
+    for (news, Affected { count, uuid, slot }) in pool.linger_news() {
+        let log =
+            log.new(slog::o!("containers" => count, "uuid" => uuid, "port" => pool.ports().start() + slot));
+        match news {
+            LingerNews::Begun => warn!(log, "containers are missing and linger"),
+            LingerNews::Unproven => {
+                warn!(log, "containers are missing, and were last listed too long ago to linger");
+            }
+            LingerNews::Expired => warn!(log, "containers lingered for too long"),
+            LingerNews::Unknown => {
+                warn!(log, "lingering containers cannot be asked, out of descriptors or memory");
+            }
+            LingerNews::Returned => info!(log, "lingering containers are listed again"),
+            LingerNews::Gone => info!(log, "lingering containers are gone"),
+            LingerNews::AddressTaken => {
+                info!(log, "lingering containers gave way, their addresses are others'");
+            }
+            LingerNews::Superseded => info!(log, "lingering containers gave way, their slots are others'"),
         }
-        Some(RemovalNews::Ended { freed: 0 }) => info!(log, "mass removal over, all containers returned"),
-        Some(RemovalNews::Ended { freed }) => {
-            warn!(log, "held ports released, containers did not return"; "freed" => freed);
-        }
-        None => {}
     }
 }
 

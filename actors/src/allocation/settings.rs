@@ -13,8 +13,8 @@ pub struct AllocatorSettings {
     pub allow_loopback: bool,
     /// How long a freed slot is reserved for its last container; zero: not at all.
     pub port_reuse_delay: Duration,
-    /// How long a mass removal is held back; zero: not at all.
-    pub mass_removal_hold: Duration,
+    /// How long a container that is missing may linger; zero: not at all.
+    pub linger: Duration,
 }
 
 /// A mapping, and how far its pool may grow.

@@ -17,6 +17,8 @@ pub struct ServiceChanged {
     pub service: ServiceRef,
     /// Its containers, and what stalls' own service publishes.
     pub snapshot: Arc<Snapshot>,
+    /// How long ago the source was last known to say what the snapshot before this one says; zero for the first.
+    pub proof_age: Duration,
 }
 
 /// The admin side → `MetadataPoller`: is the metadata available?

@@ -43,6 +43,17 @@ pub struct PollerSettings {
     pub seed: u64,
 }
 
+/// However long a poll may be, the source is to say at least so often that nothing has changed: a container that was
+/// listed longer ago does not linger.
+const MAX_LONG_POLL: Duration = Duration::from_secs(20);
+
+impl PollerSettings {
+    /// The length of a long poll.
+    pub(super) fn long_poll(&self) -> Duration {
+        self.poll_sleep.min(MAX_LONG_POLL)
+    }
+}
+
 /// Follows the version of the metadata, fetches the narrow document of each service when it changes, and
 /// tells the allocator when something in it does that matters.
 pub struct MetadataPoller<S> {
@@ -67,7 +78,14 @@ struct Followed {
     /// The hash of each document. One that is as it was is not parsed again, since the version changes with every
     /// change of the whole environment.
     documents: BTreeMap<ServiceRef, u64>,
-    snapshots: BTreeMap<ServiceRef, Arc<Snapshot>>,
+    snapshots: BTreeMap<ServiceRef, Known>,
+}
+
+/// The newest snapshot of a service.
+struct Known {
+    snapshot: Arc<Snapshot>,
+    /// When the source was last known to say this.
+    confirmed: Instant,
 }
 
 impl<S: MetadataSource> MetadataPoller<S> {
@@ -131,8 +149,9 @@ impl<S: MetadataSource> MetadataPoller<S> {
         mode: PollMode,
     ) -> Result<Duration, MetadataFault> {
         let PollResult::Changed { version, published, documents } = result else {
+            self.followed.snapshots.values_mut().for_each(|known| known.confirmed = Instant::now());
             return Ok(match mode {
-                PollMode::LongPoll => Pace::after_no_change(asked.elapsed(), self.settings.poll_sleep),
+                PollMode::LongPoll => Pace::after_no_change(asked.elapsed(), self.settings.long_poll()),
                 PollMode::Immediate => Duration::ZERO,
             });
         };
@@ -160,20 +179,27 @@ impl<S: MetadataSource> MetadataPoller<S> {
         let mut hasher = FxHasher::default();
         hasher.write(document);
         let hash = hasher.finish();
-        if self.followed.documents.get(&service) == Some(&hash) {
+        let confirmed = Instant::now();
+        let older = self.followed.snapshots.get_mut(&service);
+        if let Some(older) = older
+            && self.followed.documents.get(&service) == Some(&hash)
+        {
+            older.confirmed = confirmed;
             return Ok(());
         }
         let older = self.followed.snapshots.get(&service);
-        let known = older.map(|older| older.containers.as_slice()).unwrap_or_default();
-        let containers = parse_service(&service_path(&service), &service.service, document, known)?;
+        let containers = older.map(|older| older.snapshot.containers.as_slice()).unwrap_or_default();
+        let containers = parse_service(&service_path(&service), &service.service, document, containers)?;
         let published = self.followed.published.clone().unwrap_or_default();
         let snapshot = Arc::new(Snapshot { containers, published });
-        let is_news = older != Some(&snapshot);
+        let is_news = older.is_none_or(|older| older.snapshot != snapshot);
+        let proof_age = older.map_or(Duration::ZERO, |older| confirmed - older.confirmed);
         self.followed.documents.insert(service.clone(), hash);
+        let known = Known { snapshot: Arc::clone(&snapshot), confirmed };
+        self.followed.snapshots.insert(service.clone(), known);
         if is_news {
             debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
-            self.followed.snapshots.insert(service.clone(), Arc::clone(&snapshot));
-            self.allocator.do_send(ServiceChanged { service, snapshot });
+            self.allocator.do_send(ServiceChanged { service, snapshot, proof_age });
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ pub(super) async fn poll<S: MetadataSource>(
     needs_published_ports: bool,
 ) -> Result<PollResult, MetadataFault> {
     let wait_from = known.clone().filter(|_| mode == PollMode::LongPoll);
-    let version = source.version(wait_from, settings.poll_sleep).await?;
+    let version = source.version(wait_from, settings.long_poll()).await?;
     if known.as_ref() == Some(&version) {
         return Ok(PollResult::Unchanged);
     }

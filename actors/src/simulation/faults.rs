@@ -17,6 +17,10 @@ pub(super) enum Fault {
     WrongDocument,
     /// An older version, as after a restart of the server.
     OlderVersion,
+    /// An answer that lacks all containers, some, or where they are.
+    NoContainers,
+    HalfOfTheContainers,
+    NoAddresses,
     // The disk, and the HAProxy that checks.
     ConfigFails,
     ConfigSlow,
@@ -45,7 +49,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 28] = [
+    pub(super) const ALL: [Self; 31] = [
         Self::Unreachable,
         Self::Status,
         Self::NotFound,
@@ -53,6 +57,9 @@ impl Fault {
         Self::Garbage,
         Self::WrongDocument,
         Self::OlderVersion,
+        Self::NoContainers,
+        Self::HalfOfTheContainers,
+        Self::NoAddresses,
         Self::ConfigFails,
         Self::ConfigSlow,
         Self::StateNotSaved,

@@ -48,8 +48,10 @@ impl Flapping {
         for (uuid, told) in &mut self.told {
             let container = containers.iter().find(|container| container.uuid() == *uuid);
             told.served_at.extend(container.and_then(serving_address));
-            let before = std::mem::replace(&mut told.stage, container.map(stage));
-            if !is_first && before != told.stage {
+            // To be missing is no change of state.
+            let Some(stage) = container.map(stage) else { continue };
+            let before = told.stage.replace(stage);
+            if !is_first && before != Some(stage) {
                 told.note_change(now);
             }
         }

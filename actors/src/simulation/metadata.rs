@@ -32,9 +32,19 @@ impl Server {
     /// The version and the containers that it reports.
     fn state(&self) -> (u64, Vec<Instance>) {
         let world = self.0.world.borrow();
-        let is_older = self.0.faults.borrow().is_open(Fault::OlderVersion, self.0.now());
-        let (version, containers) = if is_older { world.older() } else { world.newest() };
-        (version, containers.to_vec())
+        let is_open = |fault| self.0.faults.borrow().is_open(fault, self.0.now());
+        let (version, mut containers) =
+            if is_open(Fault::OlderVersion) { world.older() } else { world.newest() };
+        if is_open(Fault::NoContainers) {
+            containers.clear();
+        }
+        if is_open(Fault::HalfOfTheContainers) {
+            containers.retain(|container| container.create_index % 2 == 0);
+        }
+        if is_open(Fault::NoAddresses) {
+            containers.iter_mut().for_each(|container| container.address = None);
+        }
+        (version, containers)
     }
 
     /// Waits for as long as an answer takes; fails if a fault strikes. Two answers never come at the same moment.
@@ -74,7 +84,11 @@ impl Server {
             let _ = timeout(end, differs).await;
         }
         self.answers("/version").await?;
-        Ok(version_text(self.state().0))
+        let version = version_text(self.state().0);
+        if Some(&version) == known.as_ref() {
+            self.0.confirmed();
+        }
+        Ok(version)
     }
 
     async fn document(self, path: String) -> Result<Vec<u8>, MetadataFault> {

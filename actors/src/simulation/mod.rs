@@ -30,6 +30,7 @@ mod faults;
 mod flapping;
 mod host;
 mod metadata;
+mod presence;
 mod process;
 mod readiness;
 mod repaired;

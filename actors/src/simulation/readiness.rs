@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
     rc::Rc,
     time::Duration,
@@ -9,8 +10,8 @@ use std::{
 
 use tokio::time::sleep;
 
-use super::{scene::Scene, world::Instance};
-use crate::{readiness::Probe, testing::ms};
+use super::{presence::Kept, scene::Scene, world::Instance};
+use crate::{probing::Connect, testing::ms};
 
 /// When a container is ready, once it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) struct Readiness {
     pub(super) is_checked: bool,
     /// How long it takes; `None` if it never becomes ready.
     pub(super) takes: Option<Duration>,
+    /// How long it keeps a connection that says nothing; `None` if it keeps it for ever.
+    pub(super) closes_idle: Option<Duration>,
 }
 
 impl Readiness {
@@ -28,6 +31,7 @@ impl Readiness {
         Self {
             is_checked: scene.draw(0..100) < scene.setup.checked_percent,
             takes: is_ever.then(|| scene.draw_ms(1..takes)),
+            closes_idle: scene.chance(0.3).then(|| scene.draw_ms(1..20_000)),
         }
     }
 }
@@ -37,6 +41,11 @@ impl Instance {
     pub(super) fn listens_since(&self) -> Option<Duration> {
         Some(self.runs_since? + self.readiness.takes?)
     }
+
+    /// Whether its address is this one.
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
+        self.address.map(IpAddr::from) == Some(address.ip())
+    }
 }
 
 /// Connections to containers, as stalls makes them.
@@ -44,27 +53,31 @@ impl Instance {
 pub(super) struct Clients(pub(super) Rc<Scene>);
 
 impl Clients {
-    async fn connect(self, address: SocketAddr) -> bool {
+    async fn connect(self, address: SocketAddr) -> io::Result<Kept> {
         self.0.probed(address);
         sleep(self.0.draw_ms(0..20)).await;
-        let is_reached = {
+        let reached = {
             let (world, now) = (self.0.world.borrow(), self.0.now());
-            let at = |c: &&Instance| c.address.map(IpAddr::from) == Some(address.ip());
-            let mut there = world.newest().1.iter().filter(at);
-            there.any(|container| container.listens_since().is_some_and(|since| since <= now))
+            let there = world.containers().iter().filter(|c| c.is_at(address) && c.is_alive());
+            let there = there.max_by_key(|container| container.age());
+            there.filter(|c| c.listens_since().is_some_and(|since| since <= now)).cloned()
         };
-        if is_reached {
+        if let Some(container) = reached {
             self.0.reached(address);
-        } else if self.0.chance(0.3) {
+            return Ok(Kept::to(self.0, address, &container));
+        }
+        if self.0.chance(0.3) {
             // The connection is not refused either: it times out.
             sleep(ms(1_000)).await;
         }
-        is_reached
+        Err(ErrorKind::ConnectionRefused.into())
     }
 }
 
-impl Probe for Clients {
-    fn accepts(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
+impl Connect for Clients {
+    type Connection = Kept;
+
+    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Kept>> + 'static {
         self.clone().connect(address)
     }
 }

@@ -24,19 +24,22 @@ pub(super) struct Outcome {
     pub(super) violation: Option<String>,
     /// Everything that happened.
     pub(super) trace: String,
+    /// How often a port led to a container that was not its own, as rule 6 allows for a while.
+    pub(super) strangers: usize,
 }
 
 /// Lets everything happen that follows from this seed.
 pub(super) fn run(seed: u64) -> Outcome {
     // The clock stands still from the beginning: else some of the real time would get in.
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let trace = runtime.block_on(async {
+    let (trace, strangers) = runtime.block_on(async {
         let scene = Scene::new(seed);
         scene.trace.say(format!("{:?}", scene.setup));
         live(&scene).await;
-        scene.trace.clone()
+        let strangers = scene.watch.borrow().strangers.len();
+        (scene.trace.clone(), strangers)
     });
-    Outcome { violation: trace.violation(), trace: trace.text() }
+    Outcome { violation: trace.violation(), trace: trace.text(), strangers }
 }
 
 async fn live(scene: &Rc<Scene>) {
@@ -66,11 +69,12 @@ async fn live_once(scene: &Rc<Scene>) {
     scene.life_begins();
     let stalls = Stalls::start(scene);
     scene.pass_until(LENGTH, || scene.order.get().is_some()).await;
-    if scene.order.take() != Some(Order::Stop) {
+    let order = scene.order.take();
+    scene.life_is_to_end();
+    if order != Some(Order::Stop) {
         return scene.trace.say("stalls: is killed");
     }
     scene.trace.say("stalls: is told to stop");
-    scene.life_is_to_end();
     stalls.shut_down(Leave::Drained);
     let deadline = scene.now() + DRAIN + END_MARGIN;
     scene.pass_until(deadline, || stalls.has_ended()).await;

@@ -37,12 +37,13 @@ pub(super) fn check(scene: &Rc<Scene>) {
         Ok(()) => {}
         Err(what) => scene.trace.violate(format!("nothing is wrong, but {what}")),
     }
+    scene.check_lingering();
     scene.after(CHECK_EVERY, check);
 }
 
 fn note_refusals(scene: &Scene, must_be_right: bool) -> Result<(), String> {
     let (world, watch) = (scene.world.borrow(), scene.watch.borrow());
-    let containers = world.newest().1;
+    let containers = &world.newest().1;
     let is_ready = |c: &Instance| match c.health {
         Some(health) => health == "healthy",
         None => c.listens_since().is_some_and(|since| since + NOTICED <= scene.now()),
@@ -68,7 +69,7 @@ fn note_refusals(scene: &Scene, must_be_right: bool) -> Result<(), String> {
             }
             _ => false,
         };
-        if must_be_right && !is_right && !watch.may_be_held(slot, containers, scene.now()) {
+        if must_be_right && !is_right && !watch.may_linger(slot, &world, scene.now()) {
             let claimant = wanted.claimed.get(&slot);
             return Err(format!("port {port} leads to {landings:?}, wanted is {claimant:?}"));
         }

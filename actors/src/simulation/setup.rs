@@ -23,8 +23,8 @@ pub(super) struct Setup {
     pub(super) indexed_percent: u64,
     /// How many of a hundred containers have a health check.
     pub(super) checked_percent: u64,
-    /// How long stalls holds a mass removal back.
-    pub(super) mass_removal_hold: Duration,
+    /// How long a missing container may linger.
+    pub(super) linger: Duration,
     /// Whether containers change their state so often that stalls no longer follows them.
     pub(super) has_flapping: bool,
     /// The longest time until a new address is in force, in milliseconds: 0 before HAProxy 2.9.
@@ -43,7 +43,7 @@ impl Setup {
             on_leave: on_leave[rng.usize(..on_leave.len())],
             indexed_percent: if rng.u8(..3) == 0 { 60 } else { 100 },
             checked_percent: [0, 0, 40, 100][rng.usize(..4)],
-            mass_removal_hold: Duration::from_secs(if rng.bool() { 15 } else { 0 }),
+            linger: Duration::from_secs([0, 20, 300, 300][rng.usize(..4)]),
             has_flapping: rng.u8(..4) == 0,
             max_lag_ms: if rng.bool() { 0 } else { rng.u64(2..40) },
             change_every_ms: rng.u64(800..10_000),

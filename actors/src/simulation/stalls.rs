@@ -104,7 +104,7 @@ impl Stalls {
                     pools: vec![pool],
                     allow_loopback: false,
                     port_reuse_delay: Duration::from_secs(60),
-                    mass_removal_hold: scene.setup.mass_removal_hold,
+                    linger: scene.setup.linger,
                 },
                 Files(Rc::clone(scene)),
                 Clients(Rc::clone(scene)),

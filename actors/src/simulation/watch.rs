@@ -5,6 +5,7 @@
 //! which it was last found: a port never goes back, and never leads to a container that has not been entitled to it.
 //! So each port has a *position* in the history of what was wanted.
 
+mod lingering;
 mod plans;
 mod restarts;
 mod seen;
@@ -19,11 +20,11 @@ use std::{
     time::Duration,
 };
 
-use self::{plans::is_taken_by_another, restarts::Restarts};
+use self::restarts::Restarts;
 use super::{
     flapping::{Flapping, Unsteady},
     setup::{BASE_PORT, Setup},
-    wanted::Wanted,
+    wanted::{Claim, Wanted, at},
     world::Instance,
 };
 use crate::{allocation::Plan, config::Routes};
@@ -31,7 +32,9 @@ use crate::{allocation::Plan, config::Routes};
 /// What has been seen so far.
 pub(super) struct Watch {
     max_ports: u16,
-    mass_removal_hold: Duration,
+    linger: Duration,
+    /// How often a port led to a container that was not its own, as rule 6 allows for a moment.
+    pub(super) strangers: BTreeSet<(u16, String)>,
     /// What was wanted, in order: each document that stalls was told, and the saved assignments at each start.
     history: Vec<Wanted>,
     positions: BTreeMap<u16, usize>,
@@ -57,8 +60,15 @@ struct Life {
     /// The newest plan, and how many documents there were then.
     plan: Option<(Arc<Plan>, usize)>,
     planned_at: Duration,
-    /// Since when ports are held whose containers are gone.
-    held_since: Option<Duration>,
+    /// What the newest document says of all slots.
+    told_last: Option<Wanted>,
+    /// When the source last said what it had said before, or anything new.
+    confirmed_at: Duration,
+    /// How long before the newest document that was.
+    proof_age: Duration,
+    /// For how long each container has lingered, and since when it lingers.
+    lingered: BTreeMap<Arc<str>, Duration>,
+    lingers_since: BTreeMap<Arc<str>, Duration>,
     /// When each plan was made, and where it leads the ports.
     routes: Vec<(Duration, Routes)>,
     /// The newest of these plans that HAProxy has been told of, for each port.
@@ -87,7 +97,8 @@ impl Watch {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
             max_ports: setup.max_ports,
-            mass_removal_hold: setup.mass_removal_hold,
+            linger: setup.linger,
+            strangers: BTreeSet::new(),
             history: vec![Wanted::default()],
             positions: BTreeMap::new(),
             disturbed: BTreeSet::new(),
@@ -109,18 +120,31 @@ impl Watch {
         }
     }
 
+    /// The newest plan lets these containers linger.
+    fn want_lingering(&mut self) {
+        let lingering: Vec<_> = self.lingering().map(|(slot, a)| (slot, at(a.address))).collect();
+        let Some(told) = &self.life.told_last else { return };
+        let mut wanted = told.clone();
+        for (slot, server) in lingering {
+            let void = || Claim { servers: BTreeSet::new(), may_be_void: true };
+            wanted.claimed.entry(slot).or_insert_with(void).servers.insert(server);
+        }
+        self.want(wanted);
+    }
+
     /// From now on a port may be anything: another program has changed it.
     pub(super) fn disturb(&mut self, port: u16) {
         self.disturbed.insert(port);
     }
 
-    /// stalls has repaired by now what others have changed. A port that is held is as it was wanted a while ago.
+    /// stalls has repaired by now what others have changed. A port whose container lingers is as it was wanted a while
+    /// ago.
     pub(super) fn settle(&mut self) {
         let newest = self.history.len() - 1;
         let mappings = self.life.plan.iter().flat_map(|(plan, _)| &plan.mappings);
-        let held: BTreeSet<_> =
-            mappings.flat_map(|mapping| mapping.held.iter().map(|slot| BASE_PORT + slot)).collect();
-        for port in self.disturbed.extract_if(.., |port| !held.contains(port)) {
+        let lingering: BTreeSet<_> =
+            mappings.flat_map(|mapping| mapping.lingering.iter().map(|slot| BASE_PORT + slot)).collect();
+        for port in self.disturbed.extract_if(.., |port| !lingering.contains(port)) {
             self.positions.insert(port, newest);
         }
     }
@@ -149,7 +173,10 @@ impl Watch {
     /// For containers without an index that is not known.
     fn may_cut(&self, port: u16, server: SocketAddr, since: usize) -> bool {
         let has_claim = |wanted: &Wanted| wanted.only(port - BASE_PORT) == Some(server);
-        self.disturbed.contains(&port) || !self.history[since..].iter().all(has_claim)
+        let lingers = self
+            .lingering()
+            .any(|(slot, assignment)| slot == port - BASE_PORT && assignment.address == server.ip());
+        self.disturbed.contains(&port) || !lingers && !self.history[since..].iter().all(has_claim)
     }
 
     /// Whether the stalls process that started this generation runs, and is not changing HAProxy at present.
@@ -170,19 +197,5 @@ impl Watch {
     /// When a slot lost its container last, whether or not HAProxy was told.
     pub(super) fn freed_at(&self, slot: u16) -> Option<Duration> {
         self.freed.get(&slot).copied()
-    }
-
-    /// Whether a slot may keep a container that is gone: for a while, and unless another one has its address.
-    pub(super) fn may_be_held(&self, slot: u16, containers: &[Instance], now: Duration) -> bool {
-        let mappings = self.life.plan.iter().flat_map(|(plan, _)| &plan.mappings);
-        let mut held = mappings.filter(|mapping| mapping.held.contains(&slot));
-        let in_time = self.life.held_since.is_some_and(|since| now <= since + self.mass_removal_hold);
-        in_time
-            && held.any(|mapping| {
-                mapping
-                    .slots
-                    .get(&slot)
-                    .is_some_and(|assignment| !is_taken_by_another(assignment, containers))
-            })
     }
 }

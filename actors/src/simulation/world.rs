@@ -1,6 +1,13 @@
 //! The service and its life: containers come, go, are replaced, restarted and moved.
 
-use std::{collections::VecDeque, net::Ipv4Addr, rc::Rc, time::Duration};
+mod missing;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::{IpAddr, Ipv4Addr},
+    rc::Rc,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -29,6 +36,8 @@ pub(super) struct Instance {
     pub(super) health: Option<&'static str>,
     pub(super) readiness: Readiness,
     pub(super) runs_since: Option<Duration>,
+    /// Whether the metadata has it.
+    pub(super) is_listed: bool,
     /// When its last restart began.
     disturbed_at: Duration,
 }
@@ -65,6 +74,8 @@ pub(super) struct World {
     /// Those given back last come last.
     free_addresses: Vec<Ipv4Addr>,
     older: VecDeque<(u64, Vec<Instance>)>,
+    /// Which container is at each address, since when it runs, and since when that is so.
+    there: BTreeMap<Ipv4Addr, (There, Duration)>,
     /// When something was changed last.
     pub(super) changed_at: Duration,
     /// Wakes those that wait for a change.
@@ -79,11 +90,15 @@ impl Default for World {
             created: 0,
             free_addresses: ADDRESSES.map(|last| Ipv4Addr::new(10, 42, 0, last)).to_vec(),
             older: VecDeque::new(),
+            there: BTreeMap::new(),
             changed_at: Duration::ZERO,
             changed: Rc::default(),
         }
     }
 }
+
+/// A container, and since when it runs.
+type There = Option<(u64, Option<Duration>)>;
 
 /// What may happen to a container, now or later.
 #[derive(Clone, Copy, Debug)]
@@ -93,17 +108,41 @@ enum Step {
     GetsAddress,
     LosesAddress,
     Removed,
+    Listed(bool),
 }
 
 impl World {
-    /// The version and the containers of now.
-    pub(super) fn newest(&self) -> (u64, &[Instance]) {
-        (self.version, &self.containers)
+    /// All containers of now, whether or not they are listed.
+    pub(super) fn containers(&self) -> &[Instance] {
+        &self.containers
+    }
+
+    /// The version and the listed containers of now.
+    pub(super) fn newest(&self) -> (u64, Vec<Instance>) {
+        (self.version, self.containers.iter().filter(|container| container.is_listed).cloned().collect())
     }
 
     /// Those of a while ago.
-    pub(super) fn older(&self) -> (u64, &[Instance]) {
-        self.older.front().map_or_else(|| self.newest(), |(version, containers)| (*version, containers))
+    pub(super) fn older(&self) -> (u64, Vec<Instance>) {
+        self.older.front().cloned().unwrap_or_else(|| self.newest())
+    }
+
+    /// Which container is at an address, and since when its process is there.
+    pub(super) fn there(&self, address: IpAddr) -> (Option<String>, Duration) {
+        let IpAddr::V4(address) = address else { return Default::default() };
+        let (there, since) = self.there.get(&address).copied().unwrap_or_default();
+        (there.map(|(create_index, _)| format!("u{create_index}")), since)
+    }
+
+    fn note_addresses(&mut self, now: Duration) {
+        for address in ADDRESSES.map(|last| Ipv4Addr::new(10, 42, 0, last)) {
+            let at = |c: &&Instance| c.is_alive() && c.address == Some(address);
+            let there = self.containers.iter().filter(at).map(|c| (c.create_index, c.runs_since)).max();
+            let before = self.there.entry(address).or_insert((None, now));
+            if before.0 != there {
+                *before = (there, now);
+            }
+        }
     }
 
     fn find(&mut self, create_index: u64) -> Option<&mut Instance> {
@@ -125,6 +164,7 @@ impl World {
             health: readiness.is_checked.then_some("initializing"),
             readiness,
             runs_since: None,
+            is_listed: true,
             disturbed_at: now,
         });
         create_index
@@ -147,7 +187,7 @@ impl World {
 
     /// Begins a new version: something is about to change, if only for others.
     fn note_change(&mut self, now: Duration) {
-        self.older.push_back((self.version, self.containers.clone()));
+        self.older.push_back(self.newest());
         if self.older.len() > KEPT {
             self.older.pop_front();
         }
@@ -170,6 +210,7 @@ fn change(scene: &Scene, change: impl FnOnce(&mut World)) {
     world.note_change(scene.now());
     change(&mut world);
     world.take_back_addresses();
+    world.note_addresses(scene.now());
 }
 
 /// The version changes and nothing else does.
@@ -193,6 +234,7 @@ fn take_step(scene: &Scene, create_index: u64, step: Step) {
             (Step::Health(health), Some(container)) => container.health = Some(health),
             (Step::GetsAddress, Some(container)) => container.address = address.or(container.address),
             (Step::LosesAddress, Some(container)) => container.address = None,
+            (Step::Listed(is_listed), Some(container)) => container.is_listed = is_listed,
             (Step::Removed, _) => world.containers.retain(|c| c.create_index != create_index),
             (_, None) => {}
         }
@@ -269,7 +311,7 @@ fn happen(scene: &Scene) {
     let some = scene.choose(&containers).map(|container| (container.create_index, container.index));
     let may_grow = containers.len() < MAX_CONTAINERS;
     let may_disturb = some.is_some_and(|(one, _)| may_disturb(scene, one));
-    match (scene.draw(0..12), some) {
+    match (scene.draw(0..16), some) {
         (0..=2, _) if may_grow => scale_up(scene, pause),
         (3, _) => {
             let last = containers.iter().max_by_key(|container| container.index).map(|c| c.create_index);
@@ -311,6 +353,7 @@ fn happen(scene: &Scene) {
                 scene.after(ms(2 * pause), move |scene| end(scene, old, pause));
             }
         }
+        (12.., Some((one, index))) => missing::happen(scene, one, index, pause, may_grow),
         _ => touch(scene),
     }
 }

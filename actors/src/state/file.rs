@@ -53,6 +53,19 @@ pub struct SavedMapping {
     /// The free slots that were reserved.
     #[serde(rename = "tombstones")]
     pub reservations: BTreeMap<u16, SavedReservation>,
+    /// The slots whose containers were missing and showed that they were there.
+    #[serde(default)]
+    pub lingering: BTreeMap<u16, SavedLingering>,
+}
+
+/// A container that lingered, with what was left of its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedLingering {
+    /// The container.
+    #[serde(flatten)]
+    pub assignment: Assignment,
+    /// What was left, in milliseconds.
+    pub left_ms: u64,
 }
 
 /// A reservation, with what was left of its time: the wall clock may jump, so no moment is stored.

@@ -4,7 +4,9 @@ mod file;
 mod saver;
 mod validate;
 
-pub use file::{SavedMapping, SavedReservation, SavedState, StateError, StateFile, StateStore};
+pub use file::{
+    SavedLingering, SavedMapping, SavedReservation, SavedState, StateError, StateFile, StateStore,
+};
 pub(crate) use saver::Saver;
 #[cfg(test)]
 pub(crate) use saver::{SAVE_DELAY, SAVE_RETRY};

@@ -22,7 +22,8 @@ pub(super) fn check(state: &SavedState) -> Result<(), String> {
 
 fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
     let mut uuids = BTreeSet::new();
-    for (slot, assignment) in &mapping.slots {
+    let lingering = mapping.lingering.iter().map(|(slot, saved)| (slot, &saved.assignment));
+    for (slot, assignment) in mapping.slots.iter().chain(lingering) {
         let (uuid, address, size) = (&assignment.uuid, assignment.address, mapping.pool_size);
         if *slot >= size {
             return Err(format!("slot {slot} is beyond a pool of {size}"));
@@ -57,6 +58,7 @@ mod tests {
             pool_size: 5,
             slots: slots.iter().map(assignment).collect(),
             reservations: [].into(),
+            lingering: [].into(),
         }
     }
 

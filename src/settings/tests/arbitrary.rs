@@ -43,7 +43,7 @@ fn valid_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
         ms.prop_map(|ms| ("RECONCILE_INTERVAL_MS", ms)),
         ms.prop_map(|ms| ("DRAIN_MS", ms)),
         ms.prop_map(|ms| ("PORT_REUSE_DELAY_MS", ms)),
-        ms.prop_map(|ms| ("MASS_REMOVAL_HOLD_MS", ms)),
+        ms.prop_map(|ms| ("LINGER_MS", ms)),
     ];
     proptest::collection::vec(one, 0..12)
         .prop_map(|some| some.into_iter().map(|(n, v)| (n, v.into())).collect())

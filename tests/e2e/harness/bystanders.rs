@@ -101,6 +101,18 @@ impl Bystanders {
         self.notice_nothing().await;
     }
 
+    /// Allows this port to move from one container to another; it must lead to one of them, and open connections must
+    /// not break.
+    pub(crate) fn let_be_taken_over(&self, stage: &Stage, port: u16, old: &str, new: &str) {
+        self.targets.set(stage.address(port), Expect::AnyOf([old, new].map(str::to_owned).into()));
+    }
+
+    /// From now on this port has to lead to the new container; open connections must not break.
+    pub(crate) fn is_taken_over(&mut self, stage: &Stage, port: u16, new: &str) {
+        self.assignments.insert(port, new.to_owned());
+        self.targets.set(stage.address(port), Expect::Container(new.to_owned()));
+    }
+
     /// Allows these ports to lead nowhere for a while; open connections must not break.
     pub(crate) fn let_refuse(&self, stage: &Stage, ports: impl IntoIterator<Item = u16>) {
         for port in ports {

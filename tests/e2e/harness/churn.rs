@@ -43,7 +43,12 @@ pub(crate) struct Churn {
 impl Churn {
     /// A stage for it.
     pub(crate) async fn stage() -> Stage {
-        Stage::prepared(48).await.with_pool(CHURN_POOL).started().await
+        Self::prepared().await.started().await
+    }
+
+    /// A stage for it on which stalls is not started yet.
+    pub(crate) async fn prepared() -> Stage {
+        Stage::prepared(48).await.with_pool(CHURN_POOL)
     }
 
     /// Begins to connect.

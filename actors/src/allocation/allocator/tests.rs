@@ -1,18 +1,27 @@
 //! The allocator in virtual time, with a store that can be slow, full or corrupt.
 
 mod flapping;
-mod mass_removal;
+mod lingering;
 mod saving;
 mod takeover;
 
-use std::{cell::RefCell, future::Future, net::SocketAddr, ops::Range, rc::Rc};
+use std::{
+    cell::RefCell,
+    future::Future,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    ops::Range,
+    rc::Rc,
+};
 
 use actix::Addr;
+use tokio::sync::Notify;
 
 use super::*;
 use crate::{
     allocation::PoolSettings,
     domain::{Assignment, Container, Mapping, PublishedPorts, ServiceRef},
+    probing::{Connection, End},
     state::{SAVE_DELAY, SAVE_RETRY, SavedMapping, StateError},
     supervise::ActorSet,
     testing::{
@@ -74,9 +83,9 @@ impl StateStore for FakeStore {
     }
 }
 
-/// A probe that all but the deaf addresses accept; its copies are the same probe.
+/// Containers that all but the deaf accept connections; its copies are the same containers.
 #[derive(Clone, Default)]
-struct FakeProbe(Rc<RefCell<Probed>>);
+struct FakeConnect(Rc<RefCell<Probed>>, Rc<Notify>);
 
 #[derive(Default)]
 struct Probed {
@@ -89,11 +98,21 @@ struct Probed {
     max_at_once: usize,
 }
 
-impl Probe for FakeProbe {
-    fn accepts(&self, address: SocketAddr) -> impl Future<Output = bool> + 'static {
-        let probed = Rc::clone(&self.0);
+impl FakeConnect {
+    /// From now on this address resets all connections.
+    fn break_at(&self, address: SocketAddr) {
+        self.0.borrow_mut().deaf.insert(address);
+        self.1.notify_waiters();
+    }
+}
+
+impl Connect for FakeConnect {
+    type Connection = FakeConnection;
+
+    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<FakeConnection>> + 'static {
+        let fake = self.clone();
         let takes = {
-            let mut probed = probed.borrow_mut();
+            let mut probed = fake.0.borrow_mut();
             probed.tried.push(address);
             probed.at_once += 1;
             probed.max_at_once = probed.max_at_once.max(probed.at_once);
@@ -103,10 +122,22 @@ impl Probe for FakeProbe {
             if !takes.is_zero() {
                 tokio::time::sleep(takes).await;
             }
-            let mut probed = probed.borrow_mut();
-            probed.at_once -= 1;
-            !probed.deaf.contains(&address)
+            fake.0.borrow_mut().at_once -= 1;
+            let is_deaf = fake.0.borrow().deaf.contains(&address);
+            if is_deaf { Err(ErrorKind::ConnectionRefused.into()) } else { Ok(FakeConnection(fake, address)) }
         }
+    }
+}
+
+struct FakeConnection(FakeConnect, SocketAddr);
+
+impl Connection for FakeConnection {
+    async fn end(self) -> End {
+        let Self(FakeConnect(probed, changed), address) = self;
+        while !probed.borrow().deaf.contains(&address) {
+            changed.notified().await;
+        }
+        End::Broken
     }
 }
 
@@ -117,17 +148,17 @@ fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
         pools: pools.collect(),
         allow_loopback: false,
         port_reuse_delay: Duration::from_secs(60),
-        mass_removal_hold: Duration::ZERO,
+        linger: Duration::ZERO,
     }
 }
 
 /// An allocator at work.
 struct Running {
-    addr: Addr<PortAllocator<FakeProbe>>,
+    addr: Addr<PortAllocator<FakeConnect>>,
     actors: ActorSet,
     plans: Received<PlanChanged>,
     store: FakeStore,
-    probe: FakeProbe,
+    probe: FakeConnect,
     log: Lines,
     start: Instant,
 }
@@ -137,15 +168,14 @@ impl Running {
         Self::set(settings(mappings), store)
     }
 
-    /// Holds mass removals back for 15 s.
-    fn holding(store: FakeStore) -> Self {
-        let settings = settings(vec![mapping(&web(), 5000)]);
-        Self::set(AllocatorSettings { mass_removal_hold: ms(15_000), ..settings }, store)
+    /// Lets missing containers linger for 300 s.
+    fn lingering(mappings: Vec<Mapping>, store: FakeStore) -> Self {
+        Self::set(AllocatorSettings { linger: ms(300_000), ..settings(mappings) }, store)
     }
 
     fn set(settings: AllocatorSettings, store: FakeStore) -> Self {
         tokio::time::pause();
-        let (log, probe) = (Lines::default(), FakeProbe::default());
+        let (log, probe) = (Lines::default(), FakeConnect::default());
         let (plans, receiver) = Received::start();
         let allocator =
             PortAllocator::new(settings, store.clone(), probe.clone(), vec![receiver], log.logger());
@@ -198,7 +228,7 @@ impl Running {
 fn service_changed(service: &ServiceRef, ports: Range<u16>, containers: &[Container]) -> ServiceChanged {
     let published = PublishedPorts(ports.map(|port| port..=port).collect());
     let snapshot = snapshot(containers.to_vec(), published);
-    ServiceChanged { service: service.clone(), snapshot: Arc::new(snapshot) }
+    ServiceChanged { service: service.clone(), snapshot: Arc::new(snapshot), proof_age: Duration::ZERO }
 }
 
 fn told(revision: u64, ports: &[(u16, &str)]) -> (u64, Vec<(u16, String)>) {
@@ -215,6 +245,7 @@ fn saved() -> SavedState {
         pool_size: 3,
         slots: [(0, assignment)].into(),
         reservations: [].into(),
+        lingering: [].into(),
     };
     SavedState { revision: 41, mappings: vec![mapping] }
 }
@@ -293,7 +324,7 @@ async fn every_receiver_is_told_the_same() {
     let log = Lines::default().logger();
     let receivers = vec![to_writer, to_supervisor];
     let allocator =
-        PortAllocator::new(settings, FakeStore::default(), FakeProbe::default(), receivers, log).start();
+        PortAllocator::new(settings, FakeStore::default(), FakeConnect::default(), receivers, log).start();
     allocator.do_send(service_changed(&web(), 0..0, &[a()]));
     settle().await;
     let (writer, supervisor): (Vec<PlanChanged>, Vec<PlanChanged>) = (writer.all(), supervisor.all());

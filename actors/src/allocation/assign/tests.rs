@@ -30,10 +30,10 @@ fn accepts(container: &Container) -> bool {
     container.created.is_multiple_of(2)
 }
 
-fn probed_ready(containers: &[Container]) -> BTreeSet<Successor> {
+fn probed_ready(containers: &[Container]) -> BTreeSet<Target> {
     let successor = |c: &Container| {
         let backend = SocketAddr::new(c.address.as_ref()?.ip()?, BACKEND_PORT);
-        Some(Successor { uuid: c.uuid.clone(), backend })
+        Some(Target { uuid: c.uuid.clone(), backend })
     };
     containers.iter().filter(|container| accepts(container)).filter_map(successor).collect()
 }

@@ -9,7 +9,7 @@ use crate::{
         eligibility::eligible,
         flapping::FlapDamper,
     },
-    readiness::Successor,
+    probing::Target,
     testing::{container, mapping, shared, web},
 };
 
@@ -20,13 +20,13 @@ fn running(containers: &[Container]) -> Vec<String> {
         Rules { backend_port: 8080, pool_size: 2, max_port_count: 100, port_reuse_delay: Duration::ZERO };
     let successor = |c: &Container| {
         let backend = SocketAddr::new(c.address.as_ref()?.ip()?, rules.backend_port);
-        Some(Successor { uuid: c.uuid.clone(), backend })
+        Some(Target { uuid: c.uuid.clone(), backend })
     };
     let ready: BTreeSet<_> = containers.iter().filter_map(successor).collect();
     let containers = shared(containers);
     let candidates = eligible(&containers, &FlapDamper::default(), false);
     let assignments = assign(candidates, &Assignments::default(), &ready, rules, Duration::ZERO);
-    let plan = plan(&mapping, 2, &assignments, &containers, false);
+    let plan = plan(&mapping, 2, &assignments, &containers, &Absences::default(), false);
     plan.still_running.iter().map(ToString::to_string).collect()
 }
 

@@ -23,7 +23,7 @@ fn settings(mapping: Mapping) -> AllocatorSettings {
         pools: vec![pool(mapping)],
         allow_loopback: false,
         port_reuse_delay: ms(60_000),
-        mass_removal_hold: ms(0),
+        linger: ms(0),
     }
 }
 
@@ -54,6 +54,7 @@ fn saved() -> SavedState {
         pool_size: 4,
         slots: [(2, assignment)].into(),
         reservations: [(3, reservation)].into(),
+        lingering: [].into(),
     };
     SavedState { revision: 7, mappings: vec![mapping] }
 }
@@ -114,8 +115,8 @@ fn a_container_that_only_waits_for_a_reservation_does_not_make_the_pool_grow() {
     let settings = settings(sized(5000, None));
     let mut hears = |uuids: &[&str], now| {
         let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None));
-        full.take(Arc::new(snapshot(containers, PublishedPorts::default())), &settings, now);
-        let growth = full.decide(&settings, &BTreeSet::new(), true, now);
+        full.take(Arc::new(snapshot(containers, PublishedPorts::default())), ms(0), &settings, now);
+        let growth = full.decide(&settings, &BTreeSet::new(), &Listed::default(), now);
         (growth, full.plan(&settings).slots.len())
     };
     // One slot is reserved in the saved state.
@@ -150,7 +151,7 @@ fn without_a_snapshot_the_saved_plan_stands() {
 fn a_smaller_pool_drops_what_stood_outside_of_it() {
     let restored = restored(sized(5000, Some(2)), &saved());
     assert!(restored.is_empty());
-    assert_eq!(*restored.reservations(), [].into());
+    assert_eq!(restored.leftovers().reservations, [].into());
 }
 
 #[test]
@@ -169,7 +170,7 @@ fn a_reservation_lasts_no_longer_than_the_settings_now_say() {
     let restored = restored(sized(5000, None), &saved());
     let plan = Plan { revision: 8, mappings: vec![restored.plan(&settings)] };
     let left_ms = |now| {
-        let state = to_save(&plan, &[restored.reservations().clone()], now);
+        let state = to_save(&plan, &[restored.leftovers()], now);
         state.mappings[0].reservations[&3].left_ms
     };
     assert_eq!((left_ms(ms(0)), left_ms(ms(20_000))), (60_000, 40_000));

@@ -5,15 +5,14 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 use super::{
     super::{
         wanted::{at, may_take_over},
-        world::Instance,
+        world::{Instance, World},
     },
     Watch,
 };
 use crate::allocation::{MappingPlan, Plan};
-use crate::domain::Assignment;
 
 impl Watch {
-    pub(super) fn plan(&mut self, plan: &Arc<Plan>, now: Duration) -> Result<(), String> {
+    pub(super) fn plan(&mut self, plan: &Arc<Plan>, world: &World, now: Duration) -> Result<(), String> {
         if plan.revision <= self.newest_revision {
             return Err(format!("revision {} follows {}", plan.revision, self.newest_revision));
         }
@@ -34,13 +33,13 @@ impl Watch {
                 let told = &self.life.documents[documents_before.saturating_sub(1)..];
                 self.follows(before, mapping, is_told, now)?;
                 self.takes_over_in_order(before, mapping, told, now)?;
-                self.frees_in_time(before, mapping, now)?;
+                self.frees_for_a_reason(before, mapping, world, now)?;
                 let freed = before.slots.keys().filter(|slot| !mapping.slots.contains_key(slot));
                 self.freed.extend(freed.map(|slot| (*slot, now)));
             }
-            let is_held = !mapping.held.is_empty();
-            self.life.held_since = is_held.then(|| self.life.held_since.unwrap_or(now));
         }
+        self.note_lingering(now);
+        self.want_lingering();
         self.life.planned_at = now;
         Ok(())
     }
@@ -69,35 +68,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Most ports are not freed at once, unless that has been wanted for a while.
-    fn frees_in_time(&self, before: &MappingPlan, after: &MappingPlan, now: Duration) -> Result<(), String> {
-        let placed: BTreeSet<_> = after.slots.values().map(|assignment| &assignment.uuid).collect();
-        let gone: Vec<_> = before
-            .slots
-            .iter()
-            .filter(|(slot, assignment)| {
-                !after.slots.contains_key(slot) && !placed.contains(&assignment.uuid)
-            })
-            .collect();
-        let mapped = before.slots.len();
-        let are_most = gone.len() == mapped || (mapped >= 4 && 2 * gone.len() > mapped);
-        let is_due = self.life.held_since.is_some_and(|since| now >= since + self.mass_removal_hold);
-        let Some(newest) = self.life.documents.last() else { return Ok(()) };
-        let leads_there_too =
-            |assignment: &Assignment| after.slots.values().any(|o| o.address == assignment.address);
-        let is_explained =
-            |assignment: &Assignment| is_taken_by_another(assignment, newest) || leads_there_too(assignment);
-        let unexplained = gone.iter().find(|(_, assignment)| !is_explained(assignment));
-        match unexplained {
-            Some((slot, _)) if are_most && !is_due && !self.mass_removal_hold.is_zero() => {
-                Err(format!("slot {slot} and most others are freed at once, {} of {mapped}", gone.len()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether stalls may probe this address: it belongs to a container that runs, has no health
-    /// check and is not alone in claiming its slot.
+    /// Whether stalls may probe this address: it belongs to a container that is not alone in claiming its slot, or to
+    /// one that has a slot and is missing.
     pub(super) fn may_be_probed(&self, address: SocketAddr, now: Duration) -> bool {
         let unsteady = self.unsteady(now);
         let claims = |document: &Vec<Instance>| {
@@ -107,7 +79,7 @@ impl Watch {
             })
         };
         let is_doubtful = unsteady.values().flatten().any(|its| at((*its).into()) == address);
-        is_doubtful || self.life.documents.iter().rev().take(2).any(claims)
+        is_doubtful || self.concerns_missing(address) || self.life.documents.iter().rev().take(2).any(claims)
     }
 
     /// Whether a plan may follow another.
@@ -121,7 +93,7 @@ impl Watch {
         let newest = self.history.last();
         // A change that was postponed may be due.
         let is_due = self.life.reached.values().any(|at| *at == now)
-            || !before.held.is_empty()
+            || !before.lingering.is_empty()
             || newest.is_some_and(|wanted| wanted.has_unsteady);
         if after.pool_size < before.pool_size {
             return Err(format!("the pool shrinks from {} to {}", before.pool_size, after.pool_size));
@@ -142,10 +114,4 @@ impl Watch {
         }
         Ok(())
     }
-}
-
-/// Whether another container is reached at the address of this one.
-pub(super) fn is_taken_by_another(assignment: &Assignment, containers: &[Instance]) -> bool {
-    let is_there = |c: &&Instance| c.is_alive() && c.address.map(Into::into) == Some(assignment.address);
-    containers.iter().filter(is_there).max_by_key(|c| c.age()).is_some_and(|c| c.uuid() != *assignment.uuid)
 }

@@ -47,11 +47,19 @@ impl Scene {
         let mut watch = self.watch.borrow_mut();
         watch.life.documents.push(containers.to_vec());
         watch.life.document_at = Some(self.now());
+        watch.life.proof_age = self.now() - watch.life.confirmed_at;
+        watch.life.confirmed_at = self.now();
         watch.life.flapping.follow(containers, self.now());
         let unsteady = watch.unsteady(self.now());
         let is_ready = |container: &Instance| container.health == Some("healthy");
         let wanted = Wanted::by_document(containers, watch.max_ports, &unsteady, is_ready);
+        watch.life.told_last = Some(wanted.clone());
         watch.want(wanted);
+    }
+
+    /// The source says that nothing has changed.
+    pub(in super::super) fn confirmed(&self) {
+        self.watch.borrow_mut().life.confirmed_at = self.now();
     }
 
     /// stalls tries whether a container accepts connections.
@@ -84,7 +92,7 @@ impl Scene {
             self.trace.violate(format!("two ports are to lead to one container: {routes:?}"));
         }
         self.watch.borrow_mut().life.routes.push((self.now(), routes));
-        let is_fine = self.watch.borrow_mut().plan(plan, self.now());
+        let is_fine = self.watch.borrow_mut().plan(plan, &self.world.borrow(), self.now());
         self.demand(is_fine);
     }
 
@@ -213,7 +221,15 @@ impl Scene {
             return;
         }
         let landings: Vec<_> = host.landings(port).collect();
+        watch.note_strangers(port, &landings, &self.world.borrow());
         self.demand(watch.check(port, &landings, &views));
+    }
+
+    pub(in super::super) fn check_lingering(&self) {
+        if !self.is_stopping() {
+            let is_fine = self.watch.borrow().linger_for_a_reason(&self.world.borrow(), self.now());
+            self.demand(is_fine);
+        }
     }
 
     pub(in super::super) fn check_all_ports(&self) {

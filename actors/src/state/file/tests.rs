@@ -17,6 +17,8 @@ fn state() -> SavedState {
         name: "app\nweb \"1\"".into(),
         address: "10.42.0.7".parse().unwrap(),
     };
+    let missing =
+        Assignment { uuid: "b00c".into(), name: "app-web-6".into(), address: "fd00::6".parse().unwrap() };
     SavedState {
         revision: 12,
         mappings: vec![SavedMapping {
@@ -25,6 +27,7 @@ fn state() -> SavedState {
             pool_size: 64,
             slots: [(3, assignment)].into(),
             reservations: [(4, SavedReservation { uuid: "dead".into(), left_ms: 30_000 })].into(),
+            lingering: [(5, SavedLingering { assignment: missing, left_ms: 60_000 })].into(),
         }],
     }
 }
@@ -103,6 +106,7 @@ const KEYS: &[&str] = &[
     "pool_size",
     "slots",
     "tombstones",
+    "lingering",
     "uuid",
     "name",
     "address",
@@ -114,21 +118,28 @@ const KEYS: &[&str] = &[
 
 /// Any state that could have been saved.
 fn any_state() -> impl Strategy<Value = SavedState> {
-    let assignment = any::<(String, String, IpAddr)>().prop_map(|(uuid, name, address)| Assignment {
-        uuid: uuid.into(),
-        name: name.into(),
-        address,
-    });
+    let assignment = || {
+        any::<(String, String, IpAddr)>().prop_map(|(uuid, name, address)| Assignment {
+            uuid: uuid.into(),
+            name: name.into(),
+            address,
+        })
+    };
+    let lingering =
+        (assignment(), any::<u64>()).prop_map(|(assignment, left_ms)| SavedLingering { assignment, left_ms });
     let reservation = any::<(String, u64)>().prop_map(|(uuid, left_ms)| SavedReservation { uuid, left_ms });
     let mapping = (
         any::<(Option<String>, String, u16, u16)>(),
-        btree_map(any::<u16>(), assignment, 0..4),
+        btree_map(any::<u16>(), assignment(), 0..4),
         btree_map(any::<u16>(), reservation, 0..4),
+        btree_map(any::<u16>(), lingering, 0..4),
     );
-    let mapping = mapping.prop_map(|((stack, service, backend_port, pool_size), slots, reservations)| {
+    let mapping = mapping.prop_map(|(ids, mut slots, reservations, mut lingering)| {
+        let (stack, service, backend_port, pool_size) = ids;
         let service = ServiceRef { stack, service };
-        let slots: BTreeMap<_, _> = slots.into_iter().filter(|(slot, _)| *slot < pool_size).collect();
-        SavedMapping { service, backend_port, pool_size, slots, reservations }
+        slots.retain(|slot, _| *slot < pool_size);
+        lingering.retain(|slot, _| *slot < pool_size);
+        SavedMapping { service, backend_port, pool_size, slots, reservations, lingering }
     });
     (any::<u64>(), vec(mapping, 0..3))
         .prop_map(|(revision, mappings)| SavedState { revision, mappings })
@@ -149,11 +160,12 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
 /// How many entries a state has, and the bytes of its texts.
 fn size(state: &SavedState) -> (usize, usize) {
     let of_mapping = |mapping: &SavedMapping| {
-        let SavedMapping { service, slots, reservations, .. } = mapping;
+        let SavedMapping { service, slots, reservations, lingering, .. } = mapping;
         let of_service = service.service.len() + service.stack.as_ref().map_or(0, String::len);
-        let of_slots: usize = slots.values().map(|a| a.uuid.len() + a.name.len()).sum();
+        let assignments = slots.values().chain(lingering.values().map(|saved| &saved.assignment));
+        let of_slots: usize = assignments.map(|a| a.uuid.len() + a.name.len()).sum();
         let of_reservations: usize = reservations.values().map(|r| r.uuid.len()).sum();
-        (1 + slots.len() + reservations.len(), of_service + of_slots + of_reservations)
+        (1 + slots.len() + reservations.len() + lingering.len(), of_service + of_slots + of_reservations)
     };
     let sizes = state.mappings.iter().map(of_mapping);
     sizes.fold((0, 0), |(entries, bytes), (more, texts)| (entries + more, bytes + texts))

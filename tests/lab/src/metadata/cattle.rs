@@ -82,6 +82,12 @@ impl Cattle<'_> {
         self.create(index)
     }
 
+    /// Creates the successor of a container that was removed, as in an upgrade that hides the old container: it has
+    /// this index. Returns its uuid.
+    pub fn create_successor(&mut self, index: u32) -> String {
+        self.create(index)
+    }
+
     /// Finishes an upgrade: of the containers with this index only the newest one stays.
     pub fn finish_upgrade(&mut self, index: u32) {
         let newest = self.service.container(index).uuid.clone();

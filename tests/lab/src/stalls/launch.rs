@@ -19,7 +19,7 @@ pub struct Launch {
 
 impl Launch {
     /// Maps `app/web`'s port 8080 to 16 ports from 5000 on this address, with a detailed log, through
-    /// [the HAProxy under test](haproxy::under_test). A mass removal is not held back.
+    /// [the HAProxy under test](haproxy::under_test). A container that is missing is gone at once.
     pub fn new(binary: impl Into<PathBuf>, listen_ip: Ipv4Addr, metadata_url: &str) -> Self {
         Self::at(Home::new(), binary, listen_ip, metadata_url)
     }
@@ -35,7 +35,7 @@ impl Launch {
             ("BACKEND_PORT", "8080".to_owned()),
             ("BASE_PORT", "5000".to_owned()),
             ("BIND_ADDRESS", listen_ip.to_string()),
-            ("MASS_REMOVAL_HOLD_MS", "0".to_owned()),
+            ("LINGER_MS", "0".to_owned()),
             ("LOG_FORMAT", "json".to_owned()),
             ("LOG_LEVEL", "debug".to_owned()),
             ("METADATA_URL", metadata_url.to_owned()),

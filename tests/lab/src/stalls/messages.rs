@@ -42,12 +42,18 @@ pub const SLOT_FREED: &str = "slot freed";
 pub const NOT_MAPPED: &str = "container not mapped";
 /// A container changes its state too often, so its port stays as it is.
 pub const FLAPPING: &str = "container is flapping, port frozen";
-/// The metadata would free too many ports at once; stalls holds them.
-pub const MASS_REMOVAL_HELD: &str = "mass removal held back";
-/// All containers of the held ports have returned.
-pub const MASS_REMOVAL_OVER: &str = "mass removal over, all containers returned";
-/// The containers of the held ports have not returned in time.
-pub const HELD_PORTS_RELEASED: &str = "held ports released, containers did not return";
+/// Containers are missing in the metadata; stalls asks them whether they are there.
+pub const LINGER: &str = "containers are missing and linger";
+/// Containers that lingered are in the metadata again.
+pub const LISTED_AGAIN: &str = "lingering containers are listed again";
+/// Containers that lingered are not there any more.
+pub const GONE: &str = "lingering containers are gone";
+/// Others have the slots of containers that lingered.
+pub const SUPERSEDED: &str = "lingering containers gave way, their slots are others'";
+/// Containers lingered until `LINGER_MS` was over.
+pub const LINGERED_TOO_LONG: &str = "containers lingered for too long";
+/// Containers are missing, and it is not known whether they were there a moment ago.
+pub const UNPROVEN: &str = "containers are missing, and were last listed too long ago to linger";
 /// There are more containers than ports.
 pub const POOL_GROWS: &str = "pool grows";
 /// The pool has ports that the host does not publish.

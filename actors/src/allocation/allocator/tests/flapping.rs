@@ -57,7 +57,7 @@ async fn a_container_that_is_removed_amid_its_crashes_is_gone_at_once() {
 }
 
 #[actix_rt::test]
-async fn a_port_is_not_frozen_where_it_would_lead_to_another_container() {
+async fn a_frozen_port_leads_only_to_where_its_container_is_listed() {
     let web = Running::fresh();
     let in_state = |state: &str| Container { state: Some(crate::testing::state(state)), ..b() };
     web.hears(&[a(), b()]).await;
@@ -65,18 +65,19 @@ async fn a_port_is_not_frozen_where_it_would_lead_to_another_container() {
         web.hears(&[a(), in_state(state)]).await;
         pass(ms(1_000)).await;
     }
-    // The older one has got the address, the newer one has none or another one.
-    let moved = Container { address: b().address, ..a() };
-    for address in [None, Some("10.42.0.9".into()), b().address] {
-        web.hears(&[moved.clone(), Container { address, ..in_state("stopped") }]).await;
-        assert_eq!(web.told().last().unwrap().1, told(0, &[(5000, "a")]).1);
-    }
+    let ports = |web: &Running| web.told().pop().unwrap().1;
+    let both = told(0, &[(5000, "a"), (5001, "b")]).1;
+    web.hears(&[a(), Container { address: Some("10.42.0.9".into()), ..in_state("starting") }]).await;
+    assert_eq!(ports(&web), both);
+    let address = web.plans().last().unwrap().mappings[0].slots[&1].address;
+    assert_eq!(address.to_string(), "10.42.0.9", "another container may have the old one by now");
+    web.hears(&[a(), Container { address: None, ..in_state("stopped") }]).await;
+    assert_eq!(ports(&web), told(0, &[(5000, "a")]).1);
+    // An older one that runs has the address under which the newer one is still listed.
+    web.hears(&[Container { address: b().address, ..a() }, in_state("stopped")]).await;
+    assert_eq!(ports(&web), told(0, &[(5000, "a")]).1);
     web.hears(&[a(), in_state("stopped")]).await;
-    assert_eq!(
-        web.told().last().unwrap().1,
-        told(0, &[(5000, "a"), (5001, "b")]).1,
-        "it is steady no sooner"
-    );
+    assert_eq!(ports(&web), both, "it is steady no sooner");
 }
 
 #[actix_rt::test]

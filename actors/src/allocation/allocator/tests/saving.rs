@@ -1,7 +1,7 @@
 //! What the allocator saves, and what becomes of it at the next start.
 
 use super::*;
-use crate::{messages::Leave, state::SavedReservation, supervise::End};
+use crate::{messages::Leave, state::SavedReservation, supervise};
 
 const SHUTDOWN: Shutdown = Shutdown { haproxy: Leave::Serving };
 
@@ -183,7 +183,7 @@ async fn a_shutdown_waits_for_the_save_in_flight_and_for_the_one_that_waits() {
     web.hears(&[a()]).await;
     web.hears(&[b()]).await;
     web.addr.do_send(SHUTDOWN);
-    assert_eq!(web.actors.first_end().await.1, End::Stopped);
+    assert_eq!(web.actors.first_end().await.1, supervise::End::Stopped);
     assert_eq!(web.store.saved_revisions(), [1, 2]);
 }
 
@@ -192,7 +192,7 @@ async fn a_shutdown_right_after_a_change_saves_it() {
     let mut web = Running::fresh();
     web.addr.do_send(service_changed(&super::web(), 0..0, &[a()]));
     web.addr.do_send(SHUTDOWN);
-    assert_eq!(web.actors.first_end().await.1, End::Stopped);
+    assert_eq!(web.actors.first_end().await.1, supervise::End::Stopped);
     assert_eq!(web.store.saved_revisions(), [1]);
 }
 
@@ -201,6 +201,6 @@ async fn a_shutdown_with_nothing_to_save_is_immediate() {
     let mut web = Running::fresh();
     let asked = Instant::now();
     web.addr.do_send(SHUTDOWN);
-    assert_eq!(web.actors.first_end().await.1, End::Stopped);
+    assert_eq!(web.actors.first_end().await.1, supervise::End::Stopped);
     assert_eq!(asked.elapsed(), ms(0));
 }

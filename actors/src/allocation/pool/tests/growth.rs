@@ -82,8 +82,8 @@ fn live_through(
     let mut pool = restored(sized(5000, None), &SavedState::default());
     let (mut now, mut before) = (ms(0), None);
     for moment in history {
-        pool.take(Arc::clone(&moment.snapshot), &settings, now);
-        let growth = pool.decide(&settings, &BTreeSet::new(), true, now);
+        pool.take(Arc::clone(&moment.snapshot), ms(0), &settings, now);
+        let growth = pool.decide(&settings, &BTreeSet::new(), &Listed::default(), now);
         let plan = pool.plan(&settings);
         if let Some(before) = before {
             let expected = (before < plan.pool_size).then_some(Growth { from: before, to: plan.pool_size });

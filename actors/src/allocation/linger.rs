@@ -1,0 +1,323 @@
+//! Rule 6: a container that is gone without a word lingers: it keeps its slot while the container itself shows that it
+//! is there. Pure.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    Assignment,
+    eligibility::{Candidates, Eligible, can_serve},
+};
+use crate::{
+    domain::{Change, Container},
+    probing::Verdict,
+};
+
+/// A container that was listed longer ago may have lost its address to another one by now.
+const MAX_PROOF_AGE: Duration = Duration::from_secs(30);
+/// A container that has been listed for so long may linger for the whole time again.
+const LISTED_AGAIN: Duration = Duration::from_secs(30);
+/// For how long it is remembered that a container may run on although it has lost its slot.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// The backends that are listed for any mapping, each with the newest container there.
+pub(super) type Listed = FxHashMap<SocketAddr, Arc<str>>;
+
+/// The containers that had a slot when they were missing in a snapshot, by uuid.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Absences {
+    by_uuid: BTreeMap<Arc<str>, Absence>,
+    news: BTreeMap<LingerNews, Affected>,
+}
+
+#[derive(Clone, Debug)]
+enum Absence {
+    /// It keeps its slot.
+    Lingers(Lingering),
+    /// It has lost its slot and may run on, so its connections drain. When it is listed again, it may linger for as
+    /// long as is `left`.
+    Lost { address: IpAddr, left: Duration, forgotten: Duration },
+    /// It is listed again.
+    Listed { since: Duration, left: Duration },
+}
+
+/// A container that lingers.
+#[derive(Clone, Debug)]
+pub(super) struct Lingering {
+    /// As it was listed last.
+    container: Arc<Container>,
+    pub(super) slot: u16,
+    pub(super) address: IpAddr,
+    since: Duration,
+    /// When it loses its slot even if it is still there, on the allocator's clock.
+    pub(super) until: Duration,
+}
+
+/// What has happened to containers that had a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LingerNews {
+    /// They are missing, and linger.
+    Begun,
+    /// They are missing, and it is too long ago that they were listed.
+    Unproven,
+    /// They are listed again.
+    Returned,
+    /// They are not there any more.
+    Gone,
+    /// They could not be asked, since this machine has run out of descriptors or memory.
+    Unknown,
+    /// Others have their addresses.
+    AddressTaken,
+    /// Others have their slots.
+    Superseded,
+    /// They are there, but were not listed again in time.
+    Expired,
+}
+
+/// How many containers something has happened to, and one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Affected {
+    pub(super) count: usize,
+    pub(super) uuid: Arc<str>,
+    pub(super) slot: u16,
+}
+
+impl Absences {
+    /// The containers that lingered when they were saved, each with what was left of its time. A port never leads to
+    /// one of them on the strength of that, but their connections drain.
+    pub(super) fn restored(saved: impl IntoIterator<Item = (Arc<str>, IpAddr, Duration)>) -> Self {
+        let lost = |(uuid, address, left)| (uuid, Absence::Lost { address, left, forgotten: REMEMBERED });
+        Self { by_uuid: saved.into_iter().map(lost).collect(), news: BTreeMap::new() }
+    }
+
+    /// Takes note of what has changed since the snapshot before, which was last known to be true so long ago
+    /// (`proof_age`): the containers of `slots` that are missing now linger for `linger` at most.
+    pub(super) fn follow(
+        &mut self,
+        changes: &[Change],
+        slots: &BTreeMap<u16, Assignment>,
+        proof_age: Duration,
+        linger: Duration,
+        now: Duration,
+    ) {
+        self.expire(now);
+        let listed: BTreeMap<&str, &Container> =
+            changes.iter().filter_map(|change| change.is.as_deref()).map(|is| (&*is.uuid, is)).collect();
+        for is in listed.values().filter(|is| !is_missing(is)) {
+            self.is_listed(is, now);
+        }
+        let missing: BTreeMap<&str, &Arc<Container>> = changes
+            .iter()
+            .filter_map(|change| change.was.as_ref())
+            .filter(|was| listed.get(&*was.uuid).is_none_or(|is| is_missing(is)))
+            .map(|was| (&*was.uuid, was))
+            .collect();
+        if missing.is_empty() || linger.is_zero() {
+            return;
+        }
+        for (slot, assignment) in slots {
+            if let Some(was) = missing.get(&*assignment.uuid) {
+                let container = (proof_age <= MAX_PROOF_AGE).then_some(*was);
+                self.is_missing(*slot, assignment, container, linger, now);
+            }
+        }
+    }
+
+    /// Takes note of the first snapshot, of these containers: nobody knows for how long the others of the saved
+    /// `slots` have been missing.
+    pub(super) fn begin(
+        &mut self,
+        containers: &[Arc<Container>],
+        slots: &BTreeMap<u16, Assignment>,
+        linger: Duration,
+        now: Duration,
+    ) {
+        let listed: BTreeSet<&str> =
+            containers.iter().filter(|c| !is_missing(c)).map(|container| &*container.uuid).collect();
+        containers.iter().filter(|c| !is_missing(c)).for_each(|container| self.is_listed(container, now));
+        let missing = slots.iter().filter(|(_, assignment)| !listed.contains(&*assignment.uuid));
+        for (slot, assignment) in missing.filter(|_| !linger.is_zero()) {
+            self.is_missing(*slot, assignment, None, linger, now);
+        }
+    }
+
+    /// The container of this slot is missing; if it was listed a moment ago, as `container`.
+    fn is_missing(
+        &mut self,
+        slot: u16,
+        assignment: &Assignment,
+        container: Option<&Arc<Container>>,
+        linger: Duration,
+        now: Duration,
+    ) {
+        let Assignment { uuid, address, .. } = assignment;
+        let left = match self.by_uuid.get(uuid) {
+            Some(Absence::Lingers(_)) => return,
+            Some(Absence::Lost { left, .. } | Absence::Listed { left, .. }) => *left,
+            None => linger,
+        };
+        let (absence, news) = match container.filter(|_| !left.is_zero()) {
+            Some(container) => {
+                let container = Arc::clone(container);
+                let lingering =
+                    Lingering { container, slot, address: *address, since: now, until: now + left };
+                (Absence::Lingers(lingering), LingerNews::Begun)
+            }
+            None => (Absence::lost(*address, left, now), LingerNews::Unproven),
+        };
+        self.by_uuid.insert(Arc::clone(uuid), absence);
+        self.tell(news, uuid, slot);
+    }
+
+    /// A container is listed.
+    fn is_listed(&mut self, container: &Container, now: Duration) {
+        let uuid = &container.uuid;
+        let left = match self.by_uuid.get(uuid) {
+            Some(Absence::Lingers(lingering)) => {
+                let Lingering { slot, until, .. } = *lingering;
+                let news = if can_serve(container) { LingerNews::Returned } else { LingerNews::Gone };
+                self.tell(news, uuid, slot);
+                until.saturating_sub(now)
+            }
+            Some(Absence::Lost { left, .. }) => *left,
+            Some(Absence::Listed { .. }) | None => return,
+        };
+        self.by_uuid.insert(Arc::clone(uuid), Absence::Listed { since: now, left });
+    }
+
+    /// A lingering container no longer shows that it is there.
+    pub(super) fn note_verdict(&mut self, uuid: &Arc<str>, verdict: Verdict, now: Duration) {
+        match verdict {
+            Verdict::Gone => self.end(uuid, LingerNews::Gone),
+            Verdict::Unknown => self.lose(uuid, LingerNews::Unknown, now),
+        }
+    }
+
+    /// Ends what is over.
+    pub(super) fn expire(&mut self, now: Duration) {
+        let expired: Vec<_> =
+            self.lingering().filter(|lingering| lingering.until <= now).map(Lingering::uuid).collect();
+        expired.iter().for_each(|uuid| self.lose(uuid, LingerNews::Expired, now));
+        self.by_uuid.retain(|_, absence| match absence {
+            Absence::Lingers(_) => true,
+            Absence::Lost { forgotten, .. } => now < *forgotten,
+            Absence::Listed { since, .. } => now < *since + LISTED_AGAIN,
+        });
+    }
+
+    /// The containers whose backends are `listed` for another container are gone.
+    pub(super) fn give_way(&mut self, listed: &Listed, backend_port: u16) {
+        let is_taken = |uuid: &Arc<str>, address: IpAddr| {
+            listed.get(&SocketAddr::new(address, backend_port)).is_some_and(|by| by != uuid)
+        };
+        let taken: Vec<_> = self
+            .lingering()
+            .filter(|lingering| is_taken(&lingering.container.uuid, lingering.address))
+            .map(Lingering::uuid)
+            .collect();
+        taken.iter().for_each(|uuid| self.end(uuid, LingerNews::AddressTaken));
+        self.by_uuid.retain(
+            |uuid, absence| !matches!(absence, Absence::Lost { address, .. } if is_taken(uuid, *address)),
+        );
+    }
+
+    /// Adds the containers that linger to those that can be mapped.
+    pub(super) fn join<'a>(&'a self, candidates: &mut Candidates<'a>) {
+        let Candidates { eligible, unmapped } = candidates;
+        let before = eligible.len();
+        for Lingering { container, address, since, .. } in self.lingering() {
+            unmapped.remove(&container.uuid);
+            eligible.push(Eligible { container, address: *address, lingers_since: Some(*since) });
+        }
+        if eligible.len() > before {
+            eligible.sort_by(|a, b| a.age().cmp(&b.age()));
+        }
+    }
+
+    /// The containers that linger without a slot from now on have lost it to others.
+    pub(super) fn follow_slots(&mut self, slots: &BTreeMap<u16, Assignment>, now: Duration) {
+        let has_slot = |l: &&Lingering| slots.get(&l.slot).is_some_and(|a| a.uuid == l.container.uuid);
+        let lost: Vec<_> = self.lingering().filter(|l| !has_slot(l)).map(Lingering::uuid).collect();
+        lost.iter().for_each(|uuid| self.lose(uuid, LingerNews::Superseded, now));
+    }
+
+    /// The containers that linger.
+    pub(super) fn lingering(&self) -> impl Iterator<Item = &Lingering> {
+        self.by_uuid.values().filter_map(|absence| match absence {
+            Absence::Lingers(lingering) => Some(lingering),
+            Absence::Lost { .. } | Absence::Listed { .. } => None,
+        })
+    }
+
+    /// Where containers may run on that have lost their slots.
+    pub(super) fn lost(&self) -> impl Iterator<Item = IpAddr> {
+        self.by_uuid.values().filter_map(|absence| match absence {
+            Absence::Lost { address, .. } => Some(*address),
+            Absence::Lingers(_) | Absence::Listed { .. } => None,
+        })
+    }
+
+    /// Whether no container has been missing lately.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_uuid.is_empty()
+    }
+
+    /// When the first of those that linger loses its slot.
+    pub(super) fn next_change(&self) -> Option<Duration> {
+        self.lingering().map(|lingering| lingering.until).min()
+    }
+
+    /// What has happened since this was asked last.
+    pub(super) fn take_news(&mut self) -> BTreeMap<LingerNews, Affected> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// The container lingers no longer, and does not run on.
+    fn end(&mut self, uuid: &Arc<str>, news: LingerNews) {
+        if let Some(Absence::Lingers(lingering)) = self.by_uuid.get(uuid) {
+            self.tell(news, uuid, lingering.slot);
+            self.by_uuid.remove(uuid);
+        }
+    }
+
+    /// The container lingers no longer, and may run on.
+    fn lose(&mut self, uuid: &Arc<str>, news: LingerNews, now: Duration) {
+        if let Some(Absence::Lingers(lingering)) = self.by_uuid.get(uuid) {
+            let Lingering { slot, address, until, .. } = *lingering;
+            self.tell(news, uuid, slot);
+            let lost = Absence::lost(address, until.saturating_sub(now), now);
+            self.by_uuid.insert(Arc::clone(uuid), lost);
+        }
+    }
+
+    fn tell(&mut self, news: LingerNews, uuid: &Arc<str>, slot: u16) {
+        let first = || Affected { count: 0, uuid: Arc::clone(uuid), slot };
+        self.news.entry(news).or_insert_with(first).count += 1;
+    }
+}
+
+impl Absence {
+    fn lost(address: IpAddr, left: Duration, now: Duration) -> Self {
+        Self::Lost { address, left, forgotten: now + REMEMBERED }
+    }
+}
+
+impl Lingering {
+    pub(super) fn uuid(&self) -> Arc<str> {
+        Arc::clone(&self.container.uuid)
+    }
+}
+
+/// Whether a listed container has lost its address without a word, which counts as not being listed.
+fn is_missing(container: &Container) -> bool {
+    can_serve(container) && container.address.is_none()
+}

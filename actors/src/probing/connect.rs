@@ -1,0 +1,128 @@
+//! The connection to a container.
+
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpSocket, TcpStream},
+    time::sleep,
+};
+
+/// What the kernel may hold of what a container sends: enough to notice an end, too little to matter to a host that
+/// watches a thousand containers.
+const RECEIVE_BUFFER: u32 = 16 << 10;
+/// A container that sends without an end is slowed down to a buffer for each of these.
+const READ_PAUSE: Duration = Duration::from_millis(10);
+/// A container whose kernel acknowledges nothing for so long is no longer there.
+const SILENCE_LIMIT: Duration = Duration::from_secs(3);
+const KEEPALIVE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Connects to containers.
+pub trait Connect: 'static {
+    /// What comes of it.
+    type Connection: Connection;
+
+    /// Connects to `address`. The caller bounds the time.
+    ///
+    /// # Errors
+    /// The connection is refused or not answered, or the machine lacks what it takes.
+    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Connection>> + 'static;
+}
+
+/// An open connection.
+pub trait Connection: 'static {
+    /// Waits until it ends, and discards what the container sends.
+    fn end(self) -> impl Future<Output = End> + 'static;
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The container closes it in good order, as it does with an idle client.
+    Closed,
+    /// It is reset, or nothing has acknowledged it for 3 s: its other end is not there any more. What got the
+    /// container's address meanwhile does not know the connection, and resets it.
+    Broken,
+}
+
+/// Connects over TCP and says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TcpConnect;
+
+impl Connect for TcpConnect {
+    type Connection = TcpStream;
+
+    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + 'static {
+        connect(address)
+    }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The kernel takes the buffer's size into account when it connects.
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    let probes = TcpKeepalive::new().with_time(KEEPALIVE_PAUSE).with_interval(KEEPALIVE_PAUSE);
+    SockRef::from(&socket).set_tcp_keepalive(&probes)?;
+    SockRef::from(&socket).set_tcp_user_timeout(Some(SILENCE_LIMIT))?;
+    socket.connect(address).await
+}
+
+impl Connection for TcpStream {
+    async fn end(mut self) -> End {
+        let mut discarded = vec![0; RECEIVE_BUFFER as usize];
+        loop {
+            match self.read(&mut discarded).await {
+                Ok(0) => return End::Closed,
+                Ok(_) => sleep(READ_PAUSE).await,
+                Err(_) => return End::Broken,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Shutdown;
+
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    use super::*;
+
+    /// A connection, and its other end.
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (connected, accepted) =
+            tokio::join!(TcpConnect.connect(listener.local_addr().unwrap()), listener.accept());
+        (connected.unwrap(), accepted.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn only_a_listener_can_be_connected_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        assert!(TcpConnect.connect(address).await.is_ok());
+        drop(listener);
+        let refused = TcpConnect.connect(address).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn an_end_in_good_order_is_told_from_a_reset() {
+        let (ours, theirs) = pair().await;
+        SockRef::from(&theirs).shutdown(Shutdown::Write).unwrap();
+        assert_eq!(ours.end().await, End::Closed);
+        let (ours, theirs) = pair().await;
+        SockRef::from(&theirs).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(theirs);
+        assert_eq!(ours.end().await, End::Broken);
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_is_discarded() {
+        let (ours, mut theirs) = pair().await;
+        let sends = async move { theirs.write_all(&vec![7; 200_000]).await };
+        let (sent, end) = tokio::join!(sends, ours.end());
+        assert!(sent.is_ok() && end == End::Closed, "{sent:?}, {end:?}");
+    }
+}
