@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     allocation::{MappingPlan, Plan},
-    config::{Frame, FrameDigest, HaproxyConfig, Routes},
+    config::{Frame, FrameDigest, HaproxyConfig, Limits, ListenSettings, Routes},
     domain::{Assignment, Container, Mapping, PublishedPorts, ServiceRef, Snapshot},
     supervise::{ActorSet, Prepared},
 };
@@ -231,6 +231,11 @@ pub(crate) fn plan_of(revision: u64, routes: &Routes) -> Plan {
     Plan { revision, mappings: routes.iter().map(pool).collect() }
 }
 
+/// Listening on every IPv4 address, with the defaults of the settings.
+pub(crate) const fn listen_settings(descriptor_limit: u64) -> ListenSettings {
+    ListenSettings { bind_address: None, descriptor_limit, idle_timeout: None }
+}
+
 /// A configuration of revision 1 with these routes, in a frame of this name.
 pub(crate) fn haproxy_config(frame: &str, routes: Routes) -> HaproxyConfig {
     let frame = Frame {
@@ -240,7 +245,7 @@ pub(crate) fn haproxy_config(frame: &str, routes: Routes) -> HaproxyConfig {
         pools: routes.keys().map(|port| *port..=*port).collect(),
         ports: routes.keys().copied().collect(),
         excluded: [].into(),
-        maxconn: 100,
+        limits: Limits { maxconn: 100, idle_timeout_ms: 1000 },
         fixed_routes: None,
     };
     HaproxyConfig { revision: 1, frame: Arc::new(frame), routes }

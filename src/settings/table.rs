@@ -3,12 +3,13 @@
 
 use std::{fmt, ops::RangeInclusive};
 
-use stalls_actors::metadata::MAX_LONG_POLL;
+use stalls_actors::{config::MAX_IDLE_TIMEOUT, metadata::MAX_LONG_POLL};
 
 use self::{Fallback::*, Kind::*};
 
 /// The metadata service ends a long poll after this time, whatever is asked for.
 const MAX_POLL_SLEEP_MS: u64 = MAX_LONG_POLL.as_millis() as u64;
+const MAX_IDLE_TIMEOUT_MS: u64 = MAX_IDLE_TIMEOUT.as_millis() as u64;
 const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -153,6 +154,8 @@ settings! {
         // Long enough to cost nothing, shorter than a person's search for the fault.
         RECONCILE_INTERVAL_MS: Number("MS", SECOND_MS..=HOUR_MS), Value("30000"),
             "How often the live HAProxy is compared with the plan, and repaired if it differs";
+        IDLE_TIMEOUT_MS: Number("MS", 0..=MAX_IDLE_TIMEOUT_MS), Value("0"),
+            "How long a connection may be silent (0: without limit)";
         // 2 s are left to stop in order.
         DRAIN_MS: Number("MS", 0..=DAY_MS), Value("8000"),
             "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after \

@@ -53,6 +53,7 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.haproxy_bin, Path::new("/usr/sbin/haproxy"));
     assert_eq!(settings.reconcile_interval, Duration::from_secs(30));
     assert_eq!(settings.on_leave, OnLeave::ByState);
+    assert_eq!(settings.idle_timeout, None);
     assert_eq!(settings.drain, Duration::from_secs(8));
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(60));
     assert_eq!(settings.linger, Duration::from_secs(300));
@@ -71,6 +72,7 @@ fn every_value_arrives() {
         ("POLL_SLEEP_TIME_MS", "1"),
         ("RECONCILE_INTERVAL_MS", "3600000"),
         ("ON_LEAVE", "drain"),
+        ("IDLE_TIMEOUT_MS", "2073600000"),
         ("DRAIN_MS", "0"),
         ("PORT_REUSE_DELAY_MS", "86400000"),
         ("LINGER_MS", "86400000"),
@@ -89,6 +91,7 @@ fn every_value_arrives() {
     assert_eq!(settings.poll_sleep, Duration::from_millis(1));
     assert_eq!(settings.reconcile_interval, Duration::from_secs(3_600));
     assert_eq!(settings.on_leave, OnLeave::Drain);
+    assert_eq!(settings.idle_timeout, Some(Duration::from_secs(24 * 86_400)));
     assert_eq!(settings.drain, Duration::ZERO);
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(86_400));
     assert_eq!(settings.linger, Duration::from_secs(86_400));

@@ -2,3 +2,4 @@
 //! line of its file.
 
 mod upgrade_hides_the_old;
+mod half_closed;

@@ -10,6 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Limits;
 use crate::allocation::Plan;
 
 /// Where each port leads; `None` where it refuses.
@@ -30,8 +31,8 @@ pub struct Frame {
     pub ports: BTreeSet<u16>,
     /// The plan's ports that are left out, since they cannot be bound at present.
     pub excluded: BTreeSet<u16>,
-    /// HAProxy's global connection limit.
-    pub maxconn: u64,
+    /// The limits that hold for all ports alike.
+    pub limits: Limits,
     /// The routes, if the template makes more of them than HAProxy can be told while it runs: then they are part of
     /// the frame, and each change is a reload.
     pub fixed_routes: Option<Routes>,
@@ -57,12 +58,12 @@ impl FrameDigest {
     pub(super) fn of(
         template: &str,
         bind_address: Option<IpAddr>,
-        maxconn: u64,
+        limits: Limits,
         pools: &[RangeInclusive<u16>],
         excluded: &BTreeSet<u16>,
         fixed_routes: Option<&Routes>,
     ) -> Self {
-        let values = format!("{bind_address:?} {maxconn} {pools:?} {excluded:?} {fixed_routes:?}\n");
+        let values = format!("{bind_address:?} {limits:?} {pools:?} {excluded:?} {fixed_routes:?}\n");
         let digest = Sha256::new().chain_update(values).chain_update(template).finalize();
         Self(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
     }

@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use thiserror::Error;
 
 use super::{
-    Frame, FrameDigest, HaproxyConfig,
-    maxconn::maxconn,
+    Frame, FrameDigest, HaproxyConfig, Limits,
     template::{Listener, Template, TemplateError, Values},
 };
 use crate::allocation::Plan;
@@ -21,6 +21,8 @@ pub struct ListenSettings {
     pub bind_address: Option<IpAddr>,
     /// How many descriptors a process may open.
     pub descriptor_limit: u64,
+    /// How long a connection may be silent; `None` is as long as HAProxy can tell, 24 days.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// Why there is no configuration for a plan.
@@ -71,17 +73,16 @@ impl Renderer {
     /// # Errors
     /// [`RenderError::TooFewDescriptors`].
     pub fn frame(&self, plan: &Plan, excluded: &BTreeSet<u16>) -> Result<Frame, RenderError> {
-        let ListenSettings { bind_address, descriptor_limit } = self.settings;
         let (ports, excluded): (BTreeSet<u16>, BTreeSet<u16>) =
             plan.routes().map(|(port, _)| port).partition(|port| !excluded.contains(port));
-        let maxconn = maxconn(descriptor_limit, ports.len() as u64)?;
+        let limits = Limits::new(&self.settings, ports.len() as u64)?;
         let is_fixed = !self.updates_at_runtime();
         let fixed_routes = is_fixed.then(|| plan.routes().filter(|(port, _)| ports.contains(port)).collect());
         let pools: Vec<_> = plan.pools().collect();
         let digest = FrameDigest::of(
             self.template.source(),
-            bind_address,
-            maxconn,
+            self.settings.bind_address,
+            limits,
             &pools,
             &excluded,
             fixed_routes.as_ref(),
@@ -93,7 +94,7 @@ impl Renderer {
             pools,
             ports,
             excluded,
-            maxconn,
+            limits,
             fixed_routes,
         })
     }
@@ -108,7 +109,7 @@ impl Renderer {
             bind: bind(self.settings.bind_address, *port),
             server: server.map(|server| server.to_string()),
         });
-        let values = Values { maxconn: config.frame.maxconn, listeners: listeners.collect() };
+        let values = Values { limits: config.frame.limits, listeners: listeners.collect() };
         let mut text = self.template.render(&values)?;
         // HAProxy insists on the last newline.
         if !text.ends_with('\n') {

@@ -6,6 +6,8 @@ use handlebars::{Handlebars, no_escape};
 use serde::Serialize;
 use thiserror::Error;
 
+use super::Limits;
+
 /// The environment variable through which a configuration learns where the socket of its runtime API is.
 pub const CLI_SOCKET_VARIABLE: &str = "HAP_CLI";
 
@@ -23,8 +25,9 @@ pub struct Template {
 /// What a template is given. Numbers and parsed addresses only: nothing that came from outside as text.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Values {
-    /// The global connection limit.
-    pub(super) maxconn: u64,
+    /// `maxconn` and the other limits.
+    #[serde(flatten)]
+    pub(super) limits: Limits,
     /// One entry for each port of the pool, ascending.
     pub(super) listeners: Vec<Listener>,
 }
@@ -47,7 +50,9 @@ pub enum TemplateError {
     #[error("it cannot be parsed: {0}")]
     Parse(String),
     /// It asks for values that there are not.
-    #[error("it cannot be rendered: {0}; it may use maxconn, and listeners with port, bind and server")]
+    #[error(
+        "it cannot be rendered: {0}; it may use maxconn, idle_timeout_ms, and listeners with port, bind and server"
+    )]
     Render(String),
     /// stalls could not drive a HAProxy with such a configuration.
     #[error("it must have `{0}`, which stalls needs to drive HAProxy")]
@@ -68,6 +73,7 @@ const NEEDED: [(&str, &str); 6] = [
 
 /// Sample ports from this one on.
 const SAMPLE_PORT: u16 = 5000;
+const SAMPLE_LIMITS: Limits = Limits { maxconn: 1000, idle_timeout_ms: 1000 };
 const SAMPLE_SERVERS: [&str; 3] = ["10.0.0.7:8080", "[fd00::7]:8080", "10.0.0.9:8080"];
 
 impl Template {
@@ -136,7 +142,7 @@ fn sample(used: [bool; 3]) -> Values {
         bind: format!("*:{port}"),
         server: is_used.then(|| server.to_owned()),
     };
-    Values { maxconn: 1000, listeners: samples.map(listener).collect() }
+    Values { limits: SAMPLE_LIMITS, listeners: samples.map(listener).collect() }
 }
 
 /// Whether `free` is `used` with another address in place of `server`, and the word `disabled` behind it.
@@ -163,7 +169,7 @@ pub(super) mod tests {
         let unclosed = Template::parse("{{#each listeners}}").unwrap_err();
         assert!(matches!(unclosed, TemplateError::Parse(_)), "{unclosed}");
         let misspelt = Template::parse("maxconn {{maxcon}}").unwrap_err();
-        assert!(misspelt.to_string().contains("maxconn, and listeners"), "{misspelt}");
+        assert!(misspelt.to_string().contains("maxconn, idle_timeout_ms, and listeners"), "{misspelt}");
     }
 
     #[test]

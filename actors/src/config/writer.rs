@@ -123,9 +123,9 @@ impl<S: ConfigStore> ConfigWriter<S> {
         match self.renderer.frame(plan, &self.excluded) {
             Ok(frame) if known.is_some_and(|known| known.digest == frame.digest) => {}
             Ok(frame) => {
-                if known.is_none_or(|known| known.maxconn != frame.maxconn) {
-                    info!(self.log, "connection limit follows the descriptor limit"; "maxconn" => frame.maxconn,
-                        "descriptor_limit" => self.renderer.settings().descriptor_limit);
+                if known.is_none_or(|known| known.limits.maxconn != frame.limits.maxconn) {
+                    info!(self.log, "connection limit follows the descriptor limit";
+                        "maxconn" => frame.limits.maxconn, "descriptor_limit" => self.renderer.settings().descriptor_limit);
                 }
                 let frame = Frame { proposal: known.map_or(0, |known| known.proposal) + 1, ..frame };
                 let proposed = ConfigWritten { frame: Arc::new(frame), verdict: Verdict::Unchecked };

@@ -9,12 +9,12 @@ use tokio::task::spawn_local;
 use super::{cli::Cli, disk::Files, host::Haproxies, metadata::Server, readiness::Clients, scene::Scene};
 use crate::{
     allocation::{AllocatorSettings, PoolSettings, PortAllocator},
-    config::{ConfigWriter, ListenSettings, Renderer, Template, WriterSettings},
+    config::{ConfigWriter, Renderer, Template, WriterSettings},
     haproxy::{HaproxySupervisor, SupervisorSettings, Writer},
     messages::{Leave, PlanChanged, Shutdown},
     metadata::{MetadataPoller, PollerSettings},
     supervise::{ActorSet, End, Prepared},
-    testing::web,
+    testing::{listen_settings, web},
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
@@ -65,7 +65,7 @@ impl Stalls {
         };
         let receivers = vec![stalls.supervisor.clone().recipient(), stalls.writer.clone().recipient()];
         let plans = vec![Listener { scene: Rc::clone(scene), receivers }.start().recipient()];
-        let listen = ListenSettings { bind_address: None, descriptor_limit: 4096 };
+        let listen = listen_settings(4096);
         let renderer = Arc::new(Renderer::new(Template::built_in().unwrap(), listen));
         let mut actors = ActorSet::default();
         actors.run(

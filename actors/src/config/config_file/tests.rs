@@ -4,8 +4,8 @@ use std::{env, fs, process};
 
 use super::*;
 use crate::{
-    config::{ListenSettings, Template},
-    testing::haproxy_config,
+    config::Template,
+    testing::{haproxy_config, listen_settings},
 };
 
 /// `HAPROXY_BIN`, which `make test` sets, else where Debian and the Docker image have it.
@@ -25,7 +25,7 @@ fn in_folder(dir: &Path, haproxy: PathBuf) -> ConfigFile {
 }
 
 fn with_template(dir: &Path, haproxy: PathBuf, template: Template) -> ConfigFile {
-    let listen = ListenSettings { bind_address: None, descriptor_limit: 1024 };
+    let listen = listen_settings(1024);
     ConfigFile::in_folder(dir, haproxy, Arc::new(Renderer::new(template, listen)), Children::default())
 }
 

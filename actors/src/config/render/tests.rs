@@ -4,10 +4,10 @@ use super::*;
 use crate::{
     config::{Routes, template::tests::RELOADING},
     domain::Assignment,
-    testing::plan_of,
+    testing::{listen_settings, plan_of},
 };
 
-const LISTEN: ListenSettings = ListenSettings { bind_address: None, descriptor_limit: 1024 };
+const LISTEN: ListenSettings = listen_settings(1024);
 
 fn plan(addresses: &[(u16, &str)]) -> Plan {
     let mut routes: Routes = (5000..5003).map(|port| (port, None)).collect();
@@ -63,6 +63,25 @@ fn listening_on_one_address_or_on_both_families() {
 }
 
 #[test]
+fn silence_has_no_limit_but_the_setting_whether_a_connection_is_half_closed_or_not() {
+    let timeouts = |idle_timeout| {
+        let listen = ListenSettings { idle_timeout, ..LISTEN };
+        let renderer = Renderer::new(Template::built_in().unwrap(), listen);
+        let plan = plan(&[]);
+        let frame = Arc::new(renderer.frame(&plan, &BTreeSet::new()).unwrap());
+        let text = renderer.render(&HaproxyConfig::new(frame, &plan)).unwrap();
+        let timeouts = text.lines().filter_map(|line| line.trim().strip_prefix("timeout "));
+        timeouts.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let limited_to = |limit: &str| {
+        let limited = ["client", "server", "tunnel"].map(|side| format!("{side} {limit}"));
+        [&limited[..], &["connect 3s".to_owned()]].concat()
+    };
+    assert_eq!(timeouts(None), limited_to("2073600000ms"));
+    assert_eq!(timeouts(Some(Duration::from_secs(1))), limited_to("1000ms"));
+}
+
+#[test]
 fn the_last_line_ends_even_if_the_template_does_not_end_it() {
     let template =
         Template::parse(include_str!("../haproxy.cfg.hbs").replace("\n{{/each}}", "{{/each}}").trim_end())
@@ -84,12 +103,14 @@ fn a_frame_is_the_same_as_long_as_nothing_differs_but_the_routes() {
     let larger = plan_of(7, &(5000..5004).map(|port| (port, None)).collect());
     let on_one = ListenSettings { bind_address: Some([127, 0, 0, 1].into()), ..LISTEN };
     let more = ListenSettings { descriptor_limit: 4096, ..LISTEN };
+    let impatient = ListenSettings { idle_timeout: Some(Duration::from_secs(1)), ..LISTEN };
     let reloading = digest(RELOADING, LISTEN, &one, &[]);
     for different in [
         digest(built_in, LISTEN, &one, &[5001]),
         digest(built_in, LISTEN, &larger, &[]),
         digest(built_in, on_one, &one, &[]),
         digest(built_in, more, &one, &[]),
+        digest(built_in, impatient, &one, &[]),
         digest(&built_in.replace("1m", "2m"), LISTEN, &one, &[]),
         reloading.clone(),
     ] {

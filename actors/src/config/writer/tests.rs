@@ -9,10 +9,10 @@ use actix::Addr;
 
 use super::*;
 use crate::{
-    config::{ListenSettings, Routes, Template, template::tests::RELOADING},
+    config::{Routes, Template, template::tests::RELOADING},
     messages::Leave,
     supervise::{ActorSet, End},
-    testing::{Lines, Received, ms, pass, plan_of, run, settle},
+    testing::{Lines, Received, listen_settings, ms, pass, plan_of, run, settle},
 };
 
 const DESCRIPTORS: u64 = 1024;
@@ -125,7 +125,7 @@ impl Running {
     fn with(template: Template) -> Self {
         tokio::time::pause();
         let (log, store, (told, supervisor)) = (Lines::default(), FakeStore::default(), Received::start());
-        let listen = ListenSettings { bind_address: None, descriptor_limit: DESCRIPTORS };
+        let listen = listen_settings(DESCRIPTORS);
         let settings = WriterSettings { renderer: Arc::new(Renderer::new(template, listen)), seed: 7 };
         let writer = ConfigWriter::new(settings, store.clone(), supervisor, log.logger());
         let (addr, actors) = run(writer);

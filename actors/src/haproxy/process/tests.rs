@@ -9,14 +9,14 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::{ListenSettings, Template},
-    testing::{Lines, haproxy_config},
+    config::Template,
+    testing::{Lines, haproxy_config, listen_settings},
 };
 
 /// A host whose HAProxy cannot be started, since only the folder is of interest.
 fn host(run_dir: &TempDir) -> LocalHaproxy {
     let log = Lines::default().logger();
-    let listen = ListenSettings { bind_address: None, descriptor_limit: 1024 };
+    let listen = listen_settings(1024);
     let renderer = Arc::new(Renderer::new(Template::built_in().unwrap(), listen));
     LocalHaproxy::new(run_dir.path().into(), "/nonexistent".into(), renderer, Children::default(), log)
 }

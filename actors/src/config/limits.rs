@@ -1,6 +1,10 @@
-//! How many connections HAProxy may be given.
+//! The numbers that hold for all ports of a configuration alike.
 
-use super::RenderError;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{ListenSettings, RenderError};
 
 /// A connection takes two descriptors, and half a one more for the pipes of splicing.
 const DESCRIPTORS_PER_CONNECTION: f64 = 2.5;
@@ -11,8 +15,34 @@ const MOST_CONNECTIONS: u64 = 100_000;
 /// With fewer the pool would not be usable.
 const FEWEST_CONNECTIONS: u64 = 10;
 
+/// What HAProxy is held to. Part of the frame: a running HAProxy cannot be told to change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// The global connection limit.
+    pub maxconn: u64,
+    /// How long a connection may be silent, in milliseconds.
+    pub idle_timeout_ms: u64,
+}
+
+/// HAProxy's timers cannot be longer; without any it warns of the lack at each start.
+pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 86_400);
+
+impl Limits {
+    /// The limits of a HAProxy with this many ports.
+    ///
+    /// # Errors
+    /// [`RenderError::TooFewDescriptors`].
+    pub(super) fn new(settings: &ListenSettings, ports: u64) -> Result<Self, RenderError> {
+        let idle_timeout = settings.idle_timeout.unwrap_or(MAX_IDLE_TIMEOUT);
+        Ok(Self {
+            maxconn: maxconn(settings.descriptor_limit, ports)?,
+            idle_timeout_ms: idle_timeout.as_millis() as u64,
+        })
+    }
+}
+
 /// HAProxy does not start, sometimes without a word, when `maxconn` asks for more than the limit allows.
-pub(super) fn maxconn(limit: u64, ports: u64) -> Result<u64, RenderError> {
+fn maxconn(limit: u64, ports: u64) -> Result<u64, RenderError> {
     let reserved = ports + RESERVED_DESCRIPTORS;
     let fits = (limit.saturating_sub(reserved) as f64 / DESCRIPTORS_PER_CONNECTION) as u64;
     if fits < FEWEST_CONNECTIONS {
