@@ -73,6 +73,8 @@ pub(crate) struct Settings {
     pub(crate) reconcile_interval: Duration,
     /// What happens to the connections to a container that loses its port.
     pub(crate) on_leave: OnLeave,
+    /// How many connections a port may have, 1 to 100,000; `None` is half of all.
+    pub(crate) max_connections_per_port: Option<u64>,
     /// How long a connection may be silent, up to 24 days; `None` is no limit.
     pub(crate) idle_timeout: Option<Duration>,
     /// How long open connections may go on after the first signal; up to a day.
@@ -113,6 +115,7 @@ impl Settings {
         ListenSettings {
             bind_address: self.bind_address,
             descriptor_limit: descriptor_limit(),
+            max_connections_per_port: self.max_connections_per_port,
             idle_timeout: self.idle_timeout,
         }
     }
@@ -145,6 +148,8 @@ impl Settings {
         let poll_sleep = parser.value(&table::POLL_SLEEP_TIME_MS, RawSetting::milliseconds);
         let reconcile_interval = parser.value(&table::RECONCILE_INTERVAL_MS, RawSetting::milliseconds);
         let on_leave = parser.optional(&table::ON_LEAVE, |raw| raw.choice(on_leave));
+        let max_connections_per_port =
+            parser.optional(&table::MAX_CONNECTIONS_PER_PORT, RawSetting::connections);
         let idle_timeout = parser.value(&table::IDLE_TIMEOUT_MS, RawSetting::milliseconds);
         let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
         let port_reuse_delay = parser.value(&table::PORT_REUSE_DELAY_MS, RawSetting::milliseconds);
@@ -165,6 +170,7 @@ impl Settings {
             template: template?,
             reconcile_interval: reconcile_interval?,
             on_leave: on_leave?.unwrap_or_default(),
+            max_connections_per_port: max_connections_per_port?,
             idle_timeout: Some(idle_timeout?).filter(|limit| !limit.is_zero()),
             drain: drain?,
             port_reuse_delay: port_reuse_delay?,

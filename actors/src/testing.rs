@@ -233,7 +233,12 @@ pub(crate) fn plan_of(revision: u64, routes: &Routes) -> Plan {
 
 /// Listening on every IPv4 address, with the defaults of the settings.
 pub(crate) const fn listen_settings(descriptor_limit: u64) -> ListenSettings {
-    ListenSettings { bind_address: None, descriptor_limit, idle_timeout: None }
+    ListenSettings {
+        bind_address: None,
+        descriptor_limit,
+        max_connections_per_port: None,
+        idle_timeout: None,
+    }
 }
 
 /// A configuration of revision 1 with these routes, in a frame of this name.
@@ -245,7 +250,7 @@ pub(crate) fn haproxy_config(frame: &str, routes: Routes) -> HaproxyConfig {
         pools: routes.keys().map(|port| *port..=*port).collect(),
         ports: routes.keys().copied().collect(),
         excluded: [].into(),
-        limits: Limits { maxconn: 100, idle_timeout_ms: 1000 },
+        limits: Limits { maxconn: 100, maxconn_per_port: 50, idle_timeout_ms: 1000 },
         fixed_routes: None,
     };
     HaproxyConfig { revision: 1, frame: Arc::new(frame), routes }

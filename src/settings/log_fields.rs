@@ -23,6 +23,7 @@ impl KV for Settings {
             "poll_sleep_ms" => millis(self.poll_sleep),
             "reconcile_interval_ms" => millis(self.reconcile_interval),
             "on_leave" => self.on_leave.name(),
+            "max_connections_per_port" => self.max_connections_per_port,
             "idle_timeout_ms" => self.idle_timeout.map_or(0, millis),
             "drain_ms" => millis(self.drain),
             "port_reuse_delay_ms" => millis(self.port_reuse_delay),

@@ -49,6 +49,13 @@ impl RawSetting<'_> {
         number.ok_or_else(|| self.wrong(format_args!("must be {what} from {}", self.setting.kind)))
     }
 
+    /// A number of connections within the setting's range.
+    pub(super) fn connections(&self) -> Result<u64, ConfigError> {
+        self.whole_number().ok_or_else(|| {
+            self.wrong(format_args!("must be a number of connections from {}", self.setting.kind))
+        })
+    }
+
     /// A whole number of milliseconds within the setting's range.
     pub(super) fn milliseconds(&self) -> Result<Duration, ConfigError> {
         self.whole_number().map(Duration::from_millis).ok_or_else(|| {

@@ -3,7 +3,10 @@
 
 use std::{fmt, ops::RangeInclusive};
 
-use stalls_actors::{config::MAX_IDLE_TIMEOUT, metadata::MAX_LONG_POLL};
+use stalls_actors::{
+    config::{MAX_CONNECTIONS, MAX_IDLE_TIMEOUT},
+    metadata::MAX_LONG_POLL,
+};
 
 use self::{Fallback::*, Kind::*};
 
@@ -146,6 +149,9 @@ settings! {
             Found("`cut` if the container is gone, `drain` if it still runs (it is being stopped, or has been \
                    replaced)"),
             "What happens to the open connections to a container that loses its port";
+        MAX_CONNECTIONS_PER_PORT: Number("COUNT", 1..=MAX_CONNECTIONS),
+            Found("half of all; all for a single port"),
+            "How many connections a port may have; more wait";
     }
     "Times (milliseconds)" {
         // The original program's default.

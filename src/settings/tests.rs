@@ -53,6 +53,7 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.haproxy_bin, Path::new("/usr/sbin/haproxy"));
     assert_eq!(settings.reconcile_interval, Duration::from_secs(30));
     assert_eq!(settings.on_leave, OnLeave::ByState);
+    assert_eq!(settings.max_connections_per_port, None);
     assert_eq!(settings.idle_timeout, None);
     assert_eq!(settings.drain, Duration::from_secs(8));
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(60));
@@ -72,6 +73,7 @@ fn every_value_arrives() {
         ("POLL_SLEEP_TIME_MS", "1"),
         ("RECONCILE_INTERVAL_MS", "3600000"),
         ("ON_LEAVE", "drain"),
+        ("MAX_CONNECTIONS_PER_PORT", "100000"),
         ("IDLE_TIMEOUT_MS", "2073600000"),
         ("DRAIN_MS", "0"),
         ("PORT_REUSE_DELAY_MS", "86400000"),
@@ -91,6 +93,7 @@ fn every_value_arrives() {
     assert_eq!(settings.poll_sleep, Duration::from_millis(1));
     assert_eq!(settings.reconcile_interval, Duration::from_secs(3_600));
     assert_eq!(settings.on_leave, OnLeave::Drain);
+    assert_eq!(settings.max_connections_per_port, Some(100_000));
     assert_eq!(settings.idle_timeout, Some(Duration::from_secs(24 * 86_400)));
     assert_eq!(settings.drain, Duration::ZERO);
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(86_400));
@@ -120,6 +123,18 @@ fn every_word_of_a_choice_is_accepted() {
             );
         }
     }
+}
+
+#[test]
+fn a_port_may_have_1_to_100000_connections() {
+    for (text, is_right) in [("0", false), ("1", true), ("100000", true), ("100001", false), ("half", false)]
+    {
+        assert_eq!(run(&[("MAX_CONNECTIONS_PER_PORT", text)]).is_ok(), is_right, "{text}");
+    }
+    assert_eq!(
+        errors(&[("MAX_CONNECTIONS_PER_PORT", "0")]),
+        "MAX_CONNECTIONS_PER_PORT=\"0\": must be a number of connections from 1 to 100000\n"
+    );
 }
 
 #[test]

@@ -60,6 +60,7 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
         template: Template::built_in().unwrap(),
         reconcile_interval: Duration::from_secs(30),
         on_leave: OnLeave::ByState,
+        max_connections_per_port: None,
         idle_timeout: None,
         drain: Duration::ZERO,
         port_reuse_delay: Duration::MAX,

@@ -11,15 +11,17 @@ const DESCRIPTORS_PER_CONNECTION: f64 = 2.5;
 /// What HAProxy needs beside connections and listeners, its command line among it, with a margin for a reload.
 const RESERVED_DESCRIPTORS: u64 = 140;
 /// More connections than one host is asked for; bounds what HAProxy sets aside for an unlimited process.
-const MOST_CONNECTIONS: u64 = 100_000;
+pub const MAX_CONNECTIONS: u64 = 100_000;
 /// With fewer the pool would not be usable.
-const FEWEST_CONNECTIONS: u64 = 10;
+const MIN_CONNECTIONS: u64 = 10;
 
 /// What HAProxy is held to. Part of the frame: a running HAProxy cannot be told to change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// The global connection limit.
     pub maxconn: u64,
+    /// The limit of each port, so that one cannot starve the others.
+    pub maxconn_per_port: u64,
     /// How long a connection may be silent, in milliseconds.
     pub idle_timeout_ms: u64,
 }
@@ -34,8 +36,11 @@ impl Limits {
     /// [`RenderError::TooFewDescriptors`].
     pub(super) fn new(settings: &ListenSettings, ports: u64) -> Result<Self, RenderError> {
         let idle_timeout = settings.idle_timeout.unwrap_or(MAX_IDLE_TIMEOUT);
+        let maxconn = maxconn(settings.descriptor_limit, ports)?;
+        let share = if ports == 1 { maxconn } else { maxconn / 2 };
         Ok(Self {
-            maxconn: maxconn(settings.descriptor_limit, ports)?,
+            maxconn,
+            maxconn_per_port: settings.max_connections_per_port.unwrap_or(share).min(maxconn),
             idle_timeout_ms: idle_timeout.as_millis() as u64,
         })
     }
@@ -45,23 +50,37 @@ impl Limits {
 fn maxconn(limit: u64, ports: u64) -> Result<u64, RenderError> {
     let reserved = ports + RESERVED_DESCRIPTORS;
     let fits = (limit.saturating_sub(reserved) as f64 / DESCRIPTORS_PER_CONNECTION) as u64;
-    if fits < FEWEST_CONNECTIONS {
-        let needed = reserved + (FEWEST_CONNECTIONS as f64 * DESCRIPTORS_PER_CONNECTION) as u64;
+    if fits < MIN_CONNECTIONS {
+        let needed = reserved + (MIN_CONNECTIONS as f64 * DESCRIPTORS_PER_CONNECTION) as u64;
         return Err(RenderError::TooFewDescriptors { limit, ports, needed });
     }
-    Ok(fits.min(MOST_CONNECTIONS))
+    Ok(fits.min(MAX_CONNECTIONS))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::listen_settings;
+
+    #[test]
+    fn a_port_gets_half_of_all_connections_or_all_if_it_is_the_only_one_or_what_the_setting_says() {
+        let of = |ports, max_connections_per_port| {
+            let settings = ListenSettings { max_connections_per_port, ..listen_settings(1024) };
+            let limits = Limits::new(&settings, ports).unwrap();
+            (limits.maxconn, limits.maxconn_per_port)
+        };
+        assert_eq!(of(64, None), (328, 164));
+        assert_eq!(of(1, None), (353, 353));
+        assert_eq!(of(64, Some(7)), (328, 7));
+        assert_eq!(of(64, Some(100_000)), (328, 328));
+    }
 
     #[test]
     fn maxconn_follows_the_descriptor_limit() {
         assert_eq!(maxconn(1024, 64).unwrap(), 328);
-        assert_eq!(maxconn(u64::MAX, 64).unwrap(), MOST_CONNECTIONS);
+        assert_eq!(maxconn(u64::MAX, 64).unwrap(), MAX_CONNECTIONS);
         let error = maxconn(1024, 5000).unwrap_err().to_string();
         assert!(error.contains("(ulimit -n) to 5165 or more"), "{error}");
-        assert_eq!(maxconn(5165, 5000).unwrap(), FEWEST_CONNECTIONS);
+        assert_eq!(maxconn(5165, 5000).unwrap(), MIN_CONNECTIONS);
     }
 }

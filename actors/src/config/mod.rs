@@ -16,7 +16,7 @@ mod writer;
 
 pub use config_file::{ConfigError, ConfigFile, ConfigStore};
 pub use frame::{Frame, FrameDigest, HaproxyConfig, Routes};
-pub use limits::{Limits, MAX_IDLE_TIMEOUT};
+pub use limits::{Limits, MAX_CONNECTIONS, MAX_IDLE_TIMEOUT};
 pub use render::{ListenSettings, RenderError, Renderer};
 pub use template::{CLI_SOCKET_VARIABLE, Template, TemplateError};
 pub use writer::{ConfigWriter, ConfigWritten, Ping, Verdict, WriterSettings};

@@ -21,6 +21,8 @@ pub struct ListenSettings {
     pub bind_address: Option<IpAddr>,
     /// How many descriptors a process may open.
     pub descriptor_limit: u64,
+    /// How many connections a port may have; `None` is half of all, or all for a single port.
+    pub max_connections_per_port: Option<u64>,
     /// How long a connection may be silent; `None` is as long as HAProxy can tell, 24 days.
     pub idle_timeout: Option<Duration>,
 }

@@ -123,7 +123,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
         match self.renderer.frame(plan, &self.excluded) {
             Ok(frame) if known.is_some_and(|known| known.digest == frame.digest) => {}
             Ok(frame) => {
-                if known.is_none_or(|known| known.limits.maxconn != frame.limits.maxconn) {
+                if known.is_none_or(|known| known.limits != frame.limits) {
                     info!(self.log, "connection limit follows the descriptor limit";
                         "maxconn" => frame.limits.maxconn, "descriptor_limit" => self.renderer.settings().descriptor_limit);
                 }

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::config::HaproxyConfig;
 
+/// How many connections a port may have.
+const LIMIT: usize = 3;
+
 /// A process that answers commands as HAProxy does.
 #[derive(Clone, Debug)]
 pub(crate) struct FakeHaproxy {
@@ -59,6 +62,7 @@ impl FakeHaproxy {
             displaced: None,
             is_ready: !port.is_maintained,
             is_open: port.is_open,
+            is_full: port.sessions.len() >= LIMIT,
         };
         self.ports.iter().map(|(number, port)| (*number, slot(port))).collect()
     }
@@ -154,8 +158,9 @@ impl FakeHaproxy {
     }
 
     fn show_frontends(&self, only: Option<u16>) -> String {
-        self.shown(only).fold("# pxname,svname,status,\n".to_owned(), |text, (port, p)| {
-            text + &format!("p{port},FRONTEND,{},\n", if p.is_open { "OPEN" } else { "PAUSED" })
+        self.shown(only).fold("# pxname,svname,scur,slim,status,\n".to_owned(), |text, (port, p)| {
+            let (sessions, status) = (p.sessions.len(), if p.is_open { "OPEN" } else { "PAUSED" });
+            text + &format!("p{port},FRONTEND,{sessions},{LIMIT},{status},\n")
         })
     }
 }

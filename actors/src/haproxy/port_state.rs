@@ -15,6 +15,8 @@ pub(super) struct PortState {
     pub(super) is_ready: bool,
     /// Whether it listens.
     pub(super) is_open: bool,
+    /// Whether it has as many connections as it may have.
+    pub(super) is_full: bool,
 }
 
 /// All its ports.
@@ -23,12 +25,12 @@ pub(super) type Ports = BTreeMap<u16, PortState>;
 impl PortState {
     /// A port that leads to `server`.
     pub(super) fn used(server: SocketAddr) -> Self {
-        Self { server, displaced: None, is_ready: true, is_open: true }
+        Self { server, displaced: None, is_ready: true, is_open: true, is_full: false }
     }
 
     /// A port that refuses; whatever it led to last is of no account.
     pub(super) fn free(server: SocketAddr) -> Self {
-        Self { server, displaced: None, is_ready: false, is_open: false }
+        Self { server, displaced: None, is_ready: false, is_open: false, is_full: false }
     }
 
     /// Whether this is what `route` asks for.

@@ -57,7 +57,7 @@ pub(super) async fn query<A: RuntimeApi>(
         all_frontends.extend(frontends(of_frontends)?);
     }
     let slot = |(port, server): (u16, Server)| {
-        let Frontend { is_open } = all_frontends.get(&port)?;
+        let Frontend { is_open, is_full } = all_frontends.get(&port)?;
         Some((
             port,
             PortState {
@@ -65,6 +65,7 @@ pub(super) async fn query<A: RuntimeApi>(
                 displaced: None,
                 is_ready: server.is_ready,
                 is_open: *is_open,
+                is_full: *is_full,
             },
         ))
     };

@@ -41,6 +41,7 @@ fn valid_settings() -> impl Strategy<Value = BTreeMap<&'static str, OsString>> {
         "/[a-z é\"]{0,20}s".prop_map(|path| ("STATE_DIR", path)),
         "/[a-z é\"]{0,20}r".prop_map(|path| ("RUN_DIR", path)),
         ms.prop_map(|ms| ("RECONCILE_INTERVAL_MS", ms)),
+        "[1-9][0-9]{0,4}".prop_map(|count| ("MAX_CONNECTIONS_PER_PORT", count)),
         ms.prop_map(|ms| ("IDLE_TIMEOUT_MS", ms)),
         ms.prop_map(|ms| ("DRAIN_MS", ms)),
         ms.prop_map(|ms| ("PORT_REUSE_DELAY_MS", ms)),

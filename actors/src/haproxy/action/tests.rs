@@ -271,8 +271,11 @@ fn routes() -> impl Strategy<Value = BTreeMap<u16, Option<SocketAddr>>> {
 /// Ports as a HAProxy may have them that others have been at.
 fn slots() -> impl Strategy<Value = Ports> {
     let slot = (server(), any::<bool>(), any::<bool>());
-    let slot =
-        slot.prop_map(|(server, is_ready, is_open)| PortState { server, displaced: None, is_ready, is_open });
+    let slot = slot.prop_map(|(server, is_ready, is_open)| PortState {
+        is_ready,
+        is_open,
+        ..PortState::used(server)
+    });
     prop::collection::vec(slot, PORTS.len()).prop_map(|slots| PORTS.zip(slots).collect())
 }
 

@@ -32,6 +32,8 @@ pub(in super::super) enum News {
     NotReleasing { generation: u64 },
     Exhausted { generation: u64, error: String },
     NoLongerExhausted { lasted: Duration },
+    Full { port: u16, ports: usize },
+    NoLongerFull,
     Excluded { ports: Vec<Unbindable>, retry: Duration },
     Bindable { ports: Vec<u16> },
 }
@@ -138,6 +140,10 @@ impl News {
             Self::NoLongerExhausted { lasted } => {
                 info!(log, "haproxy can be queried again"; "lasted_ms" => ms(lasted));
             }
+            Self::Full { port, ports } => {
+                warn!(log, "connection limit of ports reached, new connections wait"; "port" => port, "ports" => ports);
+            }
+            Self::NoLongerFull => info!(log, "all ports are below their connection limit again"),
             Self::Excluded { ports, retry } => {
                 for port in ports {
                     error!(log, "port cannot be bound, leaving it out"; "port" => port.port,

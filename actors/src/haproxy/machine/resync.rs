@@ -1,6 +1,6 @@
 //! What is not known of the live HAProxy is asked, and set right.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, mem, time::Duration};
 
 use tokio::time::Instant;
 
@@ -163,6 +163,7 @@ impl Machine {
     }
 
     fn note_seen(&mut self, comparison: &Comparison, seen: &Ports, now: Instant) {
+        self.note_full(seen);
         let Some(live) = self.generations.get_mut(comparison.generation) else { return };
         let mut ports = Vec::new();
         for (port, known) in live.ports.iter_mut().filter(|(port, _)| !comparison.outdated.contains(port)) {
@@ -176,6 +177,20 @@ impl Machine {
         if !ports.is_empty() {
             self.say(News::Drifted { generation: comparison.generation, ports });
             self.advance(now);
+        }
+    }
+
+    /// HAProxy does not say that a port is full; it shows it.
+    fn note_full(&mut self, seen: &Ports) {
+        let full =
+            seen.iter().filter(|(_, state)| state.is_full).map(|(port, _)| *port).collect::<BTreeSet<_>>();
+        let was_full = mem::replace(&mut self.status.full, full);
+        let full = &self.status.full;
+        if let Some(port) = full.difference(&was_full).next() {
+            let news = News::Full { port: *port, ports: full.len() };
+            self.say(news);
+        } else if full.is_empty() && !was_full.is_empty() {
+            self.say(News::NoLongerFull);
         }
     }
 

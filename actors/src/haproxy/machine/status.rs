@@ -1,6 +1,6 @@
 //! What is in force, and what went wrong last.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Machine,
@@ -21,6 +21,8 @@ pub(super) struct Status {
     pub(super) failure: Option<String>,
     /// HAProxy cannot be asked, for want of something here.
     pub(super) exhausted: Outage,
+    /// The ports that had as many connections as they may have when they were last looked at.
+    pub(super) full: BTreeSet<u16>,
 }
 
 impl Machine {

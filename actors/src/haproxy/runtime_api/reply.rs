@@ -35,6 +35,8 @@ pub(in super::super) struct Server {
 pub(in super::super) struct Frontend {
     /// Whether it listens.
     pub(in super::super) is_open: bool,
+    /// Whether it has as many connections as it may have: others wait.
+    pub(in super::super) is_full: bool,
 }
 
 /// The pid in the reply to `show info`.
@@ -69,14 +71,16 @@ pub(in super::super) fn servers(reply: &str) -> Result<Vec<(u16, Server)>, Reply
 pub(in super::super) fn frontends(reply: &str) -> Result<Vec<(u16, Frontend)>, ReplyError> {
     let mut lines = reply.lines();
     let names = lines.next().unwrap_or_default().trim_start_matches("# ").split(',').collect::<Vec<_>>();
-    let [proxy, status] = columns(&names, ["pxname", "status"])?;
+    let [proxy, status, sessions, limit] = columns(&names, ["pxname", "status", "scur", "slim"])?;
     let frontend = |line: &str| {
         // There are a hundred columns and more, and some of the last hold commas in quotes.
         let value = |column| line.split(',').nth(column);
         let Some(port) = port_of(value(proxy)?) else { return Some(None) };
         // FULL listens too, as soon as one of its connections ends.
         let is_open = matches!(value(status)?, "OPEN" | "FULL");
-        Some(Some((port, Frontend { is_open })))
+        let count = |column| value(column)?.parse::<u64>().ok();
+        let is_full = count(sessions).zip(count(limit)).is_some_and(|(has, may_have)| has >= may_have);
+        Some(Some((port, Frontend { is_open, is_full })))
     };
     read(lines, frontend)
 }
@@ -147,10 +151,14 @@ mod tests {
 
     #[test]
     fn frontends_are_open_or_not() {
-        let reply = "# pxname,svname,qcur,status,-\np5000,FRONTEND,,OPEN,\np5001,FRONTEND,,PAUSED,\n\
-                     p5002,FRONTEND,,STOP,\np5003,FRONTEND,,FULL,\nstats,FRONTEND,,OPEN,";
-        let open: Vec<_> = frontends(reply).unwrap().into_iter().map(|(port, f)| (port, f.is_open)).collect();
-        assert_eq!(open, [(5000, true), (5001, false), (5002, false), (5003, true)]);
+        let reply = "# pxname,svname,qcur,scur,slim,status,-\np5000,FRONTEND,,4,5,OPEN,\np5001,FRONTEND,,,,PAUSED,\n\
+                     p5002,FRONTEND,,0,5,STOP,\np5003,FRONTEND,,5,5,FULL,\nstats,FRONTEND,,5,5,OPEN,";
+        let open: Vec<_> =
+            frontends(reply).unwrap().into_iter().map(|(port, f)| (port, f.is_open, f.is_full)).collect();
+        assert_eq!(
+            open,
+            [(5000, true, false), (5001, false, false), (5002, false, false), (5003, true, true)]
+        );
         assert_eq!(frontends("# pxname,svname\np5000,FRONTEND"), Err(ReplyError::NoColumn("status")));
     }
 
@@ -160,10 +168,10 @@ mod tests {
         assert_eq!(pid("Name: HAProxy\n"), None);
     }
 
-    const FRONTENDS: &str = "# pxname,svname,qcur,status,-
-p5000,FRONTEND,,OPEN,
-p5001,FRONTEND,,PAUSED,
-stats,FRONTEND,,OPEN,";
+    const FRONTENDS: &str = "# pxname,svname,qcur,scur,slim,status,-
+p5000,FRONTEND,,4,5,OPEN,
+p5001,FRONTEND,,5,5,PAUSED,
+stats,FRONTEND,,4,5,OPEN,";
 
     /// A reply of HAProxy's that is not quite, or something else.
     fn reply() -> impl Strategy<Value = String> {

@@ -4,6 +4,7 @@ mod adopting;
 mod comparing;
 mod exhausted;
 mod fake;
+mod full;
 mod ports;
 mod reporting;
 mod restarting;

@@ -90,6 +90,10 @@ pub const SERVES: &str = "haproxy serves";
 pub const ADOPTED: &str = "haproxy adopted, its own lines are lost until the next reload";
 /// A line that HAProxy has written.
 pub const HAPROXY_SAYS: &str = "haproxy says";
+/// A port has as many connections as it may have.
+pub const PORTS_FULL: &str = "connection limit of ports reached, new connections wait";
+/// No port has as many connections as it may have.
+pub const PORTS_NO_LONGER_FULL: &str = "all ports are below their connection limit again";
 /// HAProxy has ended unexpectedly.
 pub const DIED: &str = "haproxy died";
 /// A new HAProxy has ended, or has not answered, before it served.
