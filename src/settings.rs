@@ -12,6 +12,7 @@ pub(crate) mod table;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
     path::PathBuf,
     time::Duration,
 };
@@ -117,8 +118,15 @@ impl Settings {
             descriptor_limit: descriptor_limit(),
             max_connections_per_port: self.max_connections_per_port,
             idle_timeout: self.idle_timeout,
+            processors: processors(),
         }
     }
+}
+
+/// How many processors a process may use at once: what its affinity allows, and its cgroup's quota, of which a part of
+/// one is one.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// How many descriptors HAProxy may open. It raises its own soft limit up to the hard one.

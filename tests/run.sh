@@ -23,9 +23,16 @@ if [ "$(id -u)" -eq 0 ]; then map=; else map=--map-root-user; fi
 {
     unshare --mount $map mount -t tmpfs tmpfs /tmp 2>/dev/null ||
         leave_out 'a disk cannot be mounted here, not even in a new namespace (unshare --mount)' disk_full::
+    unshare --mount $map mount --bind /etc/hosts /etc/hosts 2>/dev/null ||
+        leave_out 'a file cannot be mounted here, not even in a new namespace (unshare --mount)' no_dns::
     unshare --pid --fork --mount-proc $map true 2>/dev/null ||
         leave_out 'there can be no new process 1 here, not even in a new namespace (unshare --pid)' init::
 }
+if [ -d /sys/fs/cgroup/cpu ]; then cgroups=/sys/fs/cgroup/cpu; else cgroups=/sys/fs/cgroup; fi
+{ mkdir "$cgroups/stalls-test" && ls "$cgroups/stalls-test"/cpu.cfs_quota_us "$cgroups/stalls-test"/cpu.max; } \
+    2>/dev/null | grep -q . ||
+    leave_out 'there can be no cgroup with a quota here' quota::a_quota
+rmdir "$cgroups/stalls-test" 2>/dev/null || true
 grep -qs '^0*1 ' /proc/net/if_inet6 ||
     leave_out 'there is no IPv6 address ::1 here' routing::the_address_of_both_families hostile::a_container_may_have_an_ipv6
 [ "${TEST_EFFORT:-}" != full ] || arguments="$arguments --include-ignored"

@@ -238,6 +238,7 @@ pub(crate) const fn listen_settings(descriptor_limit: u64) -> ListenSettings {
         descriptor_limit,
         max_connections_per_port: None,
         idle_timeout: None,
+        processors: 2,
     }
 }
 
@@ -250,7 +251,7 @@ pub(crate) fn haproxy_config(frame: &str, routes: Routes) -> HaproxyConfig {
         pools: routes.keys().map(|port| *port..=*port).collect(),
         ports: routes.keys().copied().collect(),
         excluded: [].into(),
-        limits: Limits { maxconn: 100, maxconn_per_port: 50, idle_timeout_ms: 1000 },
+        limits: Limits { maxconn: 100, maxconn_per_port: 50, idle_timeout_ms: 1000, threads: 2 },
         fixed_routes: None,
     };
     HaproxyConfig { revision: 1, frame: Arc::new(frame), routes }

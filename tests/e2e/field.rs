@@ -4,3 +4,4 @@
 mod upgrade_hides_the_old;
 mod half_closed;
 mod one_port_starves;
+mod quota;

@@ -24,7 +24,12 @@ pub struct Limits {
     pub maxconn_per_port: u64,
     /// How long a connection may be silent, in milliseconds.
     pub idle_timeout_ms: u64,
+    /// How many threads HAProxy has.
+    pub threads: usize,
 }
+
+/// HAProxy has one group of threads unless it is told otherwise, and so many fit into that.
+const MAX_THREADS: usize = usize::BITS as usize;
 
 /// HAProxy's timers cannot be longer; without any it warns of the lack at each start.
 pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 86_400);
@@ -42,6 +47,7 @@ impl Limits {
             maxconn,
             maxconn_per_port: settings.max_connections_per_port.unwrap_or(share).min(maxconn),
             idle_timeout_ms: idle_timeout.as_millis() as u64,
+            threads: settings.processors.clamp(1, MAX_THREADS),
         })
     }
 }
@@ -73,6 +79,15 @@ mod tests {
         assert_eq!(of(1, None), (353, 353));
         assert_eq!(of(64, Some(7)), (328, 7));
         assert_eq!(of(64, Some(100_000)), (328, 328));
+    }
+
+    #[test]
+    fn threads_follow_the_processors_as_far_as_haproxy_takes_them() {
+        let threads = |processors| {
+            let settings = ListenSettings { processors, ..listen_settings(1024) };
+            Limits::new(&settings, 1).unwrap().threads
+        };
+        assert_eq!([0, 1, 3, MAX_THREADS, 1000].map(threads), [1, 1, 3, MAX_THREADS, MAX_THREADS]);
     }
 
     #[test]

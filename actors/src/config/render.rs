@@ -25,6 +25,8 @@ pub struct ListenSettings {
     pub max_connections_per_port: Option<u64>,
     /// How long a connection may be silent; `None` is as long as HAProxy can tell, 24 days.
     pub idle_timeout: Option<Duration>,
+    /// How many processors a process may use at once.
+    pub processors: usize,
 }
 
 /// Why there is no configuration for a plan.

@@ -51,7 +51,7 @@ pub enum TemplateError {
     Parse(String),
     /// It asks for values that there are not.
     #[error(
-        "it cannot be rendered: {0}; it may use maxconn, maxconn_per_port, idle_timeout_ms, and listeners with port, bind and server"
+        "it cannot be rendered: {0}; it may use maxconn, maxconn_per_port, idle_timeout_ms, threads, and listeners with port, bind and server"
     )]
     Render(String),
     /// stalls could not drive a HAProxy with such a configuration.
@@ -73,7 +73,8 @@ const NEEDED: [(&str, &str); 6] = [
 
 /// Sample ports from this one on.
 const SAMPLE_PORT: u16 = 5000;
-const SAMPLE_LIMITS: Limits = Limits { maxconn: 1000, maxconn_per_port: 500, idle_timeout_ms: 1000 };
+const SAMPLE_LIMITS: Limits =
+    Limits { maxconn: 1000, maxconn_per_port: 500, idle_timeout_ms: 1000, threads: 2 };
 const SAMPLE_SERVERS: [&str; 3] = ["10.0.0.7:8080", "[fd00::7]:8080", "10.0.0.9:8080"];
 
 impl Template {
@@ -170,7 +171,9 @@ pub(super) mod tests {
         assert!(matches!(unclosed, TemplateError::Parse(_)), "{unclosed}");
         let misspelt = Template::parse("maxconn {{maxcon}}").unwrap_err();
         assert!(
-            misspelt.to_string().contains("maxconn, maxconn_per_port, idle_timeout_ms, and listeners"),
+            misspelt
+                .to_string()
+                .contains("maxconn, maxconn_per_port, idle_timeout_ms, threads, and listeners"),
             "{misspelt}"
         );
     }

@@ -104,6 +104,7 @@ fn a_frame_is_the_same_as_long_as_nothing_differs_but_the_routes() {
     let on_one = ListenSettings { bind_address: Some([127, 0, 0, 1].into()), ..LISTEN };
     let more = ListenSettings { descriptor_limit: 4096, ..LISTEN };
     let fewer = ListenSettings { max_connections_per_port: Some(7), ..LISTEN };
+    let busier = ListenSettings { processors: 3, ..LISTEN };
     let impatient = ListenSettings { idle_timeout: Some(Duration::from_secs(1)), ..LISTEN };
     let reloading = digest(RELOADING, LISTEN, &one, &[]);
     for different in [
@@ -112,6 +113,7 @@ fn a_frame_is_the_same_as_long_as_nothing_differs_but_the_routes() {
         digest(built_in, on_one, &one, &[]),
         digest(built_in, more, &one, &[]),
         digest(built_in, fewer, &one, &[]),
+        digest(built_in, busier, &one, &[]),
         digest(built_in, impatient, &one, &[]),
         digest(&built_in.replace("1m", "2m"), LISTEN, &one, &[]),
         reloading.clone(),
