@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use slog::{Discard, Logger, o};
 use stalls_actors::{
     allocation::plan_once,
     config::{HaproxyConfig, Renderer},
@@ -35,7 +36,11 @@ pub(crate) fn run(settings: Settings) -> Exit {
 }
 
 async fn rendered(settings: Settings) -> Result<String, (Exit, anyhow::Error)> {
-    let source = HttpMetadata::new(settings.metadata_url.clone(), MetadataLimits::default());
+    let source = HttpMetadata::new(
+        settings.metadata_url.clone(),
+        MetadataLimits::default(),
+        Logger::root(Discard, o!()),
+    );
     let snapshots = fetch_once(&source, &settings.services(), settings.needs_published_ports())
         .await
         .with_context(|| format!("no usable answer from {}", settings.metadata_url))

@@ -185,7 +185,7 @@ impl System {
             poller,
             MetadataPoller::new(
                 followed,
-                HttpMetadata::new(settings.metadata_url, MetadataLimits::default()),
+                HttpMetadata::new(settings.metadata_url, MetadataLimits::default(), log_of("MetadataPoller")),
                 system.allocator.clone().recipient(),
                 log_of("MetadataPoller"),
             ),

@@ -3,5 +3,6 @@
 
 mod upgrade_hides_the_old;
 mod half_closed;
+mod no_dns;
 mod one_port_starves;
 mod quota;

@@ -5,8 +5,9 @@ mod tests;
 
 use std::{future::Future, time::Duration};
 
+use actix_tls::connect::Connector as TcpConnector;
 use awc::{
-    Client, ClientResponse,
+    Client, ClientResponse, Connector,
     error::SendRequestError,
     http::{
         StatusCode,
@@ -16,9 +17,14 @@ use awc::{
 use futures_util::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use slog::Logger;
 use tokio::time::timeout;
 
-use super::{MetadataFault, document::parse_version};
+use super::{
+    MetadataFault,
+    document::parse_version,
+    resolver::{Resolver, System},
+};
 use crate::{domain::ServiceRef, excerpt::excerpt};
 
 /// What is percent-encoded in a path segment or query value: all but the unreserved characters (RFC 3986,
@@ -86,19 +92,23 @@ impl Default for MetadataLimits {
 /// The metadata server at a base URL such as `http://rancher-metadata/2015-12-19`.
 pub struct HttpMetadata {
     client: Client,
+    resolver: Resolver<System>,
     base_url: String,
     limits: MetadataLimits,
 }
 
 impl HttpMetadata {
     /// Connections are kept alive between requests. To be made on the thread that uses it.
-    pub fn new(base_url: String, limits: MetadataLimits) -> Self {
+    pub fn new(base_url: String, limits: MetadataLimits, log: Logger) -> Self {
+        let resolver = Resolver::new(System, log);
+        let tcp = TcpConnector::new(actix_tls::connect::Resolver::custom(resolver.clone())).service();
         let client = Client::builder()
+            .connector(Connector::new().connector(tcp))
             .disable_redirects()
             .add_default_header(("Accept", "application/json"))
             .add_default_header(("User-Agent", concat!("stalls/", env!("CARGO_PKG_VERSION"))))
             .finish();
-        Self { client, base_url, limits }
+        Self { client, resolver, base_url, limits }
     }
 
     /// The Content-Type of the answer is not looked at: the server says `text/plain` for JSON too.
@@ -108,7 +118,7 @@ impl HttpMetadata {
         query: String,
         head_limit: Duration,
     ) -> impl Future<Output = Result<Vec<u8>, MetadataFault>> + use<> {
-        let client = self.client.clone();
+        let (client, resolver) = (self.client.clone(), self.resolver.clone());
         let url = format!("{}{path}{query}", self.base_url);
         let limits = self.limits;
         async move {
@@ -119,7 +129,10 @@ impl HttpMetadata {
                 answer => answer,
             };
             match answer {
-                Ok(response) => read(path, response, limits).await,
+                Ok(response) => {
+                    resolver.note_answer();
+                    read(path, response, limits).await
+                }
                 Err(SendRequestError::Timeout) => Err(MetadataFault::TimedOut { path, limit: head_limit }),
                 Err(error) => Err(MetadataFault::Unreachable { path, reason: error.to_string() }),
             }

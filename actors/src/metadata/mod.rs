@@ -8,6 +8,7 @@ mod lenient;
 mod messages;
 mod pace;
 mod poller;
+mod resolver;
 mod round;
 mod vocabulary;
 

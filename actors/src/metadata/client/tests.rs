@@ -60,7 +60,7 @@ impl Server {
     }
 
     fn client(&self, limits: MetadataLimits) -> HttpMetadata {
-        HttpMetadata::new(self.base_url.clone(), limits)
+        HttpMetadata::new(self.base_url.clone(), limits, Logger::root(slog::Discard, slog::o!()))
     }
 
     /// The document at `/p`, with limits that are not the point.
@@ -195,7 +195,11 @@ async fn a_kept_alive_connection_that_was_closed_meanwhile_is_nothing_to_tell() 
 #[actix_rt::test]
 async fn a_server_that_is_not_there_is_unreachable() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let client = HttpMetadata::new(format!("http://127.0.0.1:{port}"), ample());
+    let client = HttpMetadata::new(
+        format!("http://127.0.0.1:{port}"),
+        ample(),
+        Logger::root(slog::Discard, slog::o!()),
+    );
     let fault = client.document("/p".into()).await.unwrap_err();
     assert_eq!(fault.kind(), "unreachable");
     assert!(fault.to_string().starts_with("/p: cannot be reached: "), "{fault}");
