@@ -130,7 +130,7 @@ impl System {
         let listen = settings.listen();
         let allocation = settings.allocation();
         let followed = PollerSettings {
-            services: settings.services(),
+            mappings: settings.mappings.clone(),
             poll_sleep: settings.poll_sleep,
             needs_published_ports: settings.needs_published_ports(),
             seed: fastrand::u64(..),

@@ -6,3 +6,6 @@ mod half_closed;
 mod no_dns;
 mod one_port_starves;
 mod quota;
+mod removed_service;
+mod sidekick;
+mod udp;

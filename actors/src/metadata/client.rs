@@ -62,6 +62,18 @@ pub(super) fn service_path(service: &ServiceRef) -> String {
     }
 }
 
+/// A path beside the service's that a server with data has: the stack of the asker, whom it then knows, or else any
+/// stack, since the one in question may have been removed with the service.
+pub(super) fn other_path(service: &ServiceRef) -> String {
+    let path = if service.stack.is_none() { "/self/stack/name" } else { "/stacks/0/name" };
+    path.to_owned()
+}
+
+/// The path of a container's document.
+pub(super) fn container_path(uuid: &str) -> String {
+    format!("/containers/{}", utf8_percent_encode(uuid, ENCODED))
+}
+
 /// The path of the document of stalls' own service.
 pub(super) const OWN_SERVICE_PATH: &str = "/self/service";
 

@@ -11,7 +11,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-use std::{num::NonZeroU64, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroU64, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,11 +19,13 @@ use serde_json::Value;
 use super::{
     MetadataFault,
     entry::{Entry, containers},
+    followed::ServiceRead,
     lenient::{Lenient, List, Scalar, Shape},
+    published::tcp_ports,
     vocabulary,
 };
 use crate::{
-    domain::{Container, PublishedPorts},
+    domain::{Container, Lifecycle, PublishedPorts},
     excerpt::excerpt,
 };
 
@@ -63,6 +65,10 @@ struct ContainerDocument<'a> {
     primary_ip: Scalar<'a>,
     #[serde(borrow)]
     health_state: Scalar<'a>,
+    #[serde(borrow)]
+    network_from_container_uuid: Scalar<'a>,
+    #[serde(borrow)]
+    ports: Lenient<List<Scalar<'a>>>,
 }
 
 impl Shape for ServiceDocument<'_> {
@@ -73,19 +79,22 @@ impl Shape for ContainerDocument<'_> {
     const IS_LIST: bool = false;
 }
 
+/// A container without an address of its own, and the one in whose network it is: their uuids.
+pub(super) type Guest = (String, String);
+
 /// The containers of the service document in `body`, which was asked for as `service` (a name or uuid) at
 /// `path`; ordered by (`created`, `uuid`), each uuid once. Those that are as they were among the `known` ones,
 /// of an earlier document, are shared with them.
 ///
 /// # Errors
 /// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
-pub(crate) fn parse_service(
+pub(super) fn read_service(
     path: &str,
     service: &str,
     body: &[u8],
     known: &[Arc<Container>],
-) -> Result<Vec<Arc<Container>>, MetadataFault> {
-    let document = parse(path, body)?;
+) -> Result<(ServiceRead, Vec<Guest>), MetadataFault> {
+    let document: ServiceDocument<'_> = parse(path, body)?;
     let wrong = |reason: &str| MetadataFault::WrongShape { path: path.to_owned(), reason: reason.to_owned() };
     let service_read = excerpt(service).to_lowercase();
     let is_asked_for = |own: &Scalar<'_>| own.as_text().is_some_and(|own| own.to_lowercase() == service_read);
@@ -98,22 +107,79 @@ pub(crate) fn parse_service(
         Lenient::Wanted(List(listed)) => listed,
         Lenient::Other => return Err(wrong("`containers` is not a list")),
     };
-    let entries = listed.iter().map(|listed| match listed {
-        Lenient::Wanted(container) => Ok(Entry::from(container)),
-        Lenient::Null | Lenient::Other => Err(wrong("`containers` lists something else than objects")),
-    });
-    Ok(containers(entries.collect::<Result<_, _>>()?, known))
+    let (mut entries, mut guests, mut udp) = (Vec::new(), Vec::new(), udp_ports(&document.ports));
+    for listed in &listed {
+        let Lenient::Wanted(container) = listed else {
+            return Err(wrong("`containers` lists something else than objects"));
+        };
+        let entry = Entry::from(container);
+        let owner = text(&container.network_from_container_uuid);
+        if let (None, false, Some(owner)) = (entry.address, entry.uuid.is_empty(), owner) {
+            guests.push((entry.uuid.to_owned(), owner.to_owned()));
+        }
+        udp.extend(udp_ports(&container.ports));
+        entries.push(entry);
+    }
+    Ok((ServiceRead { document: None, containers: containers(entries, known), udp }, guests))
 }
 
-/// The container ports that the service document in `body` publishes over TCP.
+/// [`read_service`], for the containers alone.
+#[cfg(test)]
+pub(crate) fn parse_service(
+    path: &str,
+    service: &str,
+    body: &[u8],
+    known: &[Arc<Container>],
+) -> Result<Vec<Arc<Container>>, MetadataFault> {
+    read_service(path, service, body, known).map(|(read, _)| read.containers)
+}
+
+/// What stalls' own service publishes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct OwnService {
+    /// The container's side of the ports that it publishes over TCP.
+    pub(super) published: PublishedPorts,
+    /// The ports that it publishes over UDP, as they are written.
+    pub(super) udp: BTreeSet<String>,
+}
+
+/// What the service document in `body` publishes.
 ///
 /// # Errors
 /// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
-pub(crate) fn parse_published_ports(path: &str, body: &[u8]) -> Result<PublishedPorts, MetadataFault> {
-    let Lenient::Wanted(List(ports)) = parse(path, body)?.ports else {
-        return Ok(PublishedPorts::default());
-    };
-    Ok(PublishedPorts(ports.iter().filter_map(Scalar::as_text).filter_map(container_ports).collect()))
+pub(super) fn parse_own_service(path: &str, body: &[u8]) -> Result<OwnService, MetadataFault> {
+    let ServiceDocument { ports, .. } = parse(path, body)?;
+    let published = PublishedPorts(texts(&ports).filter_map(tcp_ports).collect());
+    Ok(OwnService { published, udp: udp_ports(&ports) })
+}
+
+/// To whom the network belongs that a container is in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Network {
+    /// It has this address.
+    Own(String),
+    /// It is in the network of the container with this uuid.
+    Of(String),
+    /// There is none, or none that can be reached.
+    Missing,
+}
+
+/// The network of the container with this uuid, by the document in `body` that was asked for at `path`.
+///
+/// # Errors
+/// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
+pub(super) fn parse_network(path: &str, uuid: &str, body: &[u8]) -> Result<Network, MetadataFault> {
+    let container: ContainerDocument<'_> = parse(path, body)?;
+    // The server also looks for names, and takes a number for a position in its list.
+    let is_asked_for = text(&container.uuid) == Some(uuid);
+    let lifecycle = text(&container.state).map_or(Lifecycle::Running, vocabulary::lifecycle);
+    let has_network = matches!(lifecycle, Lifecycle::Running | Lifecycle::Starting);
+    if !is_asked_for || !has_network {
+        return Ok(Network::Missing);
+    }
+    let address = text(&container.primary_ip).map(|address| Network::Own(address.to_owned()));
+    let owner = || text(&container.network_from_container_uuid).map(|owner| Network::Of(owner.to_owned()));
+    Ok(address.or_else(owner).unwrap_or(Network::Missing))
 }
 
 /// The version in the answer to `/version`: an opaque JSON string.
@@ -124,7 +190,7 @@ pub(super) fn parse_version(path: &str, body: &[u8]) -> Result<String, MetadataF
     }
 }
 
-fn parse<'de>(path: &str, body: &'de [u8]) -> Result<ServiceDocument<'de>, MetadataFault> {
+fn parse<'de, T: Shape + Deserialize<'de>>(path: &str, body: &'de [u8]) -> Result<T, MetadataFault> {
     match serde_json::from_slice(body).map_err(|error| not_read(path, &error))? {
         Lenient::Wanted(document) => Ok(document),
         Lenient::Null | Lenient::Other => {
@@ -158,6 +224,16 @@ impl<'a> From<&'a ContainerDocument<'_>> for Entry<'a> {
     }
 }
 
+fn texts<'a>(list: &'a Lenient<List<Scalar<'_>>>) -> impl Iterator<Item = &'a str> {
+    let listed = if let Lenient::Wanted(List(listed)) = list { listed.as_slice() } else { &[] };
+    listed.iter().filter_map(Scalar::as_text)
+}
+
+/// The ports that are published over UDP, as they are written.
+fn udp_ports(published: &Lenient<List<Scalar<'_>>>) -> BTreeSet<String> {
+    texts(published).filter(|published| published.ends_with("/udp")).map(str::to_owned).collect()
+}
+
 fn text<'a>(value: &'a Scalar<'_>) -> Option<&'a str> {
     value.as_text().filter(|text| !text.is_empty())
 }
@@ -173,17 +249,4 @@ fn service_index(value: &Scalar<'_>) -> Option<NonZeroU64> {
         Scalar::Text(_) | Scalar::Other => 0,
     };
     NonZeroU64::new(number)
-}
-
-/// The container's side of a published port: `5000`, `80:5000`, `10.0.0.1:80:5000`, each with an optional
-/// `/tcp`; a side may be a range, `5000-5063`.
-fn container_ports(published: &str) -> Option<std::ops::RangeInclusive<u16>> {
-    let (ports, protocol) = published.split_once('/').unwrap_or((published, "tcp"));
-    if protocol != "tcp" {
-        return None;
-    }
-    let inner = ports.rsplit(':').next()?;
-    let (first, last) = inner.split_once('-').unwrap_or((inner, inner));
-    let ports = first.parse().ok()?..=last.parse().ok()?;
-    (!ports.is_empty()).then_some(ports)
 }

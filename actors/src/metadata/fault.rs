@@ -76,7 +76,15 @@ pub enum MetadataFault {
     },
 }
 
+/// What the server answers for every path before it has its first data.
+const NO_DATA_YET: &str = "Invalid version";
+
 impl MetadataFault {
+    /// Whether the server says that there is nothing at this path, and has data to say so from.
+    pub(super) fn is_verdict(&self) -> bool {
+        matches!(self, Self::NotFound { message, .. } if message != NO_DATA_YET)
+    }
+
     /// The path that was asked for.
     pub fn path(&self) -> &str {
         match self {

@@ -3,29 +3,23 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    hash::Hasher,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, rc::Rc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
-use rustc_hash::FxHasher;
 use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
 use super::{
     MetadataFault,
-    client::{MetadataSource, service_path},
-    document::parse_service,
+    client::MetadataSource,
+    followed::{Followed, Known, Missing, ServiceRead},
     pace::Pace,
-    round::{PollMode, PollResult, poll},
+    published::is_udp_of,
+    round::{Answer, PollMode, Round, poll},
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
-    domain::{PublishedPorts, ServiceRef, Snapshot},
+    domain::{Mapping, PublishedPorts, ServiceRef},
     messages::{MetadataReport, ReportMetadata, ServiceChanged, Shutdown},
     outage::Outage,
 };
@@ -33,8 +27,8 @@ use crate::{
 /// What the poller is to follow, and how.
 #[derive(Clone, Debug)]
 pub struct PollerSettings {
-    /// The services to follow.
-    pub services: BTreeSet<ServiceRef>,
+    /// What is mapped: the services to follow.
+    pub mappings: Vec<Mapping>,
     /// The length of a long poll, and the ceiling of the pause before a retry.
     pub poll_sleep: Duration,
     /// Whether to ask what stalls' own service publishes.
@@ -63,29 +57,22 @@ pub struct MetadataPoller<S> {
     followed: Followed,
     backoff: Backoff,
     fault: Outage,
+    /// The last round failed as a whole.
+    retries: bool,
+    /// Of whose UDP ports the log has told.
+    udp_told: BTreeSet<String>,
     pace: Pace,
     rng: fastrand::Rng,
     started: Instant,
     log: Logger,
 }
 
-/// What has been applied so far.
-#[derive(Default)]
-struct Followed {
-    version: Option<String>,
-    /// Asked for until it is known: Rancher replaces stalls' own container when its ports change.
-    published: Option<PublishedPorts>,
-    /// The hash of each document. One that is as it was is not parsed again, since the version changes with every
-    /// change of the whole environment.
-    documents: BTreeMap<ServiceRef, u64>,
-    snapshots: BTreeMap<ServiceRef, Known>,
-}
-
-/// The newest snapshot of a service.
-struct Known {
-    snapshot: Arc<Snapshot>,
-    /// When the source was last known to say this.
-    confirmed: Instant,
+/// What became of a round.
+struct Applied {
+    /// How long to wait before the next one.
+    pause: Duration,
+    /// A service that the server does not know, and that does not count as gone yet.
+    missing: Option<MetadataFault>,
 }
 
 impl<S: MetadataSource> MetadataPoller<S> {
@@ -98,6 +85,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
     ) -> Self {
         let followed = Followed {
             published: (!settings.needs_published_ports).then(PublishedPorts::default),
+            services: settings.mappings.iter().map(|it| (it.service.clone(), Known::default())).collect(),
             ..Followed::default()
         };
         Self {
@@ -107,6 +95,8 @@ impl<S: MetadataSource> MetadataPoller<S> {
             allocator,
             followed,
             fault: Outage::default(),
+            retries: false,
+            udp_told: BTreeSet::new(),
             pace: Pace::new(),
             started: Instant::now(),
             settings,
@@ -116,21 +106,24 @@ impl<S: MetadataSource> MetadataPoller<S> {
 
     fn poll(&mut self, ctx: &mut Context<Self>) {
         let asked = Instant::now();
-        let mode = match self.fault.lasts() {
-            true => PollMode::Immediate,
-            false => PollMode::LongPoll,
-        };
+        let mode = if self.retries { PollMode::Immediate } else { PollMode::LongPoll };
         let (source, settings) = (Rc::clone(&self.source), self.settings.clone());
-        let (known, needs_published_ports) =
-            (self.followed.version.clone(), self.followed.published.is_none());
-        let round = async move { poll(source.as_ref(), &settings, known, mode, needs_published_ports).await };
+        let followed = self.followed.clone();
+        let round = async move { poll(source.as_ref(), &settings, &followed, mode).await };
         ctx.spawn(round.into_actor(self).map(move |result, poller, ctx| {
-            let pause = match result.and_then(|result| poller.apply_round(result, asked, mode)) {
-                Ok(pause) => {
-                    poller.note_success(mode);
+            let applied = result.and_then(|round| poller.apply_round(round, asked, mode));
+            poller.retries = applied.is_err();
+            let pause = match applied {
+                Ok(Applied { pause, missing }) => {
+                    poller.note_answers(mode, missing);
                     pause
                 }
-                Err(fault) => poller.note_fault(&fault),
+                Err(fault) => {
+                    poller.followed.note_fault();
+                    let pause = poller.backoff.next_pause(&mut poller.rng);
+                    poller.note_fault(&fault, pause);
+                    pause
+                }
             };
             if pause.is_zero() {
                 poller.poll(ctx);
@@ -140,88 +133,108 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }));
     }
 
-    /// Applies what a round brought; tells how long to wait before the next. After a fault the version
-    /// stays as it was, so that the next round asks for the documents again.
+    /// Applies what a round brought. After a fault the version stays as it was, so that the next round asks for the
+    /// documents again.
     fn apply_round(
         &mut self,
-        result: PollResult,
+        round: Round,
         asked: Instant,
         mode: PollMode,
-    ) -> Result<Duration, MetadataFault> {
-        let PollResult::Changed { version, published, documents } = result else {
-            self.followed.snapshots.values_mut().for_each(|known| known.confirmed = Instant::now());
-            return Ok(match mode {
-                PollMode::LongPoll => Pace::after_no_change(asked.elapsed(), self.settings.long_poll()),
-                PollMode::Immediate => Duration::ZERO,
-            });
-        };
-        if published.is_some() {
-            self.followed.published = published;
-            // Part of every snapshot: the documents are parsed again.
-            self.followed.documents.clear();
+    ) -> Result<Applied, MetadataFault> {
+        if let Some(own) = round.own {
+            self.followed.published = Some(own.published);
+            self.tell_of_udp("stalls itself", &own.udp);
         }
         // The round is repeated as a whole, so one of its faults speaks for all.
-        let mut fault = None;
-        for (service, document) in documents {
-            if let Err(failed) = document.and_then(|document| self.apply_document(service, &document)) {
-                fault = Some(failed);
+        let (mut fault, mut missing) = (None, None);
+        for (service, answer) in round.answers {
+            match answer {
+                Ok(Answer::Missing(not_found)) => missing = self.note_missing(service, not_found).or(missing),
+                Ok(Answer::Read(read)) => self.note_found(service, Some(read)),
+                Ok(Answer::AsBefore) => self.note_found(service, None),
+                Err(failed) => fault = Some(failed),
             }
         }
         if let Some(fault) = fault {
             return Err(fault);
         }
-        debug!(self.log, "metadata version followed"; "version" => &version);
-        self.followed.version = Some(version);
-        Ok(self.pace.after_change(self.started.elapsed()))
+        if round.version.is_none() {
+            self.followed.confirm(Instant::now());
+        }
+        let pause = match (round.version, mode) {
+            (Some(version), _) => {
+                debug!(self.log, "metadata version followed"; "version" => &version);
+                self.followed.version = Some(version);
+                self.pace.after_change(self.started.elapsed())
+            }
+            (None, PollMode::LongPoll) => Pace::after_no_change(asked.elapsed(), self.settings.long_poll()),
+            (None, PollMode::Immediate) => Duration::ZERO,
+        };
+        Ok(Applied { pause, missing })
     }
 
-    fn apply_document(&mut self, service: ServiceRef, document: &[u8]) -> Result<(), MetadataFault> {
-        let mut hasher = FxHasher::default();
-        hasher.write(document);
-        let hash = hasher.finish();
-        let confirmed = Instant::now();
-        let older = self.followed.snapshots.get_mut(&service);
-        if let Some(older) = older
-            && self.followed.documents.get(&service) == Some(&hash)
-        {
-            older.confirmed = confirmed;
-            return Ok(());
+    fn note_found(&mut self, service: ServiceRef, read: Option<ServiceRead>) {
+        if self.followed.services.entry(service.clone()).or_default().note_found() {
+            info!(self.log, "service found again"; "service" => %service);
         }
-        let older = self.followed.snapshots.get(&service);
-        let containers = older.map(|older| older.snapshot.containers.as_slice()).unwrap_or_default();
-        let containers = parse_service(&service_path(&service), &service.service, document, containers)?;
-        let published = self.followed.published.clone().unwrap_or_default();
-        let snapshot = Arc::new(Snapshot { containers, published });
-        let is_news = older.is_none_or(|older| older.snapshot != snapshot);
-        let proof_age = older.map_or(Duration::ZERO, |older| confirmed - older.confirmed);
-        self.followed.documents.insert(service.clone(), hash);
-        let known = Known { snapshot: Arc::clone(&snapshot), confirmed };
-        self.followed.snapshots.insert(service.clone(), known);
-        if is_news {
+        if let Some(read) = &read {
+            self.tell_of_udp(&service.to_string(), &read.udp);
+        }
+        self.tell(service.clone(), read);
+        self.followed.services.entry(service).or_default().confirm(Instant::now());
+    }
+
+    /// The server does not know the service; gives the fault back that this is for now.
+    fn note_missing(&mut self, service: ServiceRef, not_found: MetadataFault) -> Option<MetadataFault> {
+        let known = self.followed.services.entry(service.clone()).or_default();
+        match known.note_missing(Instant::now()) {
+            Missing::ForNow => return Some(not_found),
+            Missing::GoneNow => warn!(self.log, "service not found, it counts as one without containers";
+                "service" => %service, "error" => %not_found),
+            Missing::Gone => {}
+        }
+        self.tell(service, Some(ServiceRead::default()));
+        None
+    }
+
+    fn tell(&mut self, service: ServiceRef, read: Option<ServiceRead>) {
+        let proof_age = self.followed.proof_age(&service, Instant::now());
+        if let Some(snapshot) = self.followed.update(&service, read) {
             debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
             self.allocator.do_send(ServiceChanged { service, snapshot, proof_age });
         }
-        Ok(())
     }
 
-    fn note_success(&mut self, mode: PollMode) {
+    /// Says once of whoever publishes UDP ports that nobody forwards them.
+    fn tell_of_udp(&mut self, publisher: &str, published: &BTreeSet<String>) {
+        let is_ours = |port: &&String| self.settings.mappings.iter().any(|mapping| is_udp_of(port, mapping));
+        let ours: Vec<_> = published.iter().filter(is_ours).collect();
+        if let Some(example) = ours.first()
+            && self.udp_told.insert(publisher.to_owned())
+        {
+            warn!(self.log, "UDP ports are published, stalls forwards TCP only";
+                "publisher" => publisher, "ports" => ours.len(), "example" => example);
+        }
+    }
+
+    fn note_answers(&mut self, mode: PollMode, missing: Option<MetadataFault>) {
         // A server that answers all but the long poll must not be asked again and again without a pause.
         if mode == PollMode::LongPoll {
             self.backoff.reset();
         }
-        if let Some(ended) = self.fault.succeeded(Instant::now()) {
+        if let Some(missing) = missing {
+            self.note_fault(&missing, self.settings.poll_sleep);
+        } else if let Some(ended) = self.fault.succeeded(Instant::now()) {
             info!(self.log, "metadata fault ended";
                 "lasted_ms" => ended.lasted.as_millis() as u64, "failures" => ended.failures);
         }
     }
 
-    fn note_fault(&mut self, fault: &MetadataFault) -> Duration {
-        let pause = self.backoff.next_pause(&mut self.rng);
+    fn note_fault(&mut self, fault: &MetadataFault, pause: Duration) {
         if self.fault.failed(fault.kind(), Instant::now()) {
             warn!(self.log, "metadata fault, the last good mapping stays";
                 "kind" => fault.kind(), "path" => fault.path(), "error" => %fault, "retry_ms" => pause.as_millis() as u64);
         }
-        pause
     }
 }
 

@@ -4,14 +4,18 @@ use crate::domain::{Health, Lifecycle, State};
 
 /// A container's `state`.
 pub(crate) fn state(text: &str) -> State {
-    let lifecycle = match text {
+    State::new(text, lifecycle(text))
+}
+
+/// What a container's `state` means.
+pub(super) fn lifecycle(state: &str) -> Lifecycle {
+    match state {
         "running" => Lifecycle::Running,
-        _ if text.starts_with("updating-") => Lifecycle::Running,
+        _ if state.starts_with("updating-") => Lifecycle::Running,
         "starting" | "restarting" => Lifecycle::Starting,
         "stopping" => Lifecycle::Stopping,
         _ => Lifecycle::Inactive,
-    };
-    State::new(text, lifecycle)
+    }
 }
 
 /// A container's `health_state`.

@@ -14,7 +14,7 @@ use crate::{
     messages::{Leave, PlanChanged, Shutdown},
     metadata::{MetadataPoller, PollerSettings},
     supervise::{ActorSet, End, Prepared},
-    testing::{listen_settings, web},
+    testing::listen_settings,
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
@@ -116,7 +116,7 @@ impl Stalls {
             poller,
             MetadataPoller::new(
                 PollerSettings {
-                    services: [web()].into(),
+                    mappings: vec![scene.setup.mapping()],
                     poll_sleep: Duration::from_secs(5),
                     needs_published_ports: scene.setup.port_count.is_none(),
                     seed: seed(),

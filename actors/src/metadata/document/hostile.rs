@@ -72,7 +72,10 @@ proptest! {
             }
             Err(fault) => prop_assert!(fault.to_string().chars().count() <= MAX_FAULT_LENGTH, "{}", fault),
         }
-        if let Err(fault) = parse_published_ports("/p", &body) {
+        if let Err(fault) = parse_own_service("/p", &body) {
+            prop_assert!(fault.to_string().chars().count() <= MAX_FAULT_LENGTH, "{}", fault);
+        }
+        if let Err(fault) = parse_network("/p", "u", &body) {
             prop_assert!(fault.to_string().chars().count() <= MAX_FAULT_LENGTH, "{}", fault);
         }
         match parse_version("/p", &body) {
@@ -93,7 +96,7 @@ fn deep_nesting_is_passed_over_or_said_to_be_too_deep() {
     let named = service(&format!(r#""containers":[{{"uuid":"a","name":{deep},"y":{deep}}}]"#)).unwrap();
     assert_eq!((&*named[0].uuid, &*named[0].name), ("a", ""));
     assert_eq!(service(&format!(r#""containers":{deep}"#)).unwrap_err().kind(), "wrong_shape");
-    assert_eq!(parse_published_ports("/p", deep.as_bytes()).unwrap_err().kind(), "wrong_shape");
+    assert_eq!(parse_own_service("/p", deep.as_bytes()).unwrap_err().kind(), "wrong_shape");
     let fault = parse_version("/p", deep.as_bytes()).unwrap_err();
     assert!(fault.to_string().contains("recursion limit exceeded"), "{fault}");
 }
@@ -134,11 +137,11 @@ fn bytes_that_are_no_utf8_are_no_json() {
 #[test]
 fn a_hundred_thousand_ranges_of_all_ports_are_no_more_than_one() {
     let ranges = vec![r#""1-65535:1-65535""#; 100_000].join(",");
-    let published = parse_published_ports("/p", format!(r#"{{"ports":[{ranges}]}}"#).as_bytes()).unwrap();
-    assert_eq!(published.0, [1..=65_535].into());
+    let own = parse_own_service("/p", format!(r#"{{"ports":[{ranges}]}}"#).as_bytes()).unwrap();
+    assert_eq!(own.published.0, [1..=65_535].into());
     let overlapping = r#"{"ports":["7-9","3-5","1-4","9","20-10","65535","65535"]}"#;
-    let published = parse_published_ports("/p", overlapping.as_bytes()).unwrap();
-    assert_eq!(published.0, [1..=5, 7..=9, 65_535..=65_535].into());
+    let own = parse_own_service("/p", overlapping.as_bytes()).unwrap();
+    assert_eq!(own.published.0, [1..=5, 7..=9, 65_535..=65_535].into());
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn health_makes_no_difference_yet() {
 #[test]
 fn stalls_own_service_and_the_version() {
     let own = sample!("2015-12-19--self_service");
-    assert_eq!(parse_published_ports("/p", own.as_bytes()), Ok(PublishedPorts::default()));
+    assert_eq!(parse_own_service("/p", own.as_bytes()), Ok(OwnService::default()));
     let version = parse_version("/version", sample!("2015-12-19--version").as_bytes());
     assert_eq!(version, Ok("3889486d-da78-4b64-945a-a5e1e794fb48".into()));
 }

@@ -101,9 +101,10 @@ fn a_uuid_listed_twice_counts_once_as_its_newest_entry() {
 #[test]
 fn published_ports_are_those_of_the_container() {
     let body = json!({"ports": ["5000:5000/tcp", "81:5001", "10.0.0.1:82:5002/tcp", "5003", "9-10:5004-5005", "53:53/udp", "x", "9-5"]});
-    let ports = parse_published_ports("/p", body.to_string().as_bytes()).unwrap();
-    assert_eq!(ports.0, [5000..=5005].into_iter().collect());
-    assert_eq!(parse_published_ports("/p", br#"{"ports":null}"#).unwrap(), PublishedPorts::default());
+    let own = parse_own_service("/p", body.to_string().as_bytes()).unwrap();
+    assert_eq!(own.published.0, [5000..=5005].into_iter().collect());
+    assert_eq!(own.udp, ["53:53/udp".to_owned()].into());
+    assert_eq!(parse_own_service("/p", br#"{"ports":null}"#), Ok(OwnService::default()));
 }
 
 #[test]
@@ -126,5 +127,52 @@ proptest! {
         let mut shuffled = containers.clone();
         fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
         prop_assert_eq!(service(json!(containers)), service(json!(shuffled)));
+    }
+}
+
+#[test]
+fn what_is_published_over_udp_is_that_of_the_service_and_of_its_containers() {
+    let containers =
+        json!([{"uuid": "a", "ports": ["0.0.0.0:7:8080/udp", "1:1/tcp"]}, {"uuid": "b", "ports": null}]);
+    let body = json!({"name": "web", "ports": ["5000:5000/udp", 7], "containers": containers}).to_string();
+    let (read, _) = read_service("/p", "web", body.as_bytes(), &[]).unwrap();
+    assert_eq!(read.udp, ["0.0.0.0:7:8080/udp".to_owned(), "5000:5000/udp".to_owned()].into());
+}
+
+#[test]
+fn a_guest_is_in_the_network_of_another_and_has_no_address_of_its_own() {
+    let containers = json!([
+        {"uuid": "a", "primary_ip": "", "network_from_container_uuid": "p"},
+        {"uuid": "b", "primary_ip": null, "network_from_container_uuid": "q"},
+        {"uuid": "c", "primary_ip": "10.0.0.3", "network_from_container_uuid": "r"},
+        {"uuid": "d", "network_from_container_uuid": ""},
+        {"uuid": "", "network_from_container_uuid": "s"},
+    ]);
+    let body = json!({"name": "web", "containers": containers}).to_string();
+    let (_, guests) = read_service("/p", "web", body.as_bytes(), &[]).unwrap();
+    assert_eq!(guests, [("a", "p"), ("b", "q")].map(|(guest, owner)| (guest.to_owned(), owner.to_owned())));
+}
+
+#[test]
+fn a_network_is_that_of_the_container_that_was_asked_for_while_it_runs() {
+    let network = |container: Value| parse_network("/p", "p", container.to_string().as_bytes()).unwrap();
+    let own = Network::Own("10.0.0.1".into());
+    assert_eq!(network(json!({"uuid": "p", "primary_ip": "10.0.0.1"})), own);
+    for (state, is_there) in [
+        ("running", true),
+        ("starting", true),
+        ("updating-running", true),
+        ("stopping", false),
+        ("stopped", false),
+    ] {
+        let found = network(json!({"uuid": "p", "state": state, "primary_ip": "10.0.0.1"}));
+        assert_eq!(found == own, is_there, "{state}");
+    }
+    let of = json!({"uuid": "p", "primary_ip": null, "network_from_container_uuid": "q"});
+    assert_eq!(network(of), Network::Of("q".into()));
+    for other in
+        [json!({"uuid": "p"}), json!({"uuid": "other", "name": "p", "primary_ip": "10.0.0.1"}), json!({})]
+    {
+        assert_eq!(network(other), Network::Missing);
     }
 }

@@ -1,8 +1,14 @@
 //! The poller in virtual time, against a server that answers by script.
 
 mod faults;
+mod missing;
+mod networks;
 
-use std::{cell::RefCell, collections::VecDeque, future::Future};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+};
 
 use actix::Addr;
 use serde_json::{Value, json};
@@ -10,9 +16,10 @@ use serde_json::{Value, json};
 use super::super::{client::OWN_SERVICE_PATH, fetch_once};
 use super::*;
 use crate::{
+    domain::Snapshot,
     messages::Leave,
     supervise::{ActorSet, End},
-    testing::{Lines, Received, assert_about, ms, pass, run, service},
+    testing::{Lines, Received, assert_about, mapping, ms, pass, run, service},
 };
 
 const FAULT: &str = "metadata fault, the last good mapping stays";
@@ -127,8 +134,8 @@ impl Running {
     fn following(services: &[&str], server: &FakeServer, needs_published_ports: bool) -> Self {
         tokio::time::pause();
         let (log, (changes, allocator)) = (Lines::default(), Received::start());
-        let services = services.iter().map(|name| service(name)).collect();
-        let settings = PollerSettings { services, poll_sleep: POLL_SLEEP, needs_published_ports, seed: 7 };
+        let mappings = services.iter().map(|name| mapping(&service(name), 5000)).collect();
+        let settings = PollerSettings { mappings, poll_sleep: POLL_SLEEP, needs_published_ports, seed: 7 };
         let poller = MetadataPoller::new(settings, server.clone(), allocator, log.logger());
         let (addr, actors) = run(poller);
         Self { addr, actors, changes, log, start: Instant::now() }
@@ -309,6 +316,31 @@ async fn a_server_without_data_yet_says_nothing_of_what_is_published() {
     assert_eq!(server.fetched(), [OWN_SERVICE_PATH, OWN_SERVICE_PATH, WEB]);
     assert_eq!(web.published(), [PublishedPorts([5000..=5000].into_iter().collect())]);
     assert_eq!(web.log.saying(FAULT)[0].field("kind"), "not_found");
+}
+
+// === UDP ===
+
+#[actix_rt::test]
+async fn udp_ports_that_nobody_forwards_are_said_once_for_whoever_publishes_them() {
+    const UDP: &str = "UDP ports are published, stalls forwards TCP only";
+    let mut published = document("web", &["a", "b"]);
+    published["ports"] = json!(["53:53/udp", "5000:8080/tcp"]);
+    published["containers"][0]["ports"] = json!(["0.0.0.0:32768:8080/udp", "0.0.0.0:32768:8080/tcp"]);
+    published["containers"][1]["ports"] = json!(["0.0.0.0:32769:8080/udp"]);
+    let mut more = published.clone();
+    more["ports"] = json!(["5001:8080/udp"]);
+    let server = FakeServer::default()
+        .versions(&[(0, "v1"), (1_000, "v2")])
+        .document(WEB, [published, more])
+        .document(OWN_SERVICE_PATH, [json!({"ports": ["5000:5000/tcp", "5000:5000/udp", "9000:9000/udp"]})]);
+    let web = Running::following(&["web"], &server, true);
+    pass(ms(5_000)).await;
+    let said = web.log.saying(UDP);
+    let fields =
+        |line: &crate::testing::Line| ["publisher", "ports", "example"].map(|key| line.field(key).to_owned());
+    let said: Vec<_> = said.iter().map(fields).collect();
+    assert_eq!(said, [["stalls itself", "1", "5000:5000/udp"], ["web", "2", "0.0.0.0:32768:8080/udp"]]);
+    assert_eq!(server.fetched().len(), 3);
 }
 
 // === the end ===

@@ -148,6 +148,20 @@ impl Service {
         self.edit(which, |container| container.state = state.to_owned());
     }
 
+    /// Puts the container in the network of another one, as Cattle does with a sidekick: it has no address of its own.
+    ///
+    /// # Panics
+    ///
+    /// When the service has no such container.
+    pub fn put_in_network_of<'a>(&mut self, which: impl Into<Which<'a>>, owner: &str) {
+        self.edit(which, |container| {
+            container.network_from_container_uuid = Some(owner.to_owned());
+            container.primary_ip = Some(String::new());
+            container.primary_mac_address = String::new();
+            container.ips.clear();
+        });
+    }
+
     pub(super) fn position(&self, which: Which<'_>) -> usize {
         let found = match which {
             Which::Index(index) => (0..self.containers.len())
