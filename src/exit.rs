@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// The exit codes; 64 to 70 are those of `sysexits.h`.
+/// The exit codes; 64 to 71 are those of `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Unavailable = 69,
     /// A fault inside stalls, logged as critical: an actor stopped or panicked.
     Internal = 70,
+    /// The system lets stalls start no thread.
+    NoThreads = 71,
     /// A second signal, SIGINT, cut the drain short (128 + 2).
     Interrupted = 130,
     /// A second signal, SIGTERM, cut the drain short (128 + 15).

@@ -17,6 +17,7 @@ mod render;
 mod settings;
 mod signals;
 mod system;
+mod threads;
 
 use std::{
     io::{self, Write},
@@ -51,6 +52,10 @@ fn exit() -> Exit {
             return if error.use_stderr() { Exit::Config } else { Exit::Ok };
         }
     };
+    if let Err(error) = threads::check() {
+        let _ = writeln!(io::stderr(), "stalls: {error}");
+        return Exit::NoThreads;
+    }
     let settings = |purpose| Settings::from_cli(&cli, purpose, &ThisHost);
     let ended = match cli.command {
         None => settings(Purpose::Run).map(run),

@@ -17,6 +17,7 @@ mod image;
 mod low_ports;
 mod mapping;
 mod network;
+mod old_engine;
 mod reloads;
 mod restart;
 mod stopping;
