@@ -1,7 +1,7 @@
 #!/bin/sh
 # stand_ins.sh rust|haproxy|debian|systemd...: makes base images where no registry is in reach, and prints their names.
 # The first three are the base of the Dockerfiles, the last one has a systemd to run the unit. All are Debian, by
-# debootstrap from the machine's own mirror; Rust is the machine's. The engine keeps them; to have one anew, remove it
+# debootstrap from the machine's own mirror; Rust is the machine's. The HAProxy is sid's, a 3.2 as in the Dockerfile. The engine keeps them; to have one anew, remove it
 # with `docker image rm`.
 set -eu
 
@@ -18,7 +18,7 @@ fail() {
 sysroot=$(rustc --print sysroot)
 # A newer toolchain makes another image.
 rust=stalls-stand-in/rust:$(rustc --version | cut -d ' ' -f 2)-bookworm
-haproxy=stalls-stand-in/haproxy:trixie
+haproxy=stalls-stand-in/haproxy:sid
 debian=stalls-stand-in/debian:bookworm
 systemd=stalls-stand-in/systemd:bookworm
 
@@ -47,7 +47,7 @@ make_rust() {
 
 # HAProxy's own image has settings too, which must not reach through to ours.
 make_haproxy() {
-    unpack_debian "$root" trixie ca-certificates,haproxy
+    unpack_debian "$root" sid ca-certificates,haproxy
     import "$haproxy" \
         --change 'ENTRYPOINT ["docker-entrypoint.sh"]' \
         --change 'CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' \
