@@ -18,6 +18,7 @@ mod low_ports;
 mod mapping;
 mod network;
 mod old_engine;
+mod quota;
 mod reloads;
 mod restart;
 mod stopping;
