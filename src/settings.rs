@@ -20,7 +20,7 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use stalls_actors::{
     allocation::{
-        AllocatorSettings,
+        AllocatorSettings, ListenAddresses,
         pool_conflicts::{self, PoolConflict},
         pool_limits,
     },
@@ -106,6 +106,7 @@ impl Settings {
         let Self { mappings, bind_address, admin_listen, .. } = self;
         AllocatorSettings {
             pools: pool_limits::pools(mappings, *bind_address, *admin_listen, descriptor_limit()),
+            listen: ListenAddresses { pools: *bind_address, admin: *admin_listen },
             allow_loopback: self.allow_loopback,
             port_reuse_delay: self.port_reuse_delay,
             linger: self.linger,

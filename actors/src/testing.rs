@@ -205,7 +205,7 @@ pub(crate) fn snapshot(
     containers: impl IntoIterator<Item = Container>,
     published: PublishedPorts,
 ) -> Snapshot {
-    Snapshot { containers: containers.into_iter().map(Arc::new).collect(), published }
+    Snapshot { containers: containers.into_iter().map(Arc::new).collect(), published, why_empty: None }
 }
 
 /// A plan with these routes: a pool of one port for each.
@@ -222,6 +222,7 @@ pub(crate) fn plan_of(revision: u64, routes: &Routes) -> Plan {
                 ..mapping(&web(), *port)
             },
             pool_size: 1,
+            yielded: [].into(),
             slots: slot.into_iter().collect(),
             unmapped: [].into(),
             lingering: [].into(),

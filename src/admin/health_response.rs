@@ -25,6 +25,9 @@ pub(super) struct HealthResponse {
     metadata_fault_for_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lingering: Option<Lingering>,
+    /// The services of which no container is mapped, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nothing_mapped: Vec<String>,
 }
 
 /// Ports that keep their containers although these are missing in the metadata.
@@ -76,6 +79,11 @@ impl HealthResponse {
             revision,
             metadata_fault_for_ms: reports.poller.ok().and_then(|report| report.fault_for).map(in_ms),
             lingering: reports.allocator.as_ref().ok().and_then(lingering),
+            nothing_mapped: reports
+                .allocator
+                .as_ref()
+                .map(|it| it.nothing_mapped.clone())
+                .unwrap_or_default(),
         }
     }
 
@@ -191,6 +199,7 @@ mod tests {
             allocator: Ok(AllocationReport {
                 lingering_ports,
                 lingering_for: Some(Duration::from_millis(1_500)),
+                ..AllocationReport::default()
             }),
             ..reports(SERVES)
         };

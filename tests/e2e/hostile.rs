@@ -133,9 +133,9 @@ async fn loopback_addresses_are_not_mapped_unless_they_are_allowed() {
     stage.start();
     stage.line(PLAN_APPLIED).await;
     stage.expect_refused(BASE).await;
-    let unmapped = stage.lines(NOT_MAPPED);
-    assert_eq!(unmapped.len(), 2);
-    assert!(unmapped[0]["reason"].as_str().unwrap().contains("ALLOW_LOOPBACK"), "{}", unmapped[0]);
+    let unmapped = stage.line(NOT_MAPPED).await;
+    assert_eq!(unmapped["containers"], 2);
+    assert!(unmapped["reason"].as_str().unwrap().contains("ALLOW_LOOPBACK"), "{unmapped}");
 }
 
 #[tokio::test]
@@ -174,12 +174,9 @@ async fn an_index_far_outside_of_the_pool_is_reported_once() {
         stage.expect_port(BASE, &stage.uuid(1)).await;
         stage.change(|world| world.web().scale_to(4)).await;
         stage.expect_port(BASE + 3, &stage.uuid(4)).await;
-        let unmapped = stage.lines(NOT_MAPPED);
-        assert_eq!(unmapped.len(), 1);
-        assert_eq!(
-            (&unmapped[0]["kind"], &unmapped[0]["level"]),
-            (&json!("outside_pool"), &json!("warning"))
-        );
+        stage.expect_lines(NOT_MAPPED, 1).await;
+        let unmapped = stage.line(NOT_MAPPED).await;
+        assert_eq!((&unmapped["kind"], &unmapped["level"]), (&json!("outside_pool"), &json!("warning")));
     }
 }
 

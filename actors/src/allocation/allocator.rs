@@ -13,10 +13,10 @@ use slog::{Logger, error, warn};
 use tokio::time::Instant;
 
 use super::{
-    AllocatorSettings, Plan,
-    linger::Listed,
+    AllocatorSettings, NothingMapped, Plan,
     memory::to_save,
-    pool::Pool,
+    own_listeners::own_listeners,
+    pool::{Around, Pool},
     report::{report, report_differences},
 };
 use crate::{
@@ -97,21 +97,25 @@ impl<C: Connect> PortAllocator<C> {
     /// Runs all rules for all pools.
     fn decide(&mut self, probed_ready: &BTreeSet<Target>, ctx: &mut Context<Self>) {
         let now = self.started.elapsed();
-        let listed = self.listed();
-        let decide = |pool: &mut Pool| pool.decide(&self.settings, probed_ready, &listed, now);
+        let around = self.around();
+        let decide = |pool: &mut Pool| pool.decide(&self.settings, probed_ready, &around, now);
         let growths: Vec<_> = self.pools.iter_mut().map(decide).collect();
         if self.is_grace_over || self.pools.iter().all(Pool::is_known) {
             self.publish();
         }
         self.arm_timer(now, ctx);
         self.probe(ctx);
-        zip(&mut self.pools, growths).for_each(|(pool, growth)| report(&self.log, pool, growth));
+        zip(&mut self.pools, growths).for_each(|(pool, growth)| report(&self.log, pool, growth, now));
     }
 
-    /// Where all containers are, if that matters now.
-    fn listed(&self) -> Listed {
-        let does_matter = self.pools.iter().any(Pool::has_absences);
-        self.pools.iter().filter(|_| does_matter).flat_map(Pool::listed).collect()
+    fn around(&self) -> Around {
+        let has_absences = self.pools.iter().any(Pool::has_absences);
+        let listed = self.pools.iter().filter(|_| has_absences).flat_map(Pool::listed).collect();
+        let ports: Vec<_> = self.pools.iter().map(Pool::ports).collect();
+        let backends = self.pools.iter().flat_map(Pool::backends);
+        let is_local = |address| self.prober.is_local(address);
+        let own_listeners = own_listeners(self.settings.listen, &ports, backends, is_local);
+        Around { listed, own_listeners }
     }
 
     /// Has the containers probed on which the next decision may depend.
@@ -192,6 +196,11 @@ impl<C: Connect> Handler<ServiceChanged> for PortAllocator<C> {
     }
 }
 
+/// Why this pool maps nothing, if that is so.
+fn describe(pool: &Pool) -> Option<String> {
+    pool.nothing_mapped().map(|NothingMapped { reason, .. }| format!("{}: {reason}", pool.service()))
+}
+
 impl<C: Connect> Handler<ReportAllocation> for PortAllocator<C> {
     type Result = AllocationReport;
 
@@ -200,6 +209,7 @@ impl<C: Connect> Handler<ReportAllocation> for PortAllocator<C> {
         let lingering = || self.pools.iter().flat_map(Pool::lingering_ports);
         AllocationReport {
             lingering_ports: lingering().map(|(port, _)| port).collect(),
+            nothing_mapped: self.pools.iter().filter_map(describe).collect(),
             lingering_for: lingering().map(|(_, until)| until.saturating_sub(now)).min(),
         }
     }

@@ -1,6 +1,11 @@
 //! Rules 1 and 9: which containers can be mapped at all. Pure.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
@@ -28,18 +33,29 @@ pub(super) struct Candidates<'a> {
     pub(super) unmapped: BTreeMap<Arc<str>, Unmapped>,
 }
 
+/// Where a container cannot be mapped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Forbidden<'a> {
+    /// Whether it may be at a loopback address.
+    pub(super) allow_loopback: bool,
+    /// The port that it listens on.
+    pub(super) backend_port: u16,
+    /// stalls' own listeners.
+    pub(super) own_listeners: &'a BTreeSet<SocketAddr>,
+}
+
 /// Rules 1 and 9: divides `containers`, of which the oldest comes first, into those that can be mapped and the others.
 pub(super) fn eligible<'a>(
     containers: &'a [Arc<Container>],
     damper: &FlapDamper,
-    allow_loopback: bool,
+    forbidden: Forbidden<'_>,
 ) -> Candidates<'a> {
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
     let mut by_address: FxHashMap<IpAddr, usize> =
         FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
     for container in containers {
-        let mapped_at = mapped_at(container, damper.damped(&container.uuid), allow_loopback);
+        let mapped_at = mapped_at(container, damper.damped(&container.uuid), forbidden);
         // A container that runs is the one that is reached at its address, even if it is not mapped.
         let reached_at = mapped_at.as_ref().ok().copied();
         let reached_at = reached_at.or_else(|| own_address(container).filter(|_| can_serve(container)));
@@ -78,7 +94,7 @@ pub(super) fn own_address(container: &Container) -> Option<IpAddr> {
 fn mapped_at(
     container: &Container,
     damped: Option<&Damped>,
-    allow_loopback: bool,
+    forbidden: Forbidden<'_>,
 ) -> Result<IpAddr, Unmapped> {
     if container.uuid.is_empty() {
         return Err(Unmapped::NoIdentity);
@@ -88,7 +104,14 @@ fn mapped_at(
         (None, Some(state)) if !can_serve(container) => {
             Err(Unmapped::NotRunning { state: state.to_string() })
         }
-        _ => usable_address(container, allow_loopback),
+        _ => {
+            let address = usable_address(container, forbidden.allow_loopback)?;
+            let backend = SocketAddr::new(address, forbidden.backend_port);
+            match forbidden.own_listeners.contains(&backend) {
+                true => Err(Unmapped::OwnListener { backend }),
+                false => Ok(address),
+            }
+        }
     }
 }
 
@@ -122,5 +145,14 @@ impl<'a> Eligible<'a> {
     /// Whether it runs already.
     pub(super) fn is_running(&self) -> bool {
         self.container.lifecycle() == Lifecycle::Running
+    }
+}
+
+#[cfg(test)]
+impl Forbidden<'static> {
+    /// Where stalls listens nowhere.
+    pub(super) fn unless(allow_loopback: bool) -> Self {
+        static NONE: BTreeSet<SocketAddr> = BTreeSet::new();
+        Self { allow_loopback, backend_port: 8080, own_listeners: &NONE }
     }
 }

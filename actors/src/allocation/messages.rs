@@ -23,6 +23,8 @@ pub struct ReportAllocation;
 pub struct AllocationReport {
     /// The ports whose containers linger: they are missing, and show that they are there.
     pub lingering_ports: BTreeSet<u16>,
+    /// The services of which no container is mapped, each with the reason.
+    pub nothing_mapped: Vec<String>,
     /// When the first of them is freed, if its container is still missing then; `None` if there are none.
     pub lingering_for: Option<Duration>,
 }

@@ -14,9 +14,11 @@
 //! Slot *k* (from 0) is port `BASE_PORT + k`. The first slot of a pool is its base port.
 //!
 //! 1. **Eligible**: a container that runs, starts or restarts, or whose state is unknown, has an identity, and has an
-//!    address that is an IP address, not unspecified, and loopback only with `ALLOW_LOOPBACK=true`. Of several eligible
+//!    address that is an IP address, not unspecified, and loopback only with `ALLOW_LOOPBACK=true`. It is never one of
+//!    stalls' own listeners; a port of the pool that the container needs for itself is not taken. Of several eligible
 //!    containers at one address the newest is reached there. Everything else is listed with the reason, never mapped.
-//! 2. **By index**: index *i* ≥ 1 goes to slot *i − 1*. All hosts see the same index, so they agree without talking.
+//! 2. **By index**: index *i* ≥ 1 goes to slot *i − 1*. All hosts see the same index, so they agree without talking. An
+//!    index counts within one service: containers that a selector has brought from others count as without index.
 //! 3. **Without a usable index**: the slot that it has, or had a moment ago; else, in order of creation, the lowest
 //!    slot that is free and not reserved. A freed slot is reserved for its last container for `PORT_REUSE_DELAY_MS`,
 //!    so that a client of that one does not land on another. An index is stronger than a place that is kept or
@@ -34,7 +36,8 @@
 //!      free, the one that has lingered for longest yields to a newcomer of rule 3.
 //!    - When it gives way to a successor or to time, its connections drain; when it is gone, they go by `ON_LEAVE`.
 //!    - Saved assignments never let a container linger. Its time begins anew only after it was listed for 30 s.
-//! 7. **Faults** of the source remove nothing, however long they last: the poller sends nothing then.
+//! 7. **Faults** of the source remove nothing, however long they last: the poller sends nothing then. That the source
+//!    does not know the service while it answers otherwise is an answer without containers once it has lasted for 60 s.
 //! 8. The **order** of anything in the answer has no influence.
 //! 9. **Flapping**: a container that changes its state more than 5 times within 30 s is damped: its port is frozen, so
 //!    that it stays open or closed, until the container is steady; each time for longer. The port leads to the address
@@ -50,6 +53,8 @@ mod flapping;
 mod linger;
 mod memory;
 mod messages;
+mod nothing_mapped;
+mod own_listeners;
 mod plan;
 mod pool;
 pub mod pool_conflicts;
@@ -63,6 +68,8 @@ mod unmapped;
 pub use crate::domain::Assignment;
 pub use allocator::PortAllocator;
 pub use messages::{AllocationReport, PlanChanged, ReportAllocation};
+pub use nothing_mapped::NothingMapped;
+pub use own_listeners::ListenAddresses;
 pub use plan::{MappingPlan, Plan};
 pub use pool::plan_once;
 pub use settings::{AllocatorSettings, PoolSettings};

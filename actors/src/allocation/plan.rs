@@ -10,6 +10,8 @@ use std::{
     sync::Arc,
 };
 
+use rangemap::RangeInclusiveSet;
+
 use super::{Unmapped, assign::Assignments, eligibility::usable_address, linger::Absences};
 use crate::domain::{Assignment, Container, Lifecycle, Mapping};
 
@@ -29,6 +31,8 @@ pub struct MappingPlan {
     pub mapping: Mapping,
     /// The number of slots, from 1 up; the pool does not run past port 65535.
     pub pool_size: u16,
+    /// The ports of the pool that stalls leaves to containers on this host, which listen there themselves.
+    pub yielded: BTreeSet<u16>,
     /// The container of each slot.
     pub slots: BTreeMap<u16, Assignment>,
     /// The containers without a slot, and why, by uuid.
@@ -41,29 +45,8 @@ pub struct MappingPlan {
     pub still_running: BTreeSet<IpAddr>,
 }
 
-/// The last step: what the assignments mean for the stages to come. `containers` are those of the newest snapshot, none
-/// if there is no snapshot yet.
-pub(super) fn plan(
-    mapping: &Mapping,
-    pool_size: u16,
-    assignments: &Assignments,
-    containers: &[Arc<Container>],
-    absences: &Absences,
-    allow_loopback: bool,
-) -> MappingPlan {
-    let Assignments { slots, unmapped, .. } = assignments;
-    MappingPlan {
-        mapping: mapping.clone(),
-        pool_size,
-        slots: slots.clone(),
-        unmapped: unmapped.clone(),
-        lingering: absences.lingering().map(|lingering| lingering.slot).collect(),
-        still_running: still_running(assignments, containers, absences, allow_loopback),
-    }
-}
-
 /// The addresses of the unmapped containers whose processes run, apart from those that a slot leads to.
-fn still_running(
+pub(super) fn still_running(
     Assignments { slots, unmapped, .. }: &Assignments,
     containers: &[Arc<Container>],
     absences: &Absences,
@@ -85,9 +68,10 @@ fn still_running(
 impl MappingPlan {
     /// Whether both mean the same to the stages that act upon a plan, and to a reader of the log.
     pub(super) fn is_no_news_after(&self, other: &Self) -> bool {
-        let Self { mapping, pool_size, slots, unmapped, lingering, still_running: _ } = self;
+        let Self { mapping, pool_size, yielded, slots, unmapped, lingering, still_running: _ } = self;
         mapping == &other.mapping
             && pool_size == &other.pool_size
+            && yielded == &other.yielded
             && slots == &other.slots
             && unmapped == &other.unmapped
             && lingering == &other.lingering
@@ -108,12 +92,19 @@ impl MappingPlan {
 impl Plan {
     /// Every port of every pool, with the backend that it leads to or `None` where it is to refuse.
     pub fn routes(&self) -> impl Iterator<Item = (u16, Option<SocketAddr>)> + '_ {
-        self.mappings.iter().flat_map(|plan| (0..plan.pool_size).map(|slot| plan.route(slot)))
+        self.mappings.iter().flat_map(|plan| {
+            let routes = (0..plan.pool_size).map(|slot| plan.route(slot));
+            routes.filter(|(port, _)| !plan.yielded.contains(port))
+        })
     }
 
-    /// The ports of every pool.
+    /// The ports of every pool that HAProxy is to have, as runs.
     pub fn pools(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
-        self.mappings.iter().map(|plan| plan.mapping.pool(plan.pool_size))
+        self.mappings.iter().flat_map(|plan| {
+            let mut ports = RangeInclusiveSet::from_iter([plan.mapping.pool(plan.pool_size)]);
+            plan.yielded.iter().for_each(|port| ports.remove(*port..=*port));
+            ports.into_iter()
+        })
     }
 
     /// Whether a pool has this port.

@@ -5,7 +5,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     sync::Arc,
     time::Duration,
@@ -14,11 +14,12 @@ use std::{
 use super::{
     AllocatorSettings, MappingPlan, Plan, PoolSettings,
     assign::{Assignments, Rules, assign},
-    eligibility::{Eligible, eligible, own_address},
+    eligibility::{Eligible, Forbidden, eligible, own_address},
     flapping::{FlapDamper, FlapNews},
     linger::{Absences, Affected, LingerNews, Listed},
     memory::{Leftovers, restored},
-    plan::plan,
+    nothing_mapped::{self, NothingMapped},
+    plan::still_running,
     size,
 };
 use crate::{
@@ -41,13 +42,28 @@ pub(super) struct Pool {
     /// The run of ports that stalls' own service publishes, from the base port on.
     published: Option<u16>,
     assignments: Assignments,
+    /// The ports of the pool that containers on this host listen on. They stay free for as long as stalls runs, since a
+    /// container that is away for a moment finds its port taken otherwise.
+    yielded: BTreeSet<u16>,
+    /// Since when no container has a slot.
+    empty_since: Option<Duration>,
     logged: Logged,
+}
+
+/// What matters beside a pool's own containers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Around {
+    /// Where the containers of all pools are; empty if no container lingers.
+    pub(super) listed: Listed,
+    /// Those of them that are stalls' own listeners.
+    pub(super) own_listeners: BTreeSet<SocketAddr>,
 }
 
 /// What the log has said already.
 #[derive(Debug, Default)]
 struct Logged {
     unpublished: Option<RangeInclusive<u16>>,
+    nothing_mapped: Option<&'static str>,
 }
 
 /// A pool that has become larger.
@@ -76,6 +92,8 @@ impl Pool {
             absences,
             published: None,
             assignments,
+            yielded: BTreeSet::new(),
+            empty_since: None,
             logged: Logged::default(),
         }
     }
@@ -102,38 +120,52 @@ impl Pool {
     }
 
     /// Gives the containers of the newest snapshot and those that linger their slots, by all rules in their order, and
-    /// makes the pool larger for them; without a snapshot, all stays as it was. `listed` are the containers of all
-    /// pools.
+    /// makes the pool larger for them; without a snapshot, all stays as it was.
     pub(super) fn decide(
         &mut self,
         settings: &AllocatorSettings,
         probed_ready: &BTreeSet<Target>,
-        listed: &Listed,
+        around: &Around,
         now: Duration,
     ) -> Option<Growth> {
         let containers = &Arc::clone(self.snapshot.as_ref()?).containers;
         self.damper.expire(now);
         self.absences.expire(now);
-        self.absences.give_way(listed, self.mapping.backend_port.get());
-        let mut candidates = eligible(containers, &self.damper, settings.allow_loopback);
+        let backend_port = self.mapping.backend_port.get();
+        self.absences.give_way(&around.listed, backend_port);
+        let own_listeners = &around.own_listeners;
+        let forbidden = Forbidden { allow_loopback: settings.allow_loopback, backend_port, own_listeners };
+        let mut candidates = eligible(containers, &self.damper, forbidden);
         let (from, to) = self.sizes(&candidates.eligible);
         self.absences.join(&mut candidates);
         let rules = Rules {
-            backend_port: self.mapping.backend_port.get(),
+            backend_port,
             pool_size: to,
             max_port_count: self.mapping.max_port_count(),
             port_reuse_delay: settings.port_reuse_delay,
         };
         self.assignments = assign(candidates, &self.assignments, probed_ready, rules, now);
         self.absences.follow_slots(&self.assignments.slots, now);
+        self.empty_since = self.is_empty().then(|| self.empty_since.unwrap_or(now));
         self.size = Some(to);
+        let needed_by_containers = own_listeners.iter().map(SocketAddr::port);
+        self.yielded.extend(needed_by_containers.filter(|port| self.mapping.pool(to).contains(port)));
         (from < to).then_some(Growth { from, to })
     }
 
     /// The last step of the line.
     pub(super) fn plan(&self, settings: &AllocatorSettings) -> MappingPlan {
-        let Self { mapping, assignments, absences, .. } = self;
-        plan(mapping, self.size(), assignments, self.containers(), absences, settings.allow_loopback)
+        let (assignments, absences) = (&self.assignments, &self.absences);
+        let still_running = still_running(assignments, self.containers(), absences, settings.allow_loopback);
+        MappingPlan {
+            mapping: self.mapping.clone(),
+            pool_size: self.size(),
+            yielded: self.yielded.clone(),
+            slots: assignments.slots.clone(),
+            unmapped: assignments.unmapped.clone(),
+            lingering: absences.lingering().map(|lingering| lingering.slot).collect(),
+            still_running,
+        }
     }
 
     /// Rule 5: the size before these containers, and with them.
@@ -204,17 +236,30 @@ impl Pool {
 
     /// Where the containers of the newest snapshot are, the oldest first.
     pub(super) fn listed(&self) -> impl Iterator<Item = (SocketAddr, Arc<str>)> {
+        let uuids = self.alive().map(|(container, _)| Arc::clone(&container.uuid));
+        self.backends().zip(uuids)
+    }
+
+    /// Where they are.
+    pub(super) fn backends(&self) -> impl Iterator<Item = SocketAddr> {
         let backend_port = self.mapping.backend_port.get();
+        self.alive().map(move |(_, address)| SocketAddr::new(address, backend_port))
+    }
+
+    fn alive(&self) -> impl Iterator<Item = (&Container, IpAddr)> {
         let alive = self.containers().iter().filter(|c| c.lifecycle() != Lifecycle::Inactive);
-        alive.filter_map(move |container| {
-            Some((SocketAddr::new(own_address(container)?, backend_port), Arc::clone(&container.uuid)))
-        })
+        alive.filter_map(|container| Some((&**container, own_address(container)?)))
     }
 
     /// When the passing of time alone may change which container has which slot.
     pub(super) fn next_change(&self) -> Option<Duration> {
-        let changes =
-            [self.assignments.next_change(), self.absences.next_change(), self.damper.next_change()];
+        let unsaid = self.empty_since.filter(|_| self.logged.nothing_mapped.is_none());
+        let changes = [
+            self.assignments.next_change(),
+            self.absences.next_change(),
+            self.damper.next_change(),
+            unsaid.map(|since| since + nothing_mapped::GRACE),
+        ];
         changes.into_iter().flatten().min()
     }
 
@@ -247,6 +292,24 @@ impl Pool {
         unpublished.filter(|_| is_new)
     }
 
+    /// Why no container is mapped; `None` if one is, or if there is no snapshot.
+    pub(super) fn nothing_mapped(&self) -> Option<NothingMapped> {
+        let snapshot = self.snapshot.as_ref().filter(|_| self.is_empty())?;
+        Some(nothing_mapped::nothing_mapped(snapshot, &self.assignments.unmapped))
+    }
+
+    /// Why no container has been mapped for a while, if that has not been logged yet; or that one is again.
+    pub(super) fn nothing_mapped_news(&mut self, now: Duration) -> Option<Result<(), NothingMapped>> {
+        match self.nothing_mapped() {
+            None => self.logged.nothing_mapped.take().map(|_| Ok(())),
+            Some(_) if self.empty_since.is_none_or(|since| now < since + nothing_mapped::GRACE) => None,
+            Some(nothing) => {
+                let said = self.logged.nothing_mapped.replace(nothing.kind);
+                (said != Some(nothing.kind)).then_some(Err(nothing))
+            }
+        }
+    }
+
     /// What has happened to containers that were missing.
     pub(super) fn linger_news(&mut self) -> BTreeMap<LingerNews, Affected> {
         self.absences.take_news()
@@ -264,7 +327,7 @@ pub fn plan_once(
         if let Some(snapshot) = snapshots.get(pool.service()) {
             pool.take(Arc::clone(snapshot), Duration::ZERO, settings, Duration::ZERO);
         }
-        pool.decide(settings, &BTreeSet::new(), &Listed::default(), Duration::ZERO);
+        pool.decide(settings, &BTreeSet::new(), &Around::default(), Duration::ZERO);
         pool.plan(settings)
     });
     Plan { revision: state.revision + 1, mappings: mappings.collect() }

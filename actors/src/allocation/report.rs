@@ -1,21 +1,29 @@
 //! What the allocator says in the log; each thing once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{collections::BTreeMap, time::Duration};
 
+use itertools::Itertools;
 use slog::{Logger, info, warn};
 
 use super::{
-    MappingPlan, Plan,
+    MappingPlan, NothingMapped, Plan,
     flapping::FlapNews,
     linger::{Affected, LingerNews},
     pool::{Growth, Pool},
 };
 
-/// Logs what is new of a pool's size, and of its missing and its flapping containers.
-pub(super) fn report(log: &Logger, pool: &mut Pool, growth: Option<Growth>) {
+/// Logs what is new of a pool's size, of its missing and its flapping containers, and why it has none.
+pub(super) fn report(log: &Logger, pool: &mut Pool, growth: Option<Growth>, now: Duration) {
     let log = log.new(slog::o!("service" => pool.service().to_string()));
     report_size(&log, pool, growth);
     report_lingering(&log, pool);
+    match pool.nothing_mapped_news(now) {
+        Some(Err(NothingMapped { kind, reason })) => {
+            warn!(log, "no container is mapped, all ports refuse"; "kind" => kind, "reason" => reason);
+        }
+        Some(Ok(())) => info!(log, "containers are mapped again"),
+        None => {}
+    }
     report_flapping(&log, pool);
 }
 
@@ -71,7 +79,7 @@ fn report_lingering(log: &Logger, pool: &mut Pool) {
     }
 }
 
-/// Logs each slot that changes, and each container that is not mapped, with the reason.
+/// Logs each slot that changes, and why containers are not mapped.
 pub(super) fn report_differences(log: &Logger, old: Option<&Plan>, new: &Plan, pools: &[Pool]) {
     for (position, (plan, pool)) in new.mappings.iter().zip(pools).enumerate() {
         let service = plan.mapping.service.to_string();
@@ -98,20 +106,20 @@ fn report_slots(log: &Logger, old: Option<&MappingPlan>, new: &MappingPlan) {
     }
 }
 
+/// A line for each kind of reason, however many containers have it.
 fn report_unmapped(log: &Logger, old: Option<&MappingPlan>, new: &MappingPlan, pool: &Pool) {
     let is_new = |(uuid, reason): &(&_, &_)| old.and_then(|old| old.unmapped.get(*uuid)) != Some(*reason);
-    let mut unmapped = new.unmapped.iter().filter(is_new).peekable();
-    if unmapped.peek().is_none() {
-        return;
-    }
-    let names: HashMap<&str, &str> = pool.containers().iter().map(|c| (&*c.uuid, &*c.name)).collect();
-    for (uuid, reason) in unmapped {
-        let log = log.new(slog::o!("container" => names.get(&**uuid).map(|name| (*name).to_owned()),
-            "uuid" => uuid.clone(), "kind" => reason.kind(), "reason" => reason.to_string()));
+    let kinds = new.unmapped.iter().filter(is_new).into_group_map_by(|(_, reason)| reason.kind());
+    for (kind, unmapped) in kinds.into_iter().sorted() {
+        let Some((uuid, reason)) = unmapped.first() else { continue };
+        let example = pool.containers().iter().find(|container| container.uuid == **uuid);
+        let log = log.new(slog::o!("containers" => unmapped.len(), "kind" => kind,
+            "container" => example.map(|container| container.name.to_string()), "uuid" => (*uuid).clone(),
+            "reason" => reason.to_string()));
         if reason.needs_mending() {
-            warn!(log, "container not mapped");
+            warn!(log, "containers not mapped");
         } else {
-            info!(log, "container not mapped");
+            info!(log, "containers not mapped");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ListenAddresses;
 use crate::domain::Mapping;
 
 /// What the allocator is to allocate.
@@ -9,6 +10,8 @@ use crate::domain::Mapping;
 pub struct AllocatorSettings {
     /// One for each mapping; the pools do not overlap.
     pub pools: Vec<PoolSettings>,
+    /// Where stalls itself listens.
+    pub listen: ListenAddresses,
     /// Whether containers may have loopback addresses.
     pub allow_loopback: bool,
     /// How long a freed slot is reserved for its last container; zero: not at all.

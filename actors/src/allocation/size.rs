@@ -47,13 +47,16 @@ pub(super) fn grown(mut size: u16, need: u16, max: u16) -> u16 {
 mod tests {
     use super::*;
     use crate::{
-        allocation::{eligibility::eligible, flapping::FlapDamper},
+        allocation::{
+            eligibility::{Forbidden, eligible},
+            flapping::FlapDamper,
+        },
         domain::Container,
         testing::{container, mapping, shared, state, web},
     };
 
     fn needed_by(containers: &[Container], max: u16) -> u16 {
-        needed(&eligible(&shared(containers), &FlapDamper::default(), false).eligible, max)
+        needed(&eligible(&shared(containers), &FlapDamper::default(), Forbidden::unless(false)).eligible, max)
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Why containers are not mapped.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
 /// Why a container is not mapped.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
 pub enum Unmapped {
     /// It has no uuid, external id or name.
     #[error("it has no uuid")]
@@ -33,6 +33,14 @@ pub enum Unmapped {
     Loopback {
         /// The address.
         address: IpAddr,
+    },
+    /// Its address is that of this host, and stalls itself listens there.
+    #[error(
+        "stalls itself listens at {backend}; another BASE_PORT, or another port of the container, would do"
+    )]
+    OwnListener {
+        /// Where it is reached.
+        backend: SocketAddr,
     },
     /// A newer container has the same address, so this one cannot be reached there.
     #[error("its address {address} belongs to the newer container {newer:?}")]
@@ -100,6 +108,7 @@ impl Unmapped {
             Self::NoAddress => "no_address",
             Self::BadAddress { .. } => "bad_address",
             Self::Loopback { .. } => "loopback",
+            Self::OwnListener { .. } => "own_listener",
             Self::AddressTaken { .. } => "address_taken",
             Self::NotReady { .. } => "not_ready",
             Self::Superseded { .. } => "superseded",
@@ -118,6 +127,7 @@ impl Unmapped {
             | Self::Flapping
             | Self::BadAddress { .. }
             | Self::Loopback { .. }
+            | Self::OwnListener { .. }
             | Self::AddressTaken { .. }
             | Self::OutsidePool { .. }
             | Self::NoFreeSlot { .. } => true,

@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub containers: Vec<Arc<Container>>,
     /// What stalls' own service publishes.
     pub published: PublishedPorts,
+    /// Why it has no containers, if it has none and the source knows why; with what would do.
+    pub why_empty: Option<Arc<str>>,
 }
 
 /// A container that is not as it was.

@@ -32,6 +32,9 @@ use crate::{
 /// The server's versions are UUIDs. The version is part of the next request, so its length has a limit, in bytes.
 const MAX_VERSION_LENGTH: usize = 256;
 
+/// The kind of the services that have containers; others balance load, or stand for something outside.
+const WITH_CONTAINERS: &str = "service";
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ServiceDocument<'a> {
@@ -39,6 +42,10 @@ struct ServiceDocument<'a> {
     name: Scalar<'a>,
     #[serde(borrow)]
     uuid: Scalar<'a>,
+    #[serde(borrow)]
+    stack_name: Scalar<'a>,
+    #[serde(borrow)]
+    kind: Scalar<'a>,
     #[serde(borrow)]
     containers: Lenient<List<Lenient<ContainerDocument<'a>>>>,
     #[serde(borrow)]
@@ -65,6 +72,12 @@ struct ContainerDocument<'a> {
     primary_ip: Scalar<'a>,
     #[serde(borrow)]
     health_state: Scalar<'a>,
+    #[serde(borrow)]
+    service_name: Scalar<'a>,
+    #[serde(borrow)]
+    service_uuid: Scalar<'a>,
+    #[serde(borrow)]
+    stack_name: Scalar<'a>,
     #[serde(borrow)]
     network_from_container_uuid: Scalar<'a>,
     #[serde(borrow)]
@@ -102,17 +115,22 @@ pub(super) fn read_service(
         // The server also takes a number for a position in its list, and would then answer with any service.
         return Err(wrong(&format!("neither its name nor its uuid is {service:?}")));
     }
-    let listed = match document.containers {
-        Lenient::Null => Vec::new(), // at scale 0
+    let listed = match &document.containers {
+        Lenient::Null => &[][..], // at scale 0
         Lenient::Wanted(List(listed)) => listed,
         Lenient::Other => return Err(wrong("`containers` is not a list")),
     };
     let (mut entries, mut guests, mut udp) = (Vec::new(), Vec::new(), udp_ports(&document.ports));
-    for listed in &listed {
+    let mut other_services = BTreeSet::new();
+    for listed in listed {
         let Lenient::Wanted(container) = listed else {
             return Err(wrong("`containers` lists something else than objects"));
         };
-        let entry = Entry::from(container);
+        let mut entry = Entry::from(container);
+        if entry.index.is_some() && is_of_another_service(container, &document) {
+            entry.index = None;
+            other_services.extend(text(&container.service_name).map(str::to_owned));
+        }
         let owner = text(&container.network_from_container_uuid);
         if let (None, false, Some(owner)) = (entry.address, entry.uuid.is_empty(), owner) {
             guests.push((entry.uuid.to_owned(), owner.to_owned()));
@@ -120,7 +138,31 @@ pub(super) fn read_service(
         udp.extend(udp_ports(&container.ports));
         entries.push(entry);
     }
-    Ok((ServiceRead { document: None, containers: containers(entries, known), udp }, guests))
+    let why_empty = entries.is_empty().then(|| why_empty(&document)).flatten();
+    let containers = containers(entries, known);
+    Ok((ServiceRead { document: None, containers, udp, other_services, why_empty }, guests))
+}
+
+/// Why the service has no containers, if that follows from its kind. The text is a person's to read and may be anything.
+fn why_empty(document: &ServiceDocument<'_>) -> Option<Arc<str>> {
+    let kind = text(&document.kind).filter(|kind| *kind != WITH_CONTAINERS)?;
+    let kind = excerpt(kind);
+    Some(
+        format!("it is a service of the kind {kind:?} and has no containers; name the service behind it")
+            .into(),
+    )
+}
+
+/// Whether a container is there only because its labels match the service's selector: its index counts within another
+/// service. A sidekick has its parent's uuid.
+fn is_of_another_service(container: &ContainerDocument<'_>, document: &ServiceDocument<'_>) -> bool {
+    let differs = |its: &Scalar<'_>, documents: &Scalar<'_>| {
+        text(its).zip(text(documents)).is_some_and(|(its, documents)| !its.eq_ignore_ascii_case(documents))
+    };
+    let has_other_name = differs(&container.service_name, &document.name)
+        || differs(&container.stack_name, &document.stack_name);
+    let has_its_uuid = text(&container.service_uuid).is_some_and(|uuid| text(&document.uuid) == Some(uuid));
+    has_other_name && !has_its_uuid
 }
 
 /// [`read_service`], for the containers alone.

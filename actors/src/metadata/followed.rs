@@ -55,6 +55,10 @@ pub(super) struct ServiceRead {
     pub(super) containers: Vec<Arc<Container>>,
     /// What it and its containers publish over UDP.
     pub(super) udp: BTreeSet<String>,
+    /// The other services that have containers in it, with indexes that do not count here.
+    pub(super) other_services: BTreeSet<String>,
+    /// Why it has no containers, if that is known.
+    pub(super) why_empty: Option<Arc<str>>,
 }
 
 /// What a service is that the server does not know.
@@ -98,14 +102,17 @@ impl Followed {
         let published = self.published.clone().unwrap_or_default();
         let known = self.services.entry(service.clone()).or_default();
         let older = known.snapshot.as_ref();
-        let containers = match read {
+        let (containers, why_empty) = match read {
             Some(read) => {
                 known.document = read.document;
-                read.containers
+                (read.containers, read.why_empty)
             }
-            None => older.filter(|older| older.published != published)?.containers.clone(),
+            None => {
+                let older = older.filter(|older| older.published != published)?;
+                (older.containers.clone(), older.why_empty.clone())
+            }
         };
-        let snapshot = Arc::new(Snapshot { containers, published });
+        let snapshot = Arc::new(Snapshot { containers, published, why_empty });
         if older == Some(&snapshot) {
             return None;
         }

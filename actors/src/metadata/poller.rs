@@ -61,6 +61,8 @@ pub struct MetadataPoller<S> {
     retries: bool,
     /// Of whose UDP ports the log has told.
     udp_told: BTreeSet<String>,
+    /// Of which services the log has told that they have containers of others.
+    others_told: BTreeSet<ServiceRef>,
     pace: Pace,
     rng: fastrand::Rng,
     started: Instant,
@@ -97,6 +99,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
             fault: Outage::default(),
             retries: false,
             udp_told: BTreeSet::new(),
+            others_told: BTreeSet::new(),
             pace: Pace::new(),
             started: Instant::now(),
             settings,
@@ -179,6 +182,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }
         if let Some(read) = &read {
             self.tell_of_udp(&service.to_string(), &read.udp);
+            self.tell_of_other_services(&service, &read.other_services);
         }
         self.tell(service.clone(), read);
         self.followed.services.entry(service).or_default().confirm(Instant::now());
@@ -193,7 +197,8 @@ impl<S: MetadataSource> MetadataPoller<S> {
                 "service" => %service, "error" => %not_found),
             Missing::Gone => {}
         }
-        self.tell(service, Some(ServiceRead::default()));
+        let why_empty = Some("the metadata does not know it; check SERVICE_NAME and STACK_NAME".into());
+        self.tell(service, Some(ServiceRead { why_empty, ..ServiceRead::default() }));
         None
     }
 
@@ -214,6 +219,16 @@ impl<S: MetadataSource> MetadataPoller<S> {
         {
             warn!(self.log, "UDP ports are published, stalls forwards TCP only";
                 "publisher" => publisher, "ports" => ours.len(), "example" => example);
+        }
+    }
+
+    /// Says once of each service that containers of others are in it.
+    fn tell_of_other_services(&mut self, service: &ServiceRef, others: &BTreeSet<String>) {
+        if let Some(example) = others.first()
+            && self.others_told.insert(service.clone())
+        {
+            warn!(self.log, "containers of other services are mapped without an index, hosts may differ";
+                "service" => %service, "services" => others.len(), "example" => example);
         }
     }
 

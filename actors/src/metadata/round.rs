@@ -88,7 +88,8 @@ pub async fn fetch_once<S: MetadataSource>(
             Answer::AsBefore => ServiceRead::default(),
             Answer::Missing(fault) => return Err(fault),
         };
-        let snapshot = Snapshot { containers: read.containers, published: published.clone() };
+        let snapshot =
+            Snapshot { containers: read.containers, published: published.clone(), why_empty: read.why_empty };
         snapshots.insert(service.clone(), Arc::new(snapshot));
     }
     Ok(snapshots)

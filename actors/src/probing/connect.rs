@@ -1,6 +1,11 @@
 //! The connection to a container.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    time::Duration,
+};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -28,6 +33,9 @@ pub trait Connect: 'static {
     /// # Errors
     /// The connection is refused or not answered, or the machine lacks what it takes.
     fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Connection>> + 'static;
+
+    /// Whether an address is one of this network namespace's own.
+    fn is_local(&self, address: IpAddr) -> bool;
 }
 
 /// An open connection.
@@ -56,6 +64,19 @@ impl Connect for TcpConnect {
     fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + 'static {
         connect(address)
     }
+
+    fn is_local(&self, address: IpAddr) -> bool {
+        address.is_loopback() || is_routed_to_itself(address).unwrap_or(false)
+    }
+}
+
+/// The kernel sends from an address of its own, and to that very address only from itself. Nothing is sent here.
+fn is_routed_to_itself(address: IpAddr) -> io::Result<bool> {
+    let any: IpAddr =
+        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect((address, 9))?;
+    Ok(socket.local_addr()?.ip() == address)
 }
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -105,6 +126,20 @@ mod tests {
         drop(listener);
         let refused = TcpConnect.connect(address).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn an_address_of_this_host_is_known() {
+        // What the kernel would send from, if anywhere.
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let own = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()).map(|own| own.ip());
+        let own = own.into_iter().filter(|own| !own.is_unspecified());
+        for own in own.chain(["127.0.0.1".parse().unwrap(), "127.9.9.9".parse().unwrap()]) {
+            assert!(TcpConnect.is_local(own), "{own}");
+        }
+        for other in ["192.0.2.1", "2001:db8::1"] {
+            assert!(!TcpConnect.is_local(other.parse().unwrap()), "{other}");
+        }
     }
 
     #[tokio::test]

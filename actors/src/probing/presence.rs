@@ -63,6 +63,7 @@ mod tests {
         cell::RefCell,
         future::Future,
         io::{self, ErrorKind},
+        net::IpAddr,
     };
 
     use rustix::io::Errno;
@@ -93,6 +94,10 @@ mod tests {
                     None => std::future::pending().await,
                 }
             }
+        }
+
+        fn is_local(&self, _: IpAddr) -> bool {
+            false
         }
     }
 

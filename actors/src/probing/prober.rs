@@ -1,6 +1,10 @@
 //! Which containers are probed, and for what.
 
-use std::{net::SocketAddr, rc::Rc, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
 
 use actix::{Actor, Context};
 use tokio::sync::Semaphore;
@@ -35,6 +39,11 @@ impl<C: Connect> Prober<C> {
         let permits = Rc::new(Semaphore::new(MAX_AT_ONCE));
         let (readiness, presence) = (Running::default(), Running::default());
         Self { connect: Rc::new(connect), permits, readiness, presence }
+    }
+
+    /// Whether an address is one of this network namespace's own.
+    pub(crate) fn is_local(&self, address: IpAddr) -> bool {
+        self.connect.is_local(address)
     }
 
     /// Probes these successors from now on, and no others. The actor is told by `on_ready` once a successor is ready,

@@ -80,4 +80,8 @@ impl Connect for Clients {
     fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Kept>> + 'static {
         self.clone().connect(address)
     }
+
+    fn is_local(&self, _: IpAddr) -> bool {
+        false
+    }
 }

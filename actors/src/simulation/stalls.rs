@@ -8,7 +8,7 @@ use tokio::task::spawn_local;
 
 use super::{cli::Cli, disk::Files, host::Haproxies, metadata::Server, readiness::Clients, scene::Scene};
 use crate::{
-    allocation::{AllocatorSettings, PoolSettings, PortAllocator},
+    allocation::{AllocatorSettings, ListenAddresses, PoolSettings, PortAllocator},
     config::{ConfigWriter, Renderer, Template, WriterSettings},
     haproxy::{HaproxySupervisor, SupervisorSettings, Writer},
     messages::{Leave, PlanChanged, Shutdown},
@@ -102,6 +102,7 @@ impl Stalls {
             PortAllocator::new(
                 AllocatorSettings {
                     pools: vec![pool],
+                    listen: ListenAddresses::default(),
                     allow_loopback: false,
                     port_reuse_delay: Duration::from_secs(60),
                     linger: scene.setup.linger,

@@ -33,8 +33,9 @@ async fn upgrade(scale: usize, indices: &[u32]) {
     bystanders.notice_nothing().await;
 
     stage.server.change(|world| new.iter().for_each(|uuid| world.web().set_state(uuid, "running")));
-    let waits = || stage.lines(NOT_MAPPED).iter().filter(|line| line["kind"] == "not_ready").count();
-    until("they are waited for", || waits() == new.len()).await;
+    let waits = || stage.lines(NOT_MAPPED).into_iter().filter(|line| line["kind"] == "not_ready");
+    let waiting = || waits().filter_map(|line| line["containers"].as_u64()).sum::<u64>();
+    until("they are waited for", || waiting() == new.len() as u64).await;
     bystanders.notice_nothing().await;
 
     for ((index, old), new) in indices.iter().zip(&old).zip(&new) {

@@ -2,6 +2,8 @@
 
 mod flapping;
 mod lingering;
+mod nothing_mapped;
+mod own_listeners;
 mod saving;
 mod takeover;
 
@@ -9,7 +11,7 @@ use std::{
     cell::RefCell,
     future::Future,
     io::{self, ErrorKind},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::Range,
     rc::Rc,
 };
@@ -19,7 +21,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::{
-    allocation::PoolSettings,
+    allocation::{ListenAddresses, PoolSettings},
     domain::{Assignment, Container, Mapping, PublishedPorts, ServiceRef},
     probing::{Connection, End},
     state::{SAVE_DELAY, SAVE_RETRY, SavedMapping, StateError},
@@ -83,6 +85,9 @@ impl StateStore for FakeStore {
     }
 }
 
+/// The address of the host.
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
 /// Containers that all but the deaf accept connections; its copies are the same containers.
 #[derive(Clone, Default)]
 struct FakeConnect(Rc<RefCell<Probed>>, Rc<Notify>);
@@ -127,6 +132,10 @@ impl Connect for FakeConnect {
             if is_deaf { Err(ErrorKind::ConnectionRefused.into()) } else { Ok(FakeConnection(fake, address)) }
         }
     }
+
+    fn is_local(&self, address: IpAddr) -> bool {
+        address == HOST
+    }
 }
 
 struct FakeConnection(FakeConnect, SocketAddr);
@@ -146,6 +155,7 @@ fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
     let pools = mappings.into_iter().map(|mapping| PoolSettings { mapping, max_ports: 200 });
     AllocatorSettings {
         pools: pools.collect(),
+        listen: ListenAddresses::default(),
         allow_loopback: false,
         port_reuse_delay: Duration::from_secs(60),
         linger: Duration::ZERO,
@@ -283,7 +293,7 @@ async fn what_still_runs_is_told_with_a_plan_but_is_no_reason_for_one() {
     // It is on the slot before the older one is known.
     let newer = container("c", 3, Some(1));
     let lines = |web: &Running| {
-        ["slot assigned", "slot freed", "container not mapped"].map(|message| web.log.saying(message).len())
+        ["slot assigned", "slot freed", "containers not mapped"].map(|message| web.log.saying(message).len())
     };
     web.hears(std::slice::from_ref(&newer)).await;
     web.hears(&[a(), newer.clone()]).await;
@@ -310,7 +320,7 @@ async fn each_slot_that_changes_hands_is_a_line_of_the_log() {
     let freed = web.log.saying("slot freed");
     assert_eq!(freed.len(), 1);
     assert_eq!(freed[0].field("container"), "app-c");
-    let unmapped = web.log.saying("container not mapped");
+    let unmapped = web.log.saying("containers not mapped");
     assert_eq!(unmapped.len(), 1, "it is said once");
     assert_eq!((unmapped[0].field("uuid"), unmapped[0].field("kind")), ("z", "outside_pool"));
     assert_eq!(unmapped[0].level, slog::Level::Warning);

@@ -7,7 +7,10 @@ mod without_index;
 
 use super::*;
 use crate::{
-    allocation::{eligibility::eligible, flapping::FlapDamper},
+    allocation::{
+        eligibility::{Forbidden, eligible},
+        flapping::FlapDamper,
+    },
     domain::Container,
     testing::{container, ms, shared},
 };
@@ -21,7 +24,7 @@ const BACKEND_PORT: u16 = 8080;
 /// Assigns slots to `containers` (oldest first), on loopback addresses none.
 fn assigned(containers: &[Container], previous: &Assignments, rules: Rules, now: Duration) -> Assignments {
     let shared = shared(containers);
-    let candidates = eligible(&shared, &FlapDamper::default(), false);
+    let candidates = eligible(&shared, &FlapDamper::default(), Forbidden::unless(false));
     assign(candidates, previous, &probed_ready(containers), rules, now)
 }
 
@@ -79,7 +82,7 @@ impl Followed {
         let mut containers: Vec<_> = containers.iter().copied().cloned().collect();
         containers.sort_by_key(|c| (c.created, c.uuid.clone()));
         let shared = shared(&containers);
-        let candidates = eligible(&shared, &FlapDamper::default(), self.allow_loopback);
+        let candidates = eligible(&shared, &FlapDamper::default(), Forbidden::unless(self.allow_loopback));
         let probed_ready = probed_ready(&containers);
         self.assignments = assign(candidates, &self.assignments, &probed_ready, self.rules, self.now);
     }

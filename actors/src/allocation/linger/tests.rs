@@ -4,7 +4,11 @@ mod always;
 
 use super::*;
 use crate::{
-    allocation::{AllocatorSettings, MappingPlan, Plan, PoolSettings, memory::to_save, pool::Pool},
+    allocation::{
+        AllocatorSettings, ListenAddresses, MappingPlan, Plan, PoolSettings,
+        memory::to_save,
+        pool::{Around, Pool},
+    },
     domain::{Health, Mapping, PublishedPorts},
     probing::Target,
     state::SavedState,
@@ -30,6 +34,7 @@ impl Followed {
         let pool = PoolSettings { mapping, max_ports: ports };
         let settings = AllocatorSettings {
             pools: vec![pool],
+            listen: ListenAddresses::default(),
             allow_loopback: false,
             port_reuse_delay: ms(60_000),
             linger: ms(LINGER),
@@ -60,8 +65,8 @@ impl Followed {
 
     fn decides(&mut self, ready: &[&Container]) -> &mut Self {
         let ready = ready.iter().map(|container| target(container)).collect();
-        let listed = self.pool.listed().collect();
-        self.pool.decide(&self.settings, &ready, &listed, ms(self.now));
+        let around = Around { listed: self.pool.listed().collect(), ..Around::default() };
+        self.pool.decide(&self.settings, &ready, &around, ms(self.now));
         self
     }
 
@@ -292,8 +297,9 @@ fn a_container_of_another_mapping_takes_the_address_only_with_the_same_port() {
     for (port, is_taken) in [(8080, true), (8081, false)] {
         let mut web = Followed::having(&[a(), b()]);
         web.hears(&[a()]);
-        let theirs: Listed = [(SocketAddr::from(([10, 42, 0, 3], port)), "x".into())].into_iter().collect();
-        web.pool.decide(&web.settings, &[].into(), &theirs, ms(web.now));
+        let theirs = (SocketAddr::from(([10, 42, 0, 3], port)), "x".into());
+        let around = Around { listed: [theirs].into_iter().collect(), ..Around::default() };
+        web.pool.decide(&web.settings, &[].into(), &around, ms(web.now));
         assert_eq!(web.slots(), if is_taken { "0:a" } else { "0:a 1:b?" });
     }
 }
@@ -335,6 +341,7 @@ fn lingering_makes_no_pool_grow() {
     let mapping = mapping(&web(), 5000);
     let settings = AllocatorSettings {
         pools: vec![PoolSettings { mapping, max_ports: 500 }],
+        listen: ListenAddresses::default(),
         allow_loopback: false,
         port_reuse_delay: ms(60_000),
         linger: ms(LINGER),

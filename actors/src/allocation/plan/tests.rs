@@ -1,21 +1,20 @@
 //! The containers that still run although no port leads to them.
 
-use std::{collections::BTreeSet, num::NonZeroU16, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use super::*;
 use crate::{
     allocation::{
         assign::{Rules, assign},
-        eligibility::eligible,
+        eligibility::{Forbidden, eligible},
         flapping::FlapDamper,
     },
     probing::Target,
-    testing::{container, mapping, shared, web},
+    testing::{container, shared},
 };
 
 /// In a pool of two that was free before `containers` (oldest first), of which each is ready.
 fn running(containers: &[Container]) -> Vec<String> {
-    let mapping = Mapping { port_count: NonZeroU16::new(2), ..mapping(&web(), 5000) };
     let rules =
         Rules { backend_port: 8080, pool_size: 2, max_port_count: 100, port_reuse_delay: Duration::ZERO };
     let successor = |c: &Container| {
@@ -24,10 +23,10 @@ fn running(containers: &[Container]) -> Vec<String> {
     };
     let ready: BTreeSet<_> = containers.iter().filter_map(successor).collect();
     let containers = shared(containers);
-    let candidates = eligible(&containers, &FlapDamper::default(), false);
+    let candidates = eligible(&containers, &FlapDamper::default(), Forbidden::unless(false));
     let assignments = assign(candidates, &Assignments::default(), &ready, rules, Duration::ZERO);
-    let plan = plan(&mapping, 2, &assignments, &containers, &Absences::default(), false);
-    plan.still_running.iter().map(ToString::to_string).collect()
+    let running = still_running(&assignments, &containers, &Absences::default(), false);
+    running.iter().map(ToString::to_string).collect()
 }
 
 fn with(state: &str, container: &Container) -> Container {

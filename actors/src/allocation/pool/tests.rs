@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 
 use super::*;
 use crate::{
-    allocation::{Unmapped, memory::to_save},
+    allocation::{ListenAddresses, Unmapped, memory::to_save},
     domain::{Assignment, Container, DEFAULT_PORT_COUNT, PublishedPorts},
     state::{SavedMapping, SavedReservation},
     testing::{container, mapping, ms, service, snapshot, web},
@@ -21,6 +21,7 @@ fn pool(mapping: Mapping) -> PoolSettings {
 fn settings(mapping: Mapping) -> AllocatorSettings {
     AllocatorSettings {
         pools: vec![pool(mapping)],
+        listen: ListenAddresses::default(),
         allow_loopback: false,
         port_reuse_delay: ms(60_000),
         linger: ms(0),
@@ -116,7 +117,7 @@ fn a_container_that_only_waits_for_a_reservation_does_not_make_the_pool_grow() {
     let mut hears = |uuids: &[&str], now| {
         let containers = uuids.iter().zip(1..).map(|(uuid, age)| container(uuid, age, None));
         full.take(Arc::new(snapshot(containers, PublishedPorts::default())), ms(0), &settings, now);
-        let growth = full.decide(&settings, &BTreeSet::new(), &Listed::default(), now);
+        let growth = full.decide(&settings, &BTreeSet::new(), &Around::default(), now);
         (growth, full.plan(&settings).slots.len())
     };
     // One slot is reserved in the saved state.

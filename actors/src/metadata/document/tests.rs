@@ -33,6 +33,38 @@ fn what_does_not_count_from_one_is_no_index() {
 }
 
 #[test]
+fn an_index_counts_within_one_service() {
+    let with = |name: &str, stack: &str, uuid: &str| json!({"uuid": "a", "service_index": "1", "service_name": name, "stack_name": stack, "service_uuid": uuid});
+    let index = |container: Value| {
+        let document = json!({"name": "web", "stack_name": "app", "uuid": "w", "containers": [container]});
+        let (read, _) = read_service("/p", "web", document.to_string().as_bytes(), &[]).unwrap();
+        (read.containers[0].index.is_some(), read.other_services.into_iter().collect::<Vec<_>>())
+    };
+    for own in
+        [with("web", "app", "w"), with("WEB", "App", "w"), with("", "", ""), with("sidekick", "app", "w")]
+    {
+        assert_eq!(index(own.clone()), (true, vec![]), "{own}");
+    }
+    for other in [with("chess", "app", "c"), with("chess", "", ""), with("chess", "games", "c")] {
+        assert_eq!(index(other.clone()), (false, vec!["chess".to_owned()]), "{other}");
+    }
+    assert_eq!(index(with("web", "games", "x")), (false, vec!["web".to_owned()]));
+    assert_eq!(index(json!({"uuid": "a", "service_index": 1})), (true, vec![]));
+}
+
+#[test]
+fn a_service_of_another_kind_says_why_it_has_no_containers() {
+    let why = |kind: &str| {
+        let document = json!({"name": "web", "kind": kind, "containers": null}).to_string();
+        read_service("/p", "web", document.as_bytes(), &[]).unwrap().0.why_empty
+    };
+    assert_eq!((why("service"), why("")), (None, None));
+    for kind in ["externalService", "loadBalancerService", "dnsService", "<b>\n"] {
+        assert!(why(kind).unwrap().contains(&format!("{kind:?}")), "{kind}");
+    }
+}
+
+#[test]
 fn a_service_at_scale_0_has_null_for_its_containers() {
     assert_eq!(service(json!(null)), Ok(vec![]));
 }

@@ -49,8 +49,10 @@ pub const SERVING_SAVED: &str = "metadata unavailable, serving saved assignments
 pub const SLOT_ASSIGNED: &str = "slot assigned";
 /// A port loses its container and gets no other.
 pub const SLOT_FREED: &str = "slot freed";
-/// A container has no port.
-pub const NOT_MAPPED: &str = "container not mapped";
+/// No port leads to a container, and why.
+pub const NOTHING_MAPPED: &str = "no container is mapped, all ports refuse";
+/// Containers have no port.
+pub const NOT_MAPPED: &str = "containers not mapped";
 /// A container changes its state too often, so its port stays as it is.
 pub const FLAPPING: &str = "container is flapping, port frozen";
 /// Containers are missing in the metadata; stalls asks them whether they are there.
@@ -65,6 +67,8 @@ pub const SUPERSEDED: &str = "lingering containers gave way, their slots are oth
 pub const LINGERED_TOO_LONG: &str = "containers lingered for too long";
 /// Containers are missing, and it is not known whether they were there a moment ago.
 pub const UNPROVEN: &str = "containers are missing, and were last listed too long ago to linger";
+/// A selector has brought containers of other services into the service.
+pub const OTHER_SERVICES: &str = "containers of other services are mapped without an index, hosts may differ";
 /// There are more containers than ports.
 pub const POOL_GROWS: &str = "pool grows";
 /// The pool has ports that the host does not publish.

@@ -31,7 +31,7 @@ async fn the_new_container_takes_over_once_it_accepts_connections() {
     web.hears(&[a(), new()]).await;
     pass(ms(60_000)).await;
     assert_eq!(web.now(), told(0, &[(5000, "a")]).1);
-    let waits = web.log.saying("container not mapped");
+    let waits = web.log.saying("containers not mapped");
     assert_eq!(waits.len(), 1);
     assert_eq!((waits[0].field("uuid"), waits[0].field("kind")), ("new", "not_ready"));
     assert!(web.times_tried() < 130, "{} times in a minute", web.times_tried());

@@ -126,7 +126,10 @@ proptest! {
                         number(container) == Some(*index) && *index > u64::from(pool) && *pool_size == pool
                     }
                     Unmapped::NoFreeSlot { pool_size, .. } => number(container).is_none() && *pool_size == pool,
-                    Unmapped::NoIdentity | Unmapped::Flapping | Unmapped::Loopback { .. } => false,
+                    Unmapped::NoIdentity
+                    | Unmapped::Flapping
+                    | Unmapped::Loopback { .. }
+                    | Unmapped::OwnListener { .. } => false,
                 };
                 let concerns_eligible = matches!(
                     reason,

@@ -83,7 +83,7 @@ fn live_through(
     let (mut now, mut before) = (ms(0), None);
     for moment in history {
         pool.take(Arc::clone(&moment.snapshot), ms(0), &settings, now);
-        let growth = pool.decide(&settings, &BTreeSet::new(), &Listed::default(), now);
+        let growth = pool.decide(&settings, &BTreeSet::new(), &Around::default(), now);
         let plan = pool.plan(&settings);
         if let Some(before) = before {
             let expected = (before < plan.pool_size).then_some(Growth { from: before, to: plan.pool_size });
