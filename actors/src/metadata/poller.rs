@@ -176,6 +176,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
         Ok(Applied { pause, missing })
     }
 
+    /// The server knows the service; without `read` its document is as before.
     fn note_found(&mut self, service: ServiceRef, read: Option<ServiceRead>) {
         if self.followed.services.entry(service.clone()).or_default().note_found() {
             info!(self.log, "service found again"; "service" => %service);
@@ -202,6 +203,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
         None
     }
 
+    /// Tells the allocator of a service, if something in it matters that was not so before.
     fn tell(&mut self, service: ServiceRef, read: Option<ServiceRead>) {
         let proof_age = self.followed.proof_age(&service, Instant::now());
         if let Some(snapshot) = self.followed.update(&service, read) {
