@@ -168,6 +168,12 @@ impl Change {
         }
     }
 
+    /// Whether it ends the open connections.
+    pub(super) fn cuts(self) -> bool {
+        let (Self::Free { leaving, .. } | Self::Replace { leaving, .. }) = self else { return false };
+        leaving == Leaving::Cut
+    }
+
     /// Where the port leads afterwards.
     pub(super) fn route(self) -> Option<SocketAddr> {
         match self {

@@ -5,16 +5,18 @@ use std::{path::PathBuf, rc::Rc};
 use futures_util::future::join_all;
 
 use super::{
-    bring_up::is_answered_by,
+    bring_up::answering,
     host::Leftover,
+    known_faults::Version,
     runtime_api::{CliError, RuntimeApi, Unavailable},
 };
 
 /// What becomes of a leftover process.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// It is the newest that answers, or that cannot be asked for want of something here: it serves on.
-    Adopt,
+    /// It is the newest that answers, or that cannot be asked for want of something here: it serves on. Its version, if
+    /// that is known.
+    Adopt(Option<Version>),
     /// It drains already, or a newer one serves.
     Drain,
     /// It holds the ports and does not answer.
@@ -29,15 +31,14 @@ pub(super) async fn classify<A: RuntimeApi>(
     leftovers.sort_by_key(|(leftover, _)| std::cmp::Reverse(leftover.generation));
     // All at once: a process that does not answer takes seconds.
     let answers =
-        leftovers.iter().map(|(leftover, socket)| is_answered_by(api.as_ref(), socket.clone(), leftover.pid));
+        leftovers.iter().map(|(leftover, socket)| answering(api.as_ref(), socket.clone(), leftover.pid));
     let answers = join_all(answers).await;
     let mut classified: Vec<(Leftover, Decision)> = Vec::new();
     for ((leftover, _), answer) in leftovers.into_iter().zip(answers) {
-        let is_first = classified.iter().all(|(_, decision)| *decision != Decision::Adopt);
+        let is_first = !classified.iter().any(|(_, decision)| matches!(decision, Decision::Adopt(_)));
         let decision = match answer {
-            Ok(true) | Err(CliError::Unavailable(Unavailable::Exhausted { .. })) if is_first => {
-                Decision::Adopt
-            }
+            Ok(Some(version)) if is_first => Decision::Adopt(version),
+            Err(CliError::Unavailable(Unavailable::Exhausted { .. })) if is_first => Decision::Adopt(None),
             // A draining HAProxy has closed its socket, or it was removed.
             Ok(_) | Err(CliError::Unavailable(Unavailable::NotListening { .. })) => Decision::Drain,
             Err(_) => Decision::Kill,

@@ -13,11 +13,20 @@ use crate::config::HaproxyConfig;
 
 /// How many connections a port may have.
 const LIMIT: usize = 3;
+/// A version that has no fault which shows here.
+pub(crate) const WELL: &str = "3.2.26";
+/// A version that never closes a session which it is told to end while it connects.
+pub(crate) const HANGING: &str = "3.0.11";
 
 /// A process that answers commands as HAProxy does.
 #[derive(Clone, Debug)]
 pub(crate) struct FakeHaproxy {
     pub(crate) pid: u32,
+    pub(crate) version: &'static str,
+    /// The ports that have sessions which are connecting to the server.
+    pub(crate) connecting: BTreeSet<u16>,
+    /// Those that have sessions which no longer end: 3.0 was told to end them while they were connecting.
+    pub(crate) hanging: BTreeSet<u16>,
     ports: BTreeMap<u16, Port>,
     /// The ports that somebody else listens on: they cannot be opened.
     pub(crate) taken: BTreeSet<u16>,
@@ -45,7 +54,8 @@ impl FakeHaproxy {
             sessions: Vec::new(),
         };
         let ports = slots.iter().map(|(number, slot)| (*number, port(slot))).collect();
-        Self { pid, ports, taken: BTreeSet::new() }
+        let [connecting, hanging, taken] = [const { BTreeSet::new() }; 3];
+        Self { pid, version: WELL, connecting, hanging, ports, taken }
     }
 
     /// One that has just been started with `config`: it listens on all its ports until it is told otherwise.
@@ -103,7 +113,10 @@ impl FakeHaproxy {
         let shown = command.port();
         let mut port = command.port().and_then(|port| self.ports.get_mut(&port));
         match (command, &mut port) {
-            (Command::ShowInfo, _) => return format!("Name: HAProxy\nPid: {}", self.pid),
+            (Command::ShowInfo, _) => {
+                return format!("Name: HAProxy\nVersion: {}\nPid: {}", self.version, self.pid);
+            }
+            (Command::ShowSessions, _) => return self.show_sessions(),
             (Command::ShowServers(_), _) => return self.show_servers(shown),
             (Command::ShowFrontends(_), _) => return self.show_frontends(shown),
             (Command::DisableFrontend(_) | Command::EnableFrontend(_), None) => "No such frontend.",
@@ -136,8 +149,11 @@ impl FakeHaproxy {
                     ""
                 }
             }
-            (Command::ShutdownSessions(_), Some(port)) => {
+            (Command::ShutdownSessions(number), Some(port)) => {
                 port.sessions.clear();
+                if self.connecting.remove(&number) && self.version == HANGING {
+                    self.hanging.insert(number);
+                }
                 ""
             }
         }
@@ -146,6 +162,13 @@ impl FakeHaproxy {
 
     fn shown(&self, only: Option<u16>) -> impl Iterator<Item = (&u16, &Port)> {
         self.ports.iter().filter(move |(port, _)| only.is_none_or(|only| only == **port))
+    }
+
+    fn show_sessions(&self) -> String {
+        let own = "0x1: proto=unix_stream fe=GLOBAL be=<NONE> srv=<none> scb=[8,1h,fd=-1]\n".to_owned();
+        self.connecting
+            .iter()
+            .fold(own, |text, port| text + &format!("0x2: fe=p{port} be=p{port} srv=c scb=[5,1h,fd=9]\n"))
     }
 
     fn show_servers(&self, only: Option<u16>) -> String {

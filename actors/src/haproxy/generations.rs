@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::port_state::Ports;
+use super::{known_faults::Version, port_state::Ports};
 use crate::config::FrameDigest;
 
 /// One HAProxy process.
@@ -11,6 +11,8 @@ pub(super) struct Generation {
     /// `None` until it has been launched.
     pub(super) pid: Option<u32>,
     pub(super) role: Role,
+    /// `None` until it has said it.
+    pub(super) version: Option<Version>,
     /// The newest revision that it serves; `None` if an earlier stalls process left it behind and that cannot be known.
     pub(super) revision: Option<u64>,
     /// What it was started with, if that is known.

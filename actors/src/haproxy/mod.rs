@@ -7,7 +7,8 @@
 //! its runtime API: a few commands for each port that differs, whatever the size of the pool. These follow from the
 //! plan alone; no process is started, no file is waited for, and no other port is touched. From 2.9 on a new address
 //! takes effect only some time after the reply; so a port is opened, and old connections are cut, only once HAProxy
-//! shows the address to be in force.
+//! shows the address to be in force. A HAProxy says its version when it is brought up or adopted; what is known to be
+//! wrong with it stands in `known_faults.rs`.
 //!
 //! What a running HAProxy cannot be told is its configuration's *frame*: the ports, and all that is not a route.
 //! Another frame needs another process. HAProxy runs as a plain child (`-db`), without its own master. Each process is
@@ -43,10 +44,12 @@ mod bindable;
 mod bring_up;
 mod commands;
 mod connections;
+mod cut;
 #[cfg(test)]
-mod fake_haproxy;
+pub(crate) mod fake_haproxy;
 mod generations;
 mod host;
+mod known_faults;
 mod machine;
 mod on_leave;
 mod output;

@@ -6,4 +6,4 @@ mod reply;
 
 pub use client::{CliError, RuntimeApi, Unavailable, UnixSocketApi};
 pub use command::Command;
-pub(super) use reply::{Frontend, ReplyError, Server, frontends, pid, port_of, servers};
+pub(super) use reply::{Frontend, ReplyError, Server, connecting, frontends, pid, port_of, servers, version};

@@ -141,8 +141,8 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                     ctx,
                 );
             }
-            Effect::Update { generation, changes } => {
-                let updated = update(Rc::clone(&self.api), self.host.socket(generation), changes);
+            Effect::Update { generation, changes, may_hang } => {
+                let updated = update(Rc::clone(&self.api), self.host.socket(generation), changes, may_hang);
                 self.begin(updated, move |updated| Event::Updated(generation, updated), ctx);
             }
             Effect::Resync { generation } => {

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     action::Change,
     commands::{Commands, commands},
+    cut::Cuts,
     port_state::Ports,
     query::{QueryError, query, set_and_query_servers},
     runtime_api::{CliError, Command, RuntimeApi, Unavailable},
@@ -51,16 +52,23 @@ impl From<QueryError> for UpdateError {
     }
 }
 
-/// Makes `changes`; returns what HAProxy then shows of their ports.
+/// Makes `changes`; returns what HAProxy then shows of their ports. Whether it `may_hang` sessions that it is told to end
+/// decides how connections are cut.
 pub(super) async fn update<A: RuntimeApi>(
     api: Rc<A>,
     socket: PathBuf,
     changes: Vec<Change>,
+    may_hang: bool,
 ) -> Result<Ports, UpdateError> {
-    let Commands { first, then } = commands(&changes);
-    await_effect(api.as_ref(), &socket, first, &changes).await?;
-    if !then.is_empty() {
-        api.run(socket.clone(), then).await?;
+    if may_hang && changes.iter().any(|change| change.cuts()) {
+        let mut first = changes.clone();
+        let mut cuts = Cuts::begin(&mut first);
+        make(api.as_ref(), &socket, &first).await?;
+        while let Some(then) = cuts.next(api.as_ref(), &socket).await? {
+            make(api.as_ref(), &socket, &then).await?;
+        }
+    } else {
+        make(api.as_ref(), &socket, &changes).await?;
     }
     // The ports serve by now, unless HAProxy has only said so.
     let ports: BTreeSet<u16> = changes.iter().map(|change| change.port()).collect();
@@ -73,6 +81,15 @@ pub(super) async fn update<A: RuntimeApi>(
         }
         None => Ok(slots.into_iter().filter(|(port, _)| ports.contains(port)).collect()),
     }
+}
+
+async fn make<A: RuntimeApi>(api: &A, socket: &Path, changes: &[Change]) -> Result<(), UpdateError> {
+    let Commands { first, then } = commands(changes);
+    await_effect(api, socket, first, changes).await?;
+    if !then.is_empty() {
+        api.run(socket.to_owned(), then).await?;
+    }
+    Ok(())
 }
 
 /// Sends `first`, and waits until the new addresses are in force. Before HAProxy 2.9 they are at once.

@@ -181,6 +181,7 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
         process.is_faulty |= is_stuck;
         let socket = command.port().and_then(|port| process.held.get(&port).copied());
         process.fake.taken.clear();
+        process.fake.connecting = process.connecting(scene.now());
         if let (Command::EnableFrontend(port), socket) = (command, socket) {
             // HAProxy listens again, even if it thinks that it does.
             if !socket.is_some_and(|socket| host.sockets.listen(socket)) {
@@ -211,5 +212,8 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
 
 /// Whether it changes anything.
 pub(super) fn is_mutating(command: &Command) -> bool {
-    !matches!(command, Command::ShowInfo | Command::ShowServers(_) | Command::ShowFrontends(_))
+    !matches!(
+        command,
+        Command::ShowInfo | Command::ShowSessions | Command::ShowServers(_) | Command::ShowFrontends(_)
+    )
 }

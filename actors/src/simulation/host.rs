@@ -22,7 +22,10 @@ use super::{
     sockets::Sockets,
 };
 use crate::{
-    haproxy::{HaproxyHost, Launch, Leftover, Running, Unbindable},
+    haproxy::{
+        HaproxyHost, Launch, Leftover, Running, Unbindable,
+        fake_haproxy::{HANGING, WELL},
+    },
     testing::ms,
 };
 
@@ -119,7 +122,8 @@ impl Haproxies {
             let mut host = scene.host.borrow_mut();
             host.pids += 1;
             let pid = 1000 + host.pids;
-            let process = Process::starting(pid, config, inherit, follower);
+            let mut process = Process::starting(pid, config, inherit, follower);
+            process.fake.version = if scene.setup.hangs_sessions() { HANGING } else { WELL };
             if host.processes.insert(generation, process).is_some() {
                 scene.trace.violate(format!("generation {generation} is started twice"));
             }
@@ -365,7 +369,8 @@ pub(super) fn connect(scene: &Rc<Scene>, port: u16) {
         let mut host = scene.host.borrow_mut();
         host.sessions += 1;
         let number = host.sessions;
-        let session = Session { number, port, server, since };
+        let connected_at = scene.now() + connecting_for(number);
+        let session = Session { number, port, server, connected_at, since };
         host.find(generation).into_iter().for_each(|process| process.sessions.push(session));
         number
     };
@@ -375,4 +380,13 @@ pub(super) fn connect(scene: &Rc<Scene>, port: u16) {
         }
         end_if_drained(scene, generation);
     });
+}
+
+/// Some servers take a moment, and some do not answer a first attempt at all.
+fn connecting_for(session: u64) -> Duration {
+    match session % 8 {
+        0 => ms(3_000),
+        1 | 2 => ms(20),
+        _ => Duration::ZERO,
+    }
 }

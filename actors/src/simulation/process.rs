@@ -58,12 +58,14 @@ pub(super) enum Phase {
     Draining,
 }
 
-/// An established connection.
+/// A client's connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
     pub(super) number: u64,
     pub(super) port: u16,
     pub(super) server: SocketAddr,
+    /// Until then it is connecting to the server.
+    pub(super) connected_at: Duration,
     /// Its port's position in the history when the connection began.
     pub(super) since: usize,
 }
@@ -99,6 +101,15 @@ impl Process {
 
     pub(super) fn record(&self) -> Record {
         Record { revision: self.config.revision, frame: self.config.frame.digest.clone() }
+    }
+
+    /// The ports of sessions that are connecting.
+    pub(super) fn connecting(&self, now: Duration) -> BTreeSet<u16> {
+        self.sessions
+            .iter()
+            .filter(|session| session.connected_at > now)
+            .map(|session| session.port)
+            .collect()
     }
 
     /// Whether it would accept connections now if its sockets were open.

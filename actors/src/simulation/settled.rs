@@ -10,6 +10,8 @@ use super::{scene::Scene, setup::BASE_PORT, wanted::Wanted, world::Instance};
 pub(super) const BOUND: Duration = Duration::from_secs(100);
 /// How long a change may take when nothing is wrong.
 const QUICK: Duration = Duration::from_secs(2);
+/// How long where connections are only cut once none is connecting: this change's, and those of the one before.
+const QUICK_WITH_CUTS: Duration = Duration::from_secs(9);
 /// How long a freed port is kept from containers without an index, with a margin.
 const REUSE_DELAY: Duration = Duration::from_secs(62);
 /// How long the first start may take.
@@ -31,7 +33,8 @@ pub(super) struct Settled {
 pub(super) fn check(scene: &Rc<Scene>) {
     let is_settled = scene.settled.borrow().from.is_some_and(|from| scene.now() >= from);
     let changed_at = scene.world.borrow().changed_at.max(scene.watch.borrow().planned_at());
-    let must_be_right = is_settled && scene.now() >= changed_at + QUICK;
+    let quick = if scene.setup.hangs_sessions() { QUICK_WITH_CUTS } else { QUICK };
+    let must_be_right = is_settled && scene.now() >= changed_at + quick;
     match note_refusals(scene, must_be_right) {
         Ok(()) if must_be_right => scene.watch.borrow_mut().settle(),
         Ok(()) => {}

@@ -35,6 +35,7 @@ pub(super) struct Watch {
     linger: Duration,
     /// How often a port led to a container that was not its own, as rule 6 allows for a moment.
     pub(super) strangers: BTreeSet<(u16, String)>,
+    hangs_sessions: bool,
     /// What was wanted, in order: each document that stalls was told, and the saved assignments at each start.
     history: Vec<Wanted>,
     positions: BTreeMap<u16, usize>,
@@ -76,6 +77,8 @@ struct Life {
     changes_under_way: Rc<Cell<bool>>,
     /// Where the ports stood that are being given another server.
     replaced: Cuts,
+    /// The ports that HAProxy was told to close, for good or while their connections are cut.
+    closed: BTreeSet<u16>,
     launched: BTreeSet<u64>,
     restarts: Restarts,
 }
@@ -99,6 +102,7 @@ impl Watch {
             max_ports: setup.max_ports,
             linger: setup.linger,
             strangers: BTreeSet::new(),
+            hangs_sessions: setup.hangs_sessions(),
             history: vec![Wanted::default()],
             positions: BTreeMap::new(),
             disturbed: BTreeSet::new(),
@@ -163,7 +167,12 @@ impl Watch {
         if let Some(astray) = landings.iter().find(|at| !later.iter().any(|w| w.fits(slot, Some(**at)))) {
             return Err(format!("port {port} leads to {astray}, which it is not to (any more)"));
         }
-        if let Some(further) = later.iter().position(|w| views.iter().all(|view| w.fits(slot, *view))) {
+        // A port that is closed for a cut is not yet one that is to refuse.
+        let is_closed_for_a_cut =
+            self.hangs_sessions && self.life.closed.contains(&port) && views.iter().all(Option::is_none);
+        if !is_closed_for_a_cut
+            && let Some(further) = later.iter().position(|w| views.iter().all(|view| w.fits(slot, *view)))
+        {
             self.positions.insert(port, position + further);
         }
         Ok(())

@@ -34,6 +34,7 @@ fn live(config: &HaproxyConfig) -> Generation {
     Generation {
         pid: Some(1),
         role: Role::Live,
+        version: None,
         revision: Some(1),
         frame: Some(config.frame.digest.clone()),
         ports: ports_of(config),

@@ -35,12 +35,18 @@ impl Machine {
     fn take_charge(&mut self, leftover: Leftover, decision: &Decision) {
         let Leftover { generation: number, pid, ref record } = leftover;
         let (revision, frame) = record.clone().map(|record| (record.revision, record.frame)).unzip();
-        let role = if *decision == Decision::Adopt { Role::Live } else { Role::Draining };
-        let (ports, desync) = (Ports::new(), None);
-        self.generations.insert(number, Generation { pid: Some(pid), role, revision, frame, ports, desync });
+        let (role, version) = match decision {
+            Decision::Adopt(version) => (Role::Live, *version),
+            Decision::Drain | Decision::Kill => (Role::Draining, None),
+        };
+        let (pid, ports, desync) = (Some(pid), Ports::new(), None);
+        self.generations.insert(number, Generation { pid, role, version, revision, frame, ports, desync });
         self.effects.push(Effect::Follow(leftover));
         match decision {
-            Decision::Adopt => self.say(News::Adopted(self.process(number))),
+            Decision::Adopt(_) => {
+                self.say(News::Adopted(self.process(number)));
+                self.note_version(number);
+            }
             Decision::Drain => self.drain(number),
             Decision::Kill => {
                 self.say(News::LeftoverKilled(self.process(number)));

@@ -10,6 +10,7 @@ use super::{
         adoption::Decision,
         bindable::Unbindable,
         host::{Launch, Leftover},
+        known_faults::Version,
         port_state::Ports,
         query::QueryError,
         update::UpdateError,
@@ -31,8 +32,8 @@ pub(in super::super) enum Event {
     Probed(Purpose, Vec<Unbindable>),
     /// The answer to [`Effect::Launch`]: the pid of the generation's process.
     Launched(u64, io::Result<u32>),
-    /// The answer to [`Effect::BringUp`].
-    Ready(u64, Result<(), String>),
+    /// The answer to [`Effect::BringUp`]: its version, if it says one.
+    Ready(u64, Result<Option<Version>, String>),
     /// The answer to [`Effect::Update`]: the changed ports as HAProxy shows them.
     Updated(u64, Result<Ports, UpdateError>),
     /// The answer to [`Effect::Resync`].
@@ -63,8 +64,8 @@ pub(in super::super) enum Effect {
     Launch(Launch),
     /// Make the `free` ports of a process refuse, as soon as it answers.
     BringUp { generation: u64, pid: u32, free: Vec<u16> },
-    /// Tell HAProxy of changes.
-    Update { generation: u64, changes: Vec<Change> },
+    /// Tell HAProxy of changes. It `may_hang` sessions that it is told to end.
+    Update { generation: u64, changes: Vec<Change>, may_hang: bool },
     /// Ask HAProxy what it does with each port, and have it make sure of that.
     Resync { generation: u64 },
     /// Only ask it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use slog::{Logger, debug, error, info, o, warn};
 
-use super::super::{action::Reason, bindable::Unbindable, port_state::PortState};
+use super::super::{action::Reason, bindable::Unbindable, known_faults::Version, port_state::PortState};
 use crate::in_ms::in_ms;
 
 /// How many ports are told of one by one: somebody may have changed all of a large pool.
@@ -16,6 +16,7 @@ pub(in super::super) enum News {
     Adopted(Process),
     LeftoverKilled(Process),
     Serves(Process),
+    KnownFault { version: Version, fault: &'static str },
     Applied { step: Step, target: Target, took: Duration },
     Partly { target: Target, waiting: usize },
     NoPort { revision: u64 },
@@ -76,6 +77,9 @@ impl News {
                 warn!(of(process), "leftover haproxy does not answer, killing it");
             }
             Self::Serves(process) => info!(of(process), "haproxy serves"),
+            Self::KnownFault { version, fault } => {
+                info!(log, "this version of haproxy has a known fault"; "version" => %version, "fault" => fault);
+            }
             Self::Applied { step, target, took } => {
                 let log = match step {
                     Step::Runtime { changes } => log.new(o!("changes" => *changes)),

@@ -19,6 +19,7 @@ use crate::{
         bindable::Unbindable,
         generations::{Generation, Role},
         host::Launch,
+        known_faults::Version,
         port_state::ports_of,
     },
 };
@@ -102,6 +103,7 @@ impl Machine {
             Generation {
                 pid: None,
                 role: Role::Starting,
+                version: None,
                 revision: Some(config.revision),
                 frame: Some(config.frame.digest.clone()),
                 ports: ports_of(&config),
@@ -144,9 +146,10 @@ impl Machine {
         }
     }
 
-    pub(super) fn ready(&mut self, ready: Result<(), String>, now: Instant) {
+    pub(super) fn ready(&mut self, ready: Result<Option<Version>, String>, now: Instant) {
         match (ready, self.rest()) {
-            (Ok(()), State::Starting { generation, config, step, since }) => {
+            (Ok(version), State::Starting { generation, config, step, since }) => {
+                self.generations.get_mut(generation).into_iter().for_each(|it| it.version = version);
                 self.promote(generation, &config, step, since, now);
             }
             (Err(reason), State::Starting { generation, config, .. }) => {
@@ -165,6 +168,7 @@ impl Machine {
         let Some(new) = self.generations.get_mut(number) else { return };
         new.role = Role::Live;
         self.say(News::Serves(self.process(number)));
+        self.note_version(number);
         self.note_asked(now);
         self.status.failure = None;
         // To serve is as good as a check.

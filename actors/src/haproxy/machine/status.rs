@@ -6,7 +6,11 @@ use super::{
     Machine,
     news::{News, Step, Target},
 };
-use crate::{messages::HaproxyReport, outage::Outage};
+use crate::{
+    haproxy::known_faults::{Fault, Version},
+    messages::HaproxyReport,
+    outage::Outage,
+};
 
 /// What has been told of the way so far.
 #[derive(Debug, Default)]
@@ -19,6 +23,8 @@ pub(super) struct Status {
     pub(super) fallbacks: u64,
     /// Why the last HAProxy ended, was given up or failed to start, unless one has served since.
     pub(super) failure: Option<String>,
+    /// The version whose faults were told of last.
+    pub(super) version: Option<Version>,
     /// HAProxy cannot be asked, for want of something here.
     pub(super) exhausted: Outage,
     /// The ports that had as many connections as they may have when they were last looked at.
@@ -51,6 +57,18 @@ impl Machine {
         }
         self.status.applied = target.revision;
         self.say(News::Applied { step, target, took });
+    }
+
+    /// Says once of a version of HAProxy what people notice of its faults.
+    pub(super) fn note_version(&mut self, generation: u64) {
+        let version = self.generations.get(generation).and_then(|it| it.version);
+        if let Some(version) = version
+            && self.status.version.replace(version) != Some(version)
+        {
+            let remains =
+                version.faults().filter_map(Fault::remains).map(|fault| News::KnownFault { version, fault });
+            remains.collect::<Vec<_>>().into_iter().for_each(|news| self.say(news));
+        }
     }
 
     /// Says once of a plan that it has to wait.

@@ -10,6 +10,7 @@ use super::{
         adoption::Decision,
         bindable::Unbindable,
         host::{Leftover, Record},
+        known_faults::Version,
         port_state::{PortState, Ports, ports_of},
         query::QueryError,
         runtime_api::Unavailable,
@@ -38,6 +39,11 @@ fn plan(revision: u64, second: Option<[u8; 4]>) -> Event {
 
 fn frame(name: &str, verdict: Verdict) -> Event {
     Event::Config(ConfigWritten { frame: config(1, name).frame, verdict })
+}
+
+/// One whose faults nobody notices.
+fn version() -> Option<Version> {
+    Version::parse("3.2.26")
 }
 
 fn taken() -> Vec<Unbindable> {
@@ -69,7 +75,10 @@ fn event(name: &str) -> Option<Event> {
         "adopted none" => Event::Adopted(vec![]),
         "adopted one" => {
             let record = Record { revision: 1, frame: config(1, "a").frame.digest.clone() };
-            Event::Adopted(vec![(Leftover { generation: 1, pid: 11, record: Some(record) }, Decision::Adopt)])
+            Event::Adopted(vec![(
+                Leftover { generation: 1, pid: 11, record: Some(record) },
+                Decision::Adopt(version()),
+            )])
         }
         "launch probed" => Event::Probed(Purpose::Launch, vec![]),
         "launch probed, taken" => Event::Probed(Purpose::Launch, taken()),
@@ -78,7 +87,7 @@ fn event(name: &str) -> Option<Event> {
         "excluded probed" => Event::Probed(Purpose::Excluded, vec![]),
         "launched" => Event::Launched(2, Ok(12)),
         "launched not" => Event::Launched(2, Err(std::io::ErrorKind::NotFound.into())),
-        "ready" => Event::Ready(2, Ok(())),
+        "ready" => Event::Ready(2, Ok(version())),
         "ready not" => Event::Ready(2, Err("silent".into())),
         "updated" => Event::Updated(1, Ok([(5001, PortState::used(([10, 42, 0, 8], 8080).into()))].into())),
         "updated not" => Event::Updated(1, Err(UpdateError::NotDone("no".into()))),
@@ -183,7 +192,7 @@ fn brief(effect: &Effect) -> String {
             None => format!("Launch {}", launch.generation),
         },
         Effect::BringUp { generation, .. } => format!("BringUp {generation}"),
-        Effect::Update { generation, changes } => {
+        Effect::Update { generation, changes, .. } => {
             let cut = changes.iter().any(|change| {
                 matches!(
                     change,

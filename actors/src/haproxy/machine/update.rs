@@ -8,7 +8,9 @@ use super::{
     news::{News, Step},
     resync::Failed,
 };
-use crate::haproxy::{action::Change, port_state::Ports, update::UpdateError};
+use crate::haproxy::{
+    action::Change, known_faults::may_hang_sessions, port_state::Ports, update::UpdateError,
+};
 
 impl Machine {
     pub(super) fn update(&mut self, changes: Vec<Change>, now: Instant) {
@@ -19,7 +21,8 @@ impl Machine {
         if let Some(comparison) = &mut self.comparison {
             comparison.outdated.extend(changes.iter().map(|change| change.port()));
         }
-        self.effects.push(Effect::Update { generation, changes: changes.clone() });
+        let may_hang = may_hang_sessions(live.version);
+        self.effects.push(Effect::Update { generation, changes: changes.clone(), may_hang });
         let target = self.target();
         self.state = State::Updating { generation, changes, target, waiting, since: now };
     }

@@ -8,8 +8,10 @@ use std::{fmt, net::SocketAddr};
 /// `p<port>` is both the frontend and the backend of a port, `c` its only server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// General facts; of interest here is the pid of the process that answers.
+    /// General facts; of interest here are pid and version of the process that answers.
     ShowInfo,
+    /// All sessions, a line each.
+    ShowSessions,
     /// The servers of one port or of all.
     ShowServers(Option<u16>),
     /// The frontend of one port or of all.
@@ -36,6 +38,7 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ShowInfo => f.write_str("show info"),
+            Self::ShowSessions => f.write_str("show sess"),
             Self::ShowServers(None) => f.write_str("show servers state"),
             Self::ShowServers(Some(port)) => write!(f, "show servers state p{port}"),
             // Of all proxies or of this one, frontends (1) only, whichever their server (-1).
@@ -59,6 +62,8 @@ impl Command {
     pub(crate) fn succeeded(self, reply: &str) -> bool {
         match self {
             Self::ShowInfo => reply.starts_with("Name:"),
+            // There is at least the session that asks.
+            Self::ShowSessions => reply.starts_with("0x"),
             // The version of the format, which has been 1 so far.
             Self::ShowServers(_) => reply.starts_with("1\n"),
             Self::ShowFrontends(_) => reply.starts_with("# pxname,"),
@@ -81,7 +86,7 @@ impl Command {
     #[cfg(test)]
     pub(crate) fn port(self) -> Option<u16> {
         match self {
-            Self::ShowInfo => None,
+            Self::ShowInfo | Self::ShowSessions => None,
             Self::ShowServers(port) | Self::ShowFrontends(port) => port,
             Self::SetAddress(port, _)
             | Self::SetReady(port)
@@ -137,6 +142,7 @@ mod tests {
         let port = || any::<u16>();
         prop_oneof![
             Just(Command::ShowInfo),
+            Just(Command::ShowSessions),
             any::<Option<u16>>().prop_map(Command::ShowServers),
             any::<Option<u16>>().prop_map(Command::ShowFrontends),
             any::<(u16, SocketAddr)>().prop_map(|(port, address)| Command::SetAddress(port, address)),

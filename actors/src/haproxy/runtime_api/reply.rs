@@ -3,11 +3,14 @@
 //! Columns are found by their names, since each version adds some. What is not ours, such as a proxy of the user's
 //! own template, is passed over.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
 
 use thiserror::Error;
 
-use crate::excerpt::excerpt;
+use crate::{excerpt::excerpt, haproxy::known_faults::Version};
 
 /// The bit of `srv_admin_state` that only says that the configuration had the server disabled at the start
 /// (management.txt, "show servers state"). All others keep connections away from it.
@@ -42,6 +45,24 @@ pub(in super::super) struct Frontend {
 /// The pid in the reply to `show info`.
 pub(in super::super) fn pid(show_info: &str) -> Option<u32> {
     show_info.lines().find_map(|line| line.strip_prefix("Pid: ")?.trim().parse().ok())
+}
+
+/// The version in the reply to `show info`.
+pub(in super::super) fn version(show_info: &str) -> Option<Version> {
+    show_info.lines().find_map(|line| Version::parse(line.strip_prefix("Version: ")?))
+}
+
+/// The ports of which a session is connecting to the server, in the reply to `show sess`. Between its line's brackets
+/// stands first the state of the server's side (`enum sc_state` of HAProxy's source): a server has been chosen (4), and
+/// the connection is not established yet (8).
+pub(in super::super) fn connecting(show_sess: &str) -> BTreeSet<u16> {
+    let port = |line: &str| {
+        let value = |name| line.split(' ').find_map(|field| field.strip_prefix(name));
+        let (state, _) = value("scb=[")?.split_once(',')?;
+        let is_connecting = (4..8).contains(&state.parse::<u8>().ok()?);
+        port_of(value("be=")?).filter(|_| is_connecting)
+    };
+    show_sess.lines().filter_map(port).collect()
 }
 
 /// The ports' servers in the reply to `show servers state`.
@@ -163,6 +184,30 @@ mod tests {
     }
 
     #[test]
+    fn the_ports_of_sessions_that_are_connecting_are_found() {
+        let session = |port: u16, state: u8| {
+            format!(
+                "0x7fee7147a000: proto=tcpv4 src=127.0.0.1:50008 fe=p{port} be=p{port} srv=c ts=00 age=0s calls=1 \
+                 rq[f=808000h,i=0,an=00h,ax=] rp[f=80000000h,i=0,an=00h,ax=] scf=[8,40002h,fd=12,rex=,wex=] \
+                 scb=[{state},1h,fd=13,rex=,wex=] exp=2s rc=0 c_exp=2s\n"
+            )
+        };
+        let own = "0x1: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> scb=[8,1h,fd=-1]\n";
+        // A pause before the next attempt, a connection under way, an established one, one that has ended.
+        let reply: String = [(5000, 3), (5001, 5), (5002, 8), (5001, 8), (5003, 10)]
+            .map(|(port, state)| session(port, state))
+            .concat();
+        assert_eq!(connecting(&(reply + own)), [5001].into());
+    }
+
+    #[test]
+    fn the_version_is_found() {
+        let debian = "Name: HAProxy\nVersion: 3.0.11-1+deb13u4\nPid: 3111\n";
+        assert_eq!(version(debian), Some(Version { major: 3, minor: 0, patch: 11 }));
+        assert_eq!(version("Name: HAProxy\nPid: 3111\n"), None);
+    }
+
+    #[test]
     fn the_pid_is_found() {
         assert_eq!(pid("Name: HAProxy\nPid: 3111\n"), Some(3111));
         assert_eq!(pid("Name: HAProxy\n"), None);
@@ -199,6 +244,7 @@ stats,FRONTEND,,4,5,OPEN,";
                 Ok(frontends) => prop_assert!(frontends.len() <= lines),
                 Err(error) => prop_assert!(is_short(&error), "{}", error),
             }
+            prop_assert!(connecting(&reply).len() <= lines);
             prop_assert!(pid(&reply).is_none_or(|pid| reply.contains(&pid.to_string())));
         }
     }

@@ -2,6 +2,7 @@
 
 mod adopting;
 mod comparing;
+mod cutting;
 mod exhausted;
 mod fake;
 mod full;

@@ -153,17 +153,25 @@ impl Scene {
         let mut cuts = std::mem::take(&mut watch.life.replaced);
         cuts.retain(|port, _| is_cut(port));
         for command in changes {
-            if let Command::SetAddress(port, to) = *command {
-                let position = watch.position(port);
-                watch.life.replaced.insert(port, position);
-                self.demand(watch.tell(port, Some(to)));
+            match *command {
+                Command::SetAddress(port, to) => {
+                    let position = watch.position(port);
+                    watch.life.replaced.insert(port, position);
+                    self.demand(watch.tell(port, Some(to)));
+                }
+                Command::EnableFrontend(port) => _ = watch.life.closed.remove(&port),
+                _ => {}
             }
         }
         for pair in commands.windows(2) {
             if let [Command::DisableFrontend(port), Command::SetMaintenance(freed)] = *pair
                 && port == freed
             {
-                self.demand(watch.tell(port, None));
+                watch.life.closed.insert(port);
+                // One that gets another server may be closed while its connections are cut.
+                if !self.setup.hangs_sessions() {
+                    self.demand(watch.tell(port, None));
+                }
             }
         }
         (UnderWay(Some(Rc::clone(&watch.life.changes_under_way))), cuts)
@@ -203,6 +211,11 @@ impl Scene {
             }
             None => return,
         };
+        // The end of the process ends these, too.
+        let hangs = self.setup.hangs_sessions() && port.is_some();
+        for session in cut.iter().filter(|session| hangs && session.connected_at > self.now()) {
+            self.trace.violate(format!("a client of port {} hangs for ever", session.port));
+        }
         let watch = self.watch.borrow();
         let since =
             |session: &Session| position.map_or(session.since, |position| position.min(session.since));

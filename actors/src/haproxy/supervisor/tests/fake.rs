@@ -67,6 +67,8 @@ pub(super) struct Host {
     /// Whose end frees which taken port.
     pub(super) freed_by_end: BTreeMap<u64, u16>,
     pub(super) leftovers: Vec<(Leftover, Fate)>,
+    /// What those that are started call their version, if they have another one than usual.
+    pub(super) version: &'static str,
     /// How many looks it takes until a new address is in force.
     pub(super) looks_to_effect: u32,
     /// What the next command of this text is answered; it is not carried out.
@@ -149,7 +151,11 @@ impl FakeHost {
             return Err(io::ErrorKind::NotFound.into());
         }
         let pid = 1000 + u32::try_from(launch.generation).unwrap();
-        self.0.borrow_mut().haproxys.insert(launch.generation, FakeHaproxy::started(pid, &launch.config));
+        let mut haproxy = FakeHaproxy::started(pid, &launch.config);
+        let mut host = self.0.borrow_mut();
+        haproxy.version = Some(host.version).filter(|version| !version.is_empty()).unwrap_or(haproxy.version);
+        host.haproxys.insert(launch.generation, haproxy);
+        drop(host);
         Ok(self.run(launch.generation, pid, fate, true))
     }
 
@@ -277,7 +283,7 @@ fn answer(host: &FakeHost, socket: &Path, commands: &[Command]) -> Result<Vec<St
             }
             Command::ShowServers(_) if host.looks_to_effect > 0 => host.looks_to_effect -= 1,
             Command::ShowServers(_) => host.haproxy(generation, pid).catch_up(),
-            Command::ShowFrontends(_) => {}
+            Command::ShowFrontends(_) | Command::ShowSessions => {}
             told => host.deeds.push((generation, told.to_string())),
         }
         let refusal = host.refuses.remove(&command.to_string()).map(str::to_owned);
