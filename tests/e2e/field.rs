@@ -12,3 +12,4 @@ mod selector;
 mod sidekick;
 mod udp;
 mod upgrade_hides_the_old;
+mod dies_under_traffic;

@@ -184,6 +184,11 @@ impl Stage {
         self.fleet.start(&self.server).await;
     }
 
+    /// The containers, to be ended or stopped without the world's knowledge.
+    pub(crate) fn fleet(&mut self) -> &mut Fleet {
+        &mut self.fleet
+    }
+
     /// Starts and ends containers until they are those that the world has.
     pub(crate) async fn containers_follow(&mut self) {
         self.fleet.sync(&self.server).await;

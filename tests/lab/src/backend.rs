@@ -3,17 +3,22 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
 };
 
 use tokio::{
     io::{self, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::timeout,
 };
 
 use crate::{
     listening::Listening,
     metadata::{MetadataServer, Service},
 };
+
+/// A connection within this machine that has not been made by then finds no room in the queue of the other side.
+const FULL: Duration = Duration::from_millis(200);
 
 /// What a backend says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +82,24 @@ impl Backends {
         }
     }
 
+    /// Has the backend at this address do nothing any more: its connections stay, new ones are not even begun. Gives the
+    /// connections that have taken the last room in its queue.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub async fn freeze(&self, ip: impl Into<IpAddr>, port: u16) -> Vec<TcpStream> {
+        let address = SocketAddr::new(ip.into(), port);
+        let (_, listening) =
+            self.running.get(&address).unwrap_or_else(|| panic!("nothing runs at {address}"));
+        listening.freeze().unwrap_or_else(|error| panic!("{address} cannot be frozen: {error}"));
+        let mut queued = Vec::new();
+        while let Ok(Ok(stream)) = timeout(FULL, TcpStream::connect(address)).await {
+            queued.push(stream);
+        }
+        queued
+    }
+
     /// The running backends and their addresses.
     pub fn running(&self) -> impl Iterator<Item = (SocketAddr, &Identity)> {
         self.running.iter().map(|(address, (identity, _))| (*address, identity))
@@ -133,6 +156,20 @@ impl Fleet {
     /// The running backends and their addresses.
     pub fn running(&self) -> impl Iterator<Item = (SocketAddr, &Identity)> {
         self.backends.running()
+    }
+
+    /// Ends the process of the container at this address, whatever the world says.
+    pub async fn kill(&mut self, address: Ipv4Addr) {
+        self.backends.stop(address, self.port).await;
+    }
+
+    /// Stops the process of the container at this address, which is still there.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub async fn freeze(&self, address: Ipv4Addr) -> Vec<TcpStream> {
+        self.backends.freeze(address, self.port).await
     }
 
     async fn stop(&mut self, address: SocketAddr) {

@@ -1,6 +1,16 @@
 //! A listening socket whose connections end with it.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -14,8 +24,27 @@ use tokio::{
 #[derive(Debug)]
 pub(crate) struct Listening {
     address: SocketAddr,
+    listener: Arc<TcpListener>,
     closing: Arc<Notify>,
+    frozen: Frozen,
     accepting: JoinHandle<()>,
+}
+
+/// Whether nothing goes on any more.
+#[derive(Clone, Debug, Default)]
+struct Frozen(Arc<AtomicBool>);
+
+impl Frozen {
+    /// Does what `work` does, until it is frozen.
+    async fn unless<T>(self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(
+            |context| {
+                if self.0.load(Ordering::Relaxed) { Poll::Pending } else { work.as_mut().poll(context) }
+            },
+        )
+        .await
+    }
 }
 
 impl Listening {
@@ -35,17 +64,28 @@ impl Listening {
         Served: Future<Output = ()> + Send + 'static,
     {
         let address = listener.local_addr()?;
-        let closing = Arc::new(Notify::new());
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&closing), serve));
-        Ok(Self { address, closing, accepting })
+        let (listener, closing, frozen) = (Arc::new(listener), Arc::new(Notify::new()), Frozen::default());
+        let accepting = accept(Arc::clone(&listener), Arc::clone(&closing), frozen.clone(), serve);
+        let accepting = tokio::spawn(frozen.clone().unless(accepting));
+        Ok(Self { address, listener, closing, frozen, accepting })
+    }
+
+    /// From now on nothing is accepted and no connection is served, and next to none finds room to wait: as if the
+    /// process had been stopped (SIGSTOP).
+    pub(crate) fn freeze(&self) -> io::Result<()> {
+        self.frozen.0.store(true, Ordering::Relaxed);
+        Ok(rustix::net::listen(&self.listener, 0)?)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Closes the listening socket and its connections, and waits until they are closed.
+    /// Closes the listening socket and its connections, and waits until they are closed; but not for a frozen one.
     pub(crate) async fn close(mut self) {
+        if self.frozen.0.load(Ordering::Relaxed) {
+            return;
+        }
         self.closing.notify_one();
         if let Err(error) = (&mut self.accepting).await
             && error.is_panic()
@@ -61,7 +101,7 @@ impl Drop for Listening {
     }
 }
 
-async fn accept<Serve, Served>(listener: TcpListener, closing: Arc<Notify>, serve: Serve)
+async fn accept<Serve, Served>(listener: Arc<TcpListener>, closing: Arc<Notify>, frozen: Frozen, serve: Serve)
 where
     Serve: Fn(TcpStream, SocketAddr) -> Served,
     Served: Future<Output = ()> + Send + 'static,
@@ -73,7 +113,7 @@ where
             accepted = listener.accept() => {
                 // A client may go away before it is accepted: the socket goes on accepting.
                 if let Ok((stream, peer)) = accepted {
-                    connections.spawn(serve(stream, peer));
+                    connections.spawn(frozen.clone().unless(serve(stream, peer)));
                 }
             }
             Some(_) = connections.join_next() => {}
