@@ -1,7 +1,7 @@
 //! What is known to be wrong with which version of HAProxy, and what stalls does about it. Pure.
 //!
-//! Measured on 2.6.12, 3.0.11 and 3.2.26 (Debian's). Of the versions between them the source tells: a fault has its
-//! whole series.
+//! Measured on 2.6.12, 3.0.11 and 3.2.26 (Debian's). A version between one that has a fault and one that has not is taken
+//! to have it: what stalls does about it harms none.
 
 use std::fmt;
 
@@ -34,14 +34,14 @@ struct Known {
 }
 
 const KNOWN: [Known; 4] = [
-    // Since "stream: make stream_shutdown() async-safe" (3.0.6, of the same time as 3.1) `process_stream` copies what it
-    // compares a session's state with only after the session was ended. So it sees no change, never runs the part that
-    // forwards the end to the client, and nothing wakes the session again. 3.2.26 is well.
+    // Read in the source of 3.0.11: `process_stream` ends the session first (`stream_shutdown_self`), and only then copies
+    // what it compares the session's state with. So it sees no change, and skips the part that lets the client's side be
+    // closed (CF_AUTO_CLOSE); nothing has a time-out any more. By its changelog it has been so since 3.0.6.
     Known { fault: Fault::HangingSessions, from: Version::series(3, 0), before: Some(Version::series(3, 2)) },
     // The listening sockets that an `-x` handover shares stay in the old process's epoll set: 205 connections a second
     // beside ten draining processes, 1050 on 3.0.
     Known { fault: Fault::WakingDrained, from: Version::series(2, 6), before: Some(Version::series(3, 0)) },
-    // `set server addr` clears the address and then writes the new one.
+    // Then the connection goes to the address that the client asked for.
     Known { fault: Fault::ZeroedAddress, from: Version::series(2, 6), before: Some(Version::series(2, 9)) },
     // Since 2.9 `set server addr` only queues the change.
     Known { fault: Fault::LateAddress, from: Version::series(2, 9), before: None },
@@ -116,10 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn each_version_has_the_faults_that_were_measured() {
+    fn each_version_that_was_measured_has_the_faults_that_were_found() {
         let faults = |text: &str| version(text).faults().collect::<Vec<_>>();
         assert_eq!(faults("2.6.12"), [Fault::WakingDrained, Fault::ZeroedAddress]);
-        assert_eq!(faults("2.8.0"), [Fault::WakingDrained, Fault::ZeroedAddress]);
         assert_eq!(faults("3.0.11"), [Fault::HangingSessions, Fault::LateAddress]);
         assert_eq!(faults("3.2.26"), [Fault::LateAddress]);
     }
