@@ -10,6 +10,8 @@ use std::{
 };
 
 use futures_util::future::{LocalBoxFuture, join_all};
+use serde_json::Value;
+use stalls_lab::stalls::messages::{HAPROXY_SAYS, KNOWN_FAULT, PLAN_APPLIED};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -17,7 +19,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::harness::{BACKEND_PORT, BASE, SOON, Stage};
+use crate::harness::{BACKEND_PORT, BASE, SOON, Stage, real_haproxy, until};
 
 /// What HAProxy takes to give up on a container: two attempts of 3 s, and a second between them; with a generous margin.
 const GIVEN_UP: Duration = Duration::from_secs(15);
@@ -210,6 +212,14 @@ async fn in_each_way(death: Death) {
         .await;
 }
 
+/// The version of the HAProxy that the tests run against.
+fn version() -> String {
+    let output = Command::new(real_haproxy()).arg("-v").output().expect("HAProxy can be run");
+    let text = String::from_utf8(output.stdout).expect("it is ASCII");
+    let version = text.split_whitespace().nth(2).expect("HAProxy version 3.0.11...");
+    version.split('-').next().expect("there is a first part").to_owned()
+}
+
 /// All containers of a hundred ports die at once, and are replaced.
 async fn a_hundred_die(death: Death) {
     const MANY: u16 = 100;
@@ -258,4 +268,31 @@ async fn a_hundred_containers_that_are_killed_leave_no_client_hanging() {
 #[tokio::test]
 async fn a_hundred_containers_that_are_frozen_leave_no_client_hanging() {
     a_hundred_die(frozen).await;
+}
+
+#[tokio::test]
+async fn a_port_is_closed_for_a_cut_only_where_haproxy_has_the_fault_and_that_is_said_at_the_start() {
+    let version = version();
+    let has_fault = ["3.0.", "3.1."].iter().any(|series| version.starts_with(series));
+    let mut stage = Stage::with_scale(3).await;
+    let mut held = stage.hold(PORT).await;
+    let new = stage.change_lingering(|world| world.web().replace(DYING)).await;
+    stage.expect_port(PORT, &new).await;
+    assert!(held.ends_within(SOON).await);
+    stage.expect_lines(PLAN_APPLIED, 2).await;
+    let closed =
+        |line: &Value| line["line"].as_str().is_some_and(|said| said.contains(&format!("proxy p{PORT}.")));
+    if has_fault {
+        let said = stage.line(KNOWN_FAULT).await;
+        assert_eq!(said["version"], *version);
+        until("the port is closed", || stage.lines(HAPROXY_SAYS).iter().any(closed)).await;
+    } else {
+        let about_cuts = |line: &Value| line["fault"].as_str().is_some_and(|fault| fault.contains("cut"));
+        assert!(!stage.lines(KNOWN_FAULT).iter().any(about_cuts));
+        // What HAProxy says of a later change comes after what it would have said of this one.
+        stage.change(|world| world.web().remove(3)).await;
+        let later = |line: &Value| line["line"].as_str().is_some_and(|said| said.contains("p5002"));
+        until("a later line", || stage.lines(HAPROXY_SAYS).iter().any(later)).await;
+        assert!(!stage.lines(HAPROXY_SAYS).iter().any(closed));
+    }
 }

@@ -101,6 +101,8 @@ pub const ALWAYS_RELOADS: &str = "the template makes every change a reload";
 pub const PLAN_APPLIED: &str = "plan applied";
 /// A new HAProxy has begun to serve.
 pub const SERVES: &str = "haproxy serves";
+/// Something of a known fault of this version of HAProxy remains.
+pub const KNOWN_FAULT: &str = "this version of haproxy has a known fault";
 /// stalls has adopted the HAProxy of an earlier process.
 pub const ADOPTED: &str = "haproxy adopted, its own lines are lost until the next reload";
 /// A line that HAProxy has written.
