@@ -1,12 +1,13 @@
 //! Replacing a file so that a reader, or a crash, finds either the old content or the new.
 
 use std::{
-    fs::{DirBuilder, File, Permissions},
+    fs::{self, DirBuilder, File, Permissions},
     io::{self, BufWriter, Write},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::Path,
 };
 
+use rustix::process::geteuid;
 use tempfile::Builder;
 
 /// Files may be read by the owner's group (for the people who run the host), never by others.
@@ -14,6 +15,8 @@ const MODE: u32 = 0o640;
 
 /// The prefix of the name that new content has until it is in its place.
 const PREFIX: &str = ".new-";
+/// As many letters and digits follow it.
+const RANDOM_LENGTH: usize = 6;
 
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -34,7 +37,11 @@ pub(crate) fn write_atomically(
 ) -> io::Result<()> {
     let folder = target.parent().unwrap_or_else(|| Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let file = Builder::new().prefix(PREFIX).permissions(Permissions::from_mode(MODE)).tempfile_in(folder)?;
+    let file = Builder::new()
+        .prefix(PREFIX)
+        .rand_bytes(RANDOM_LENGTH)
+        .permissions(Permissions::from_mode(MODE))
+        .tempfile_in(folder)?;
     let mut content = BufWriter::with_capacity(BUFFER_BYTES, file.as_file());
     write(&mut content)?;
     content.flush()?;
@@ -48,6 +55,22 @@ pub(crate) fn write_atomically(
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Removes the new content that a process did not get to put in its place, since it was killed. `folder` must be ours
+/// alone: no other process may be writing there. Returns how many files were removed.
+pub fn remove_unfinished(folder: &Path) -> usize {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let unfinished = files.filter(|file| file.file_name().to_str().is_some_and(is_temporary));
+    let is_ours = |file: &fs::DirEntry| {
+        file.metadata().is_ok_and(|file| file.is_file() && file.uid() == geteuid().as_raw())
+    };
+    unfinished.filter(is_ours).filter(|file| fs::remove_file(file.path()).is_ok()).count()
+}
+
+fn is_temporary(name: &str) -> bool {
+    let random = name.strip_prefix(PREFIX).unwrap_or_default();
+    random.len() == RANDOM_LENGTH && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Does file work on another thread: syncing may take long on a slow disk, and all actors share theirs.
@@ -85,6 +108,22 @@ mod tests {
             assert_eq!(fs::read(&target).unwrap(), b"new");
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let unfinished =
+            Builder::new().prefix(PREFIX).rand_bytes(RANDOM_LENGTH).tempfile_in(dir.path()).unwrap();
+        unfinished.keep().unwrap();
+        let others = [".new-", ".new-1", ".new-abcdefg", ".new-abc-ef", "new-abcdef", "state.json"];
+        for other in others {
+            fs::write(dir.path().join(other), "").unwrap();
+        }
+        fs::create_dir(dir.path().join(".new-folder")).unwrap();
+        assert_eq!(remove_unfinished(dir.path()), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), others.len() + 1);
+        assert_eq!(remove_unfinished(&dir.path().join("missing")), 0);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io, process,
+    fs, io,
+    process::{self, ExitStatus},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,12 +17,30 @@ pub struct Children {
     pids: Arc<Mutex<BTreeSet<u32>>>,
 }
 
-/// A registered child; dropped once its exit status has been taken.
+/// A registered child. It is registered until its exit status has been taken: from then on another process may get its
+/// number.
 #[derive(Debug)]
 pub(crate) struct Registered {
     pub(crate) child: Child,
     pub(crate) pid: u32,
+    is_registered: bool,
     pids: Arc<Mutex<BTreeSet<u32>>>,
+}
+
+impl Registered {
+    /// Waits for the end of the child, and takes its exit status.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        self.unregister();
+        status
+    }
+
+    /// Once: another child may have the number next.
+    fn unregister(&mut self) {
+        if std::mem::take(&mut self.is_registered) {
+            lock(&self.pids).remove(&self.pid);
+        }
+    }
 }
 
 impl Children {
@@ -32,7 +51,12 @@ impl Children {
         let child = command.spawn()?;
         let pid = child.id().ok_or_else(|| io::Error::other("the child has no pid"))?;
         pids.insert(pid);
-        Ok(Registered { child, pid, pids: Arc::clone(&self.pids) })
+        Ok(Registered { child, pid, is_registered: true, pids: Arc::clone(&self.pids) })
+    }
+
+    /// Whether this is a child whose exit status has not been taken yet: then no other process has its number.
+    pub(crate) fn has(&self, pid: u32) -> bool {
+        lock(&self.pids).contains(&pid)
     }
 
     /// Reaps every zombie that was handed to this process without being its child; returns how many.
@@ -49,7 +73,7 @@ impl Children {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        lock(&self.pids).remove(&self.pid);
+        self.unregister();
     }
 }
 
@@ -96,9 +120,11 @@ mod tests {
         while !zombies().unwrap().contains(&ours.pid) {
             tokio::task::yield_now().await;
         }
-        assert!(lock(&children.pids).contains(&ours.pid));
-        assert_eq!(ours.child.wait().await.unwrap().code(), Some(7));
-        drop(ours);
+        assert!(children.has(ours.pid));
+        assert_eq!(ours.wait().await.unwrap().code(), Some(7));
+        assert!(!children.has(ours.pid));
+        let dropped = children.spawn(&mut Command::new("true")).unwrap();
+        drop(dropped);
         assert!(lock(&children.pids).is_empty());
     }
 

@@ -40,4 +40,5 @@ mod simulation;
 #[cfg(test)]
 mod testing;
 
+pub use atomic_file::remove_unfinished;
 pub use children::Children;

@@ -159,7 +159,7 @@ impl ConfigFile {
             io::Result::Ok(words)
         };
         let ((), stderr) = join(write, read).await;
-        let status = haproxy.child.wait().await?;
+        let status = haproxy.wait().await?;
         Ok(Output { status, stdout: Vec::new(), stderr: stderr? })
     }
 

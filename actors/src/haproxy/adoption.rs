@@ -21,22 +21,30 @@ pub(super) enum Decision {
     Drain,
     /// It holds the ports and does not answer.
     Kill,
+    /// It has the number of another one, so it is none of ours: it is let alone.
+    Refuse,
 }
 
 /// Classifies `leftovers`, each with its socket.
 pub(super) async fn classify<A: RuntimeApi>(
     api: Rc<A>,
-    mut leftovers: Vec<(Leftover, PathBuf)>,
+    leftovers: Vec<(Leftover, PathBuf)>,
 ) -> Vec<(Leftover, Decision)> {
-    leftovers.sort_by_key(|(leftover, _)| std::cmp::Reverse(leftover.generation));
     // All at once: a process that does not answer takes seconds.
     let answers =
         leftovers.iter().map(|(leftover, socket)| answering(api.as_ref(), socket.clone(), leftover.pid));
     let answers = join_all(answers).await;
+    let mut answered: Vec<_> = leftovers.into_iter().zip(answers).collect();
+    // Of several with one number the one that answers is ours, else the first.
+    answered.sort_by_key(|((leftover, _), answer)| {
+        (std::cmp::Reverse(leftover.generation), !matches!(answer, Ok(Some(_))), leftover.pid)
+    });
     let mut classified: Vec<(Leftover, Decision)> = Vec::new();
-    for ((leftover, _), answer) in leftovers.into_iter().zip(answers) {
+    for ((leftover, _), answer) in answered {
         let is_first = !classified.iter().any(|(_, decision)| matches!(decision, Decision::Adopt(_)));
+        let has_number_of = |(other, _): &(Leftover, Decision)| other.generation == leftover.generation;
         let decision = match answer {
+            _ if classified.iter().any(has_number_of) => Decision::Refuse,
             Ok(Some(version)) if is_first => Decision::Adopt(version),
             Err(CliError::Unavailable(Unavailable::Exhausted { .. })) if is_first => Decision::Adopt(None),
             // A draining HAProxy has closed its socket, or it was removed.

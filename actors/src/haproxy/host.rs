@@ -68,8 +68,8 @@ pub trait HaproxyHost: Unpin + 'static {
     /// Where a generation's runtime API listens.
     fn socket(&self, generation: u64) -> PathBuf;
 
-    /// Signals a process that has not been seen to end.
-    fn signal(&self, pid: u32, signal: Signal);
+    /// Signals the process of a generation, unless it has ended: another process may have its number by then.
+    fn signal(&self, generation: u64, pid: u32, signal: Signal);
 
     /// Removes a generation's socket: nobody is to talk to it any more.
     fn remove_socket(&self, generation: u64);

@@ -47,6 +47,7 @@ mod connections;
 mod cut;
 #[cfg(test)]
 pub(crate) mod fake_haproxy;
+mod generation_dirs;
 mod generations;
 mod host;
 mod known_faults;

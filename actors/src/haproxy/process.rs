@@ -8,28 +8,26 @@ use std::{
     fs,
     future::Future,
     io,
-    os::unix::fs::DirBuilderExt,
     os::unix::process::ExitStatusExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::Arc,
     time::Duration,
 };
 
 use futures_util::{FutureExt, future::join_all};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use slog::{Logger, o};
 use tokio::{process::Command, task::spawn_local, time::timeout};
 
 use super::{
     HaproxyHost, Launch, Leftover, Record, Running, Unbindable, bindable::unbindable,
-    connections::connections, output::relog,
+    connections::connections, generation_dirs::GenerationDirs, output::relog,
 };
 use crate::{
     atomic_file::{Durability, off_thread, write_atomically},
     children::Children,
     config::{CLI_SOCKET_VARIABLE, Renderer},
-    shortage::is_shortage,
 };
 
 /// How often a HAProxy that is no child of ours is looked at. A pidfd would tell at once, but hosts of
@@ -46,7 +44,7 @@ const COUNT_LIMIT: Duration = Duration::from_secs(2);
 /// HAProxies as processes of this host.
 #[derive(Clone, Debug)]
 pub struct LocalHaproxy {
-    run_dir: PathBuf,
+    dirs: GenerationDirs,
     haproxy: PathBuf,
     renderer: Arc<Renderer>,
     children: Children,
@@ -62,44 +60,25 @@ impl LocalHaproxy {
         children: Children,
         log: Logger,
     ) -> Self {
-        // A process is known by the path it was started with, whatever way RUN_DIR is spelt next time.
-        let run_dir = fs::canonicalize(&run_dir).unwrap_or(run_dir);
-        Self { run_dir, haproxy, renderer, children, log }
-    }
-
-    fn folder(&self, generation: u64) -> PathBuf {
-        self.run_dir.join(format!("g{generation}"))
-    }
-
-    fn config_file(&self, generation: u64) -> PathBuf {
-        self.folder(generation).join("haproxy.cfg")
-    }
-
-    /// Where the generation's [`Record`] is.
-    fn record(&self, generation: u64) -> PathBuf {
-        self.folder(generation).join("record.json")
+        Self { dirs: GenerationDirs::new(run_dir), haproxy, renderer, children, log }
     }
 
     /// The folder comes before the process: whatever happens to stalls meanwhile, the process can be found.
-    ///
-    /// A folder that is there already is another user's, or of another run: what is in it could be replaced.
     fn prepare(&self, launch: &Launch) -> io::Result<()> {
-        let mut private = fs::DirBuilder::new();
-        private.mode(0o700).recursive(true).create(&self.run_dir)?;
-        private.recursive(false).create(self.folder(launch.generation))?;
+        self.dirs.create(launch.generation)?;
         let text = self.renderer.render(&launch.config).map_err(io::Error::other)?;
         let write = |path: PathBuf, text: &str| {
             write_atomically(&path, Durability::ProcessCrash, |file| file.write_all(text.as_bytes()))
         };
-        write(self.config_file(launch.generation), &text)?;
+        write(self.dirs.config_file(launch.generation), &text)?;
         let frame = launch.config.frame.digest.clone();
         let record = Record { revision: launch.config.revision, frame };
-        write(self.record(launch.generation), &serde_json::to_string(&record)?)
+        write(self.dirs.record(launch.generation), &serde_json::to_string(&record)?)
     }
 
     fn spawn(&self, launch: &Launch) -> io::Result<Running> {
         let mut command = Command::new(&self.haproxy);
-        command.arg("-db").arg("-f").arg(self.config_file(launch.generation));
+        command.arg("-db").arg("-f").arg(self.dirs.config_file(launch.generation));
         if let Some(predecessor) = launch.inherit {
             command.arg("-x").arg(self.socket(predecessor));
         }
@@ -113,7 +92,7 @@ impl LocalHaproxy {
         let stdout = haproxy.child.stdout.take().map(|pipe| spawn_local(relog(pipe, "stdout", log.clone())));
         let stderr = haproxy.child.stderr.take().map(|pipe| spawn_local(relog(pipe, "stderr", log)));
         let ended = async move {
-            let status = haproxy.child.wait().await;
+            let status = haproxy.wait().await;
             // Its last words tell why it ended; but its end counts even if somebody else holds the pipes.
             let last_words = join_all(stdout.into_iter().chain(stderr));
             let _ = timeout(LAST_WORDS, last_words).await;
@@ -122,50 +101,12 @@ impl LocalHaproxy {
         Ok(Running { pid, ended: ended.boxed_local() })
     }
 
-    /// Removes a generation's folder without a look into it, which would take a descriptor.
-    fn remove_unseen(&self, generation: u64) {
-        for file in [self.config_file(generation), self.record(generation), self.socket(generation)] {
-            // Which of them there are depends on how far it got.
-            let _ = fs::remove_file(file);
-        }
-        let _ = fs::remove_dir(self.folder(generation));
-    }
-
-    fn folders(&self) -> impl Iterator<Item = u64> {
-        let entries = fs::read_dir(&self.run_dir).into_iter().flatten().flatten();
-        entries.filter_map(|entry| generation_in(entry.file_name().to_str()?))
-    }
-
     fn leftover(&self, pid: u32) -> Option<Leftover> {
-        let generation = self.generation_of(pid).ok()??;
-        let record = fs::read(self.record(generation)).ok();
+        let generation = self.dirs.generation_of(pid).ok()??;
+        let record = fs::read(self.dirs.record(generation)).ok();
         let record = record.and_then(|record| serde_json::from_slice(&record).ok());
         Some(Leftover { generation, pid, record })
     }
-
-    /// Knows a HAProxy by the arguments it was started with, never by its name: it may run under another
-    /// one, and somebody may be looking at its configuration with a pager.
-    fn generation_of(&self, pid: u32) -> io::Result<Option<u64>> {
-        let arguments = fs::read(format!("/proc/{pid}/cmdline"))?;
-        let arguments: Vec<_> = arguments.split(|byte| *byte == 0).collect();
-        Ok(arguments.windows(3).find_map(|window| match window {
-            [b"-db", b"-f", config] => {
-                let config = Path::new(std::str::from_utf8(config).ok()?);
-                let generation = generation_in(config.parent()?.file_name()?.to_str()?)?;
-                (config == self.config_file(generation)).then_some(generation)
-            }
-            _ => None,
-        }))
-    }
-
-    /// Whether a process is still the HAProxy that it was, as far as can be known.
-    fn runs(&self, pid: u32, generation: u64) -> bool {
-        self.generation_of(pid).map_or_else(|error| is_shortage(&error), |found| found == Some(generation))
-    }
-}
-
-fn generation_in(folder: &str) -> Option<u64> {
-    folder.strip_prefix('g')?.parse().ok()
 }
 
 impl HaproxyHost for LocalHaproxy {
@@ -185,7 +126,7 @@ impl HaproxyHost for LocalHaproxy {
             leftovers.extend(pid.and_then(|pid| self.leftover(pid)));
         }
         let has_ended = |generation: &u64| leftovers.iter().all(|s| s.generation != *generation);
-        self.folders().filter(has_ended).for_each(|generation| self.remove_dir(generation));
+        self.dirs.numbers().filter(has_ended).for_each(|generation| self.remove_dir(generation));
         Ok(leftovers)
     }
 
@@ -193,7 +134,7 @@ impl HaproxyHost for LocalHaproxy {
         let Leftover { generation, pid, .. } = *leftover;
         let this = self.clone();
         let ended = async move {
-            while this.runs(pid, generation) {
+            while this.dirs.runs(pid, generation) {
                 tokio::time::sleep(ADOPTED_LOOK).await;
             }
             String::from("status unknown, it was no child of ours")
@@ -202,13 +143,18 @@ impl HaproxyHost for LocalHaproxy {
     }
 
     fn socket(&self, generation: u64) -> PathBuf {
-        self.folder(generation).join("cli")
+        self.dirs.socket(generation)
     }
 
-    fn signal(&self, pid: u32, signal: Signal) {
-        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+    fn signal(&self, generation: u64, pid: u32, signal: Signal) {
+        let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+        // Taken before the check, it means the process that is checked, even if another one gets the number meanwhile.
+        // Kernels before 5.3 have none.
+        let handle = pidfd_open(process, PidfdFlags::empty());
+        if self.children.has(pid) || self.dirs.runs(pid, generation) {
             // It may have ended in this very moment; its end is noticed elsewhere.
-            let _ = kill_process(pid, signal);
+            let _ = handle
+                .map_or_else(|_| kill_process(process, signal), |handle| pidfd_send_signal(handle, signal));
         }
     }
 
@@ -217,9 +163,7 @@ impl HaproxyHost for LocalHaproxy {
     }
 
     fn remove_dir(&self, generation: u64) {
-        if fs::remove_dir_all(self.folder(generation)).is_err_and(|error| is_shortage(&error)) {
-            self.remove_unseen(generation);
-        }
+        self.dirs.remove(generation);
     }
 
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {

@@ -157,7 +157,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 }));
             }
             Effect::Cancel => cancel(self.operation.take(), ctx),
-            Effect::Signal(pid, signal) => self.host.signal(pid, signal),
+            Effect::Signal { generation, pid, signal } => self.host.signal(generation, pid, signal),
             Effect::RemoveSocket(generation) => self.host.remove_socket(generation),
             Effect::RemoveDir(generation) => self.host.remove_dir(generation),
             Effect::ExcludePorts(ports) => self.writer.exclude.do_send(ExcludePorts(ports)),

@@ -181,7 +181,7 @@ impl HaproxyHost for Haproxies {
         generation.to_string().into()
     }
 
-    fn signal(&self, pid: u32, signal: Signal) {
+    fn signal(&self, _: u64, pid: u32, signal: Signal) {
         let generation = self.0.host.borrow().processes.iter().find(|(_, p)| p.pid == pid).map(|(g, _)| *g);
         let Some(generation) = generation else { return };
         self.0.trace.say(format!("host: {generation} is sent {signal:?}"));

@@ -28,7 +28,7 @@ impl Stage {
     fn cli_socket(&self) -> PathBuf {
         let entries = fs::read_dir(self.launch.run_dir()).expect("RUN_DIR can be read");
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let newest = names.filter_map(|name| name.strip_prefix('g')?.parse::<u64>().ok()).max();
-        self.launch.run_dir().join(format!("g{}", newest.expect("there is a generation"))).join("cli")
+        let newest = names.filter_map(|name| name.strip_prefix("haproxy-g")?.parse::<u64>().ok()).max();
+        self.launch.run_dir().join(format!("haproxy-g{}", newest.expect("there is a generation"))).join("cli")
     }
 }

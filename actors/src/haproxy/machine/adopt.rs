@@ -3,7 +3,11 @@
 use rustix::process::Signal;
 use tokio::time::Instant;
 
-use super::{Machine, State, event::Effect, news::News};
+use super::{
+    Machine, State,
+    event::Effect,
+    news::{News, Process},
+};
 use crate::{
     haproxy::{
         adoption::Decision,
@@ -23,7 +27,7 @@ impl Machine {
     ) {
         self.state = State::Idle;
         for (leftover, decision) in found {
-            self.take_charge(leftover, &decision);
+            self.take_charge(leftover, decision);
         }
         match stop {
             Some((leave, asked)) => self.stop(leave, asked, now),
@@ -32,12 +36,15 @@ impl Machine {
         }
     }
 
-    fn take_charge(&mut self, leftover: Leftover, decision: &Decision) {
+    fn take_charge(&mut self, leftover: Leftover, decision: Decision) {
         let Leftover { generation: number, pid, ref record } = leftover;
+        if decision == Decision::Refuse {
+            return self.say(News::LeftoverRefused(Process { generation: number, pid: Some(pid) }));
+        }
         let (revision, frame) = record.clone().map(|record| (record.revision, record.frame)).unzip();
         let (role, version) = match decision {
-            Decision::Adopt(version) => (Role::Live, *version),
-            Decision::Drain | Decision::Kill => (Role::Draining, None),
+            Decision::Adopt(version) => (Role::Live, version),
+            Decision::Drain | Decision::Kill | Decision::Refuse => (Role::Draining, None),
         };
         let (pid, ports, desync) = (Some(pid), Ports::new(), None);
         self.generations.insert(number, Generation { pid, role, version, revision, frame, ports, desync });
@@ -52,6 +59,7 @@ impl Machine {
                 self.say(News::LeftoverKilled(self.process(number)));
                 self.terminate(number, Signal::KILL);
             }
+            Decision::Refuse => {}
         }
     }
 }

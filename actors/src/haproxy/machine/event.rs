@@ -73,7 +73,7 @@ pub(in super::super) enum Effect {
     /// Give up what is under way; it is not answered any more.
     Cancel,
     /// Signal a process that has not been seen to end.
-    Signal(u32, Signal),
+    Signal { generation: u64, pid: u32, signal: Signal },
     /// Let nobody talk to a generation any more.
     RemoveSocket(u64),
     /// Remove all that is left of a generation.

@@ -15,6 +15,7 @@ const MAX_TOLD: usize = 10;
 pub(in super::super) enum News {
     Adopted(Process),
     LeftoverKilled(Process),
+    LeftoverRefused(Process),
     Serves(Process),
     KnownFault { version: Version, fault: &'static str },
     Applied { step: Step, target: Target, took: Duration },
@@ -75,6 +76,9 @@ impl News {
             }
             Self::LeftoverKilled(process) => {
                 warn!(of(process), "leftover haproxy does not answer, killing it");
+            }
+            Self::LeftoverRefused(process) => {
+                warn!(of(process), "process has the arguments of another haproxy, leaving it alone");
             }
             Self::Serves(process) => info!(of(process), "haproxy serves"),
             Self::KnownFault { version, fault } => {

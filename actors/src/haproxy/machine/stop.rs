@@ -44,7 +44,7 @@ impl Machine {
         let Some(generation) = self.generations.get_mut(number) else { return false };
         let Some(pid) = generation.pid else { return false };
         generation.role = role;
-        self.effects.push(Effect::Signal(pid, signal));
+        self.effects.push(Effect::Signal { generation: number, pid, signal });
         true
     }
 

@@ -159,3 +159,19 @@ async fn one_that_was_left_behind_runs_before_anybody_has_told_it_anything() {
     scene.wait(ms(100)).await;
     assert!(matches!(scene.report().await, HaproxyReport::Running { revision: None, .. }));
 }
+
+#[actix_rt::test]
+async fn of_two_with_one_number_the_one_that_answers_is_ours_and_the_other_is_let_alone() {
+    let impostor = Leftover { pid: 77, ..leftover(4, Some(config(1, "a"))) };
+    // The socket of generation 4 answers for the process 504.
+    let found = vec![(impostor, Fate::Serve), (leftover(4, Some(config(1, "a"))), Fate::Serve)];
+    let scene = Scene::new(|host| {
+        host.haproxy(4, 504);
+        host.leftovers = found;
+    });
+    scene.write(config(2, "a")).await;
+    let refused = scene.log.saying("process has the arguments of another haproxy, leaving it alone");
+    assert_eq!((refused.len(), &*refused[0].field("haproxy_pid")), (1, "77"));
+    assert_eq!(scene.log.saying("plan applied")[0].field("step"), "nothing");
+    assert!(!scene.host.deeds_to(4).iter().any(|deed| deed == "USR1" || deed == "socket removed"));
+}

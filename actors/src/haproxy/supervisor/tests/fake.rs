@@ -188,7 +188,7 @@ impl HaproxyHost for FakeHost {
         generation.to_string().into()
     }
 
-    fn signal(&self, pid: u32, signal: Signal) {
+    fn signal(&self, _: u64, pid: u32, signal: Signal) {
         let mut host = self.0.borrow_mut();
         let Some((generation, process)) = host.running.iter_mut().find(|(_, process)| process.pid == pid)
         else {
