@@ -22,6 +22,8 @@ Exit codes:
        directories: see the log
    69  render: the metadata service gave no usable answer
    70  a fault inside stalls, logged as critical
+   75  the machine lacks something at the moment, such as room, descriptors, a directory that may be
+       used, or HAProxy: a later start may succeed
   130  stopped by a second SIGINT during the drain
   143  stopped by a second SIGTERM during the drain
 

@@ -1,30 +1,53 @@
 //! Errors in the settings. Each names the setting, its value and what would be right.
 
-use std::fmt;
+use std::{fmt, io};
 
-use crate::printable::Printable;
+use rustix::io::Errno;
+
+use crate::{exit::Exit, printable::Printable};
 
 /// How much of a value is quoted, in characters, so that the line stays readable.
 const QUOTED_CHARS: usize = 120;
 
-/// One wrong or missing setting.
+/// One wrong or missing setting, or one that names what the machine does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfigError {
     setting: &'static str,
     value: Option<String>,
     remedy: String,
+    is_temporary: bool,
 }
 
 impl ConfigError {
     /// `value` is wrong for `setting`; `remedy` says what would be right.
     pub(crate) fn wrong(setting: &'static str, value: &str, remedy: impl fmt::Display) -> Self {
-        Self { setting, value: Some(without_password(value)), remedy: remedy.to_string() }
+        let (value, remedy) = (Some(without_password(value)), remedy.to_string());
+        Self { setting, value, remedy, is_temporary: false }
     }
 
     /// `setting` needs a value and has none; `remedy` says which.
     pub(crate) fn missing(setting: &'static str, remedy: impl fmt::Display) -> Self {
-        Self { setting, value: None, remedy: remedy.to_string() }
+        Self { setting, value: None, remedy: remedy.to_string(), is_temporary: false }
     }
+
+    /// The value may be right, and the machine lacks something: the same start may succeed later.
+    pub(crate) fn temporary(self) -> Self {
+        Self { is_temporary: true, ..self }
+    }
+
+    /// [`temporary`](Self::temporary), unless `cause` comes of the path itself.
+    pub(crate) fn caused_by(self, cause: &io::Error) -> Self {
+        if is_of_the_path(cause) { self } else { self.temporary() }
+    }
+}
+
+/// Whether the error is that of a path which is wrong, not of a machine that cannot do what it is asked for now.
+fn is_of_the_path(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, Other};
+    let kinds = [InvalidData, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, Other];
+    // It has no stable kind of its own.
+    let is_loop = Errno::from_io_error(error) == Some(Errno::LOOP);
+    is_loop || kinds.contains(&error.kind())
 }
 
 /// Hides the user and the password of `http://user:password@host`: many people read logs.
@@ -60,6 +83,13 @@ impl fmt::Display for ConfigError {
 #[derive(Debug)]
 pub(crate) struct ConfigErrors(pub(crate) Vec<ConfigError>);
 
+impl ConfigErrors {
+    /// The exit code: a wrong value is wrong in the next start, too.
+    pub(crate) fn exit(&self) -> Exit {
+        if self.0.iter().all(|error| error.is_temporary) { Exit::Temporary } else { Exit::Config }
+    }
+}
+
 /// One line for each error, with a newline at its end.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,6 +107,22 @@ mod tests {
         assert_eq!(wrong.to_string(), r#"BASE_PORT="70000": must be a port from 1 to 65535"#);
         let missing = ConfigError::missing("BASE_PORT", "give it a port");
         assert_eq!(missing.to_string(), "BASE_PORT is not set: give it a port");
+    }
+
+    #[test]
+    fn only_what_the_machine_lacks_is_temporary() {
+        let exit = |errors: &[ConfigError]| ConfigErrors(errors.to_vec()).exit();
+        let wrong = ConfigError::wrong("RUN_DIR", "/x", "no");
+        let lacking = wrong.clone().temporary();
+        assert_eq!(exit(&[lacking.clone(), lacking.clone()]), Exit::Temporary);
+        assert_eq!(exit(&[lacking, wrong.clone()]), Exit::Config);
+        for errno in [Errno::NOSPC, Errno::ACCESS, Errno::ROFS, Errno::MFILE, Errno::NOENT, Errno::IO] {
+            assert_eq!(exit(&[wrong.clone().caused_by(&errno.into())]), Exit::Temporary, "{errno}");
+        }
+        for errno in [Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG, Errno::LOOP] {
+            assert_eq!(exit(&[wrong.clone().caused_by(&errno.into())]), Exit::Config, "{errno}");
+        }
+        assert_eq!(exit(&[wrong.caused_by(&io::Error::other("not a regular file"))]), Exit::Config);
     }
 
     #[test]

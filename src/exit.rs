@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// The exit codes; 64 to 71 are those of `sysexits.h`.
+/// The exit codes; 64 to 75 are those of `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -10,7 +10,7 @@ pub(crate) enum Exit {
     Ok = 0,
     /// `stalls health`: the instance is unhealthy, or does not answer.
     Unhealthy = 1,
-    /// A setting or a flag is wrong, or a directory cannot be locked: the next start would fail, too.
+    /// A setting or a flag is wrong, or another instance uses a directory: the next start would fail, too.
     Config = 64,
     /// `stalls render` got no usable answer from the metadata service.
     Unavailable = 69,
@@ -18,6 +18,9 @@ pub(crate) enum Exit {
     Internal = 70,
     /// The system lets stalls start no thread.
     NoThreads = 71,
+    /// The machine lacks something at the moment, such as room on a disk or HAProxy: a later start may succeed
+    /// (`EX_TEMPFAIL`).
+    Temporary = 75,
     /// A second signal, SIGINT, cut the drain short (128 + 2).
     Interrupted = 130,
     /// A second signal, SIGTERM, cut the drain short (128 + 15).

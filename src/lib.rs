@@ -7,7 +7,7 @@
 mod admin;
 mod cli;
 mod config_error;
-mod dir_permissions;
+mod directories;
 mod exit;
 mod health;
 mod locks;
@@ -64,7 +64,7 @@ fn exit() -> Exit {
     };
     ended.unwrap_or_else(|errors| {
         let _ = write!(io::stderr(), "{errors}");
-        Exit::Config
+        errors.exit()
     })
 }
 

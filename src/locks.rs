@@ -1,9 +1,9 @@
 //! Two stalls instances with one directory would stop each other's HAProxy and overwrite each other's state.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata},
+    fs::{self, File, Metadata},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,8 +16,13 @@ use slog::{Logger, warn};
 use thiserror::Error;
 use tokio::time::sleep;
 
+use crate::directories;
+
 /// How often the locks are checked: rarely enough that an idle process costs nothing.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The name of the lock in a directory. A directory that has it is one of stalls.
+pub(crate) const LOCK_FILE: &str = "stalls.lock";
 
 /// Exclusive use of a directory. The kernel releases the lock however stalls ends.
 #[derive(Debug)]
@@ -53,8 +58,13 @@ impl DirLock {
     pub(crate) fn take(directory: &Path) -> Result<Self, LockError> {
         let lock = lock_in(directory);
         // A symbolic link could lead to a file of somebody else: it is not followed, and no file is truncated.
-        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = open(&lock, flags, Mode::RUSR | Mode::WUSR).map(File::from);
+        let flags = OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let open = |access| open(&lock, flags | access, Mode::RUSR | Mode::WUSR).map(File::from);
+        let file = open(OFlags::WRONLY).or_else(|error| match error {
+            // A file system that fails may have become read-only: what it has is served all the same.
+            Errno::ROFS => open(OFlags::RDONLY),
+            error => Err(error),
+        });
         let file = file.map_err(|error| LockError::Io { lock: lock.clone(), source: error.into() })?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { directory: directory.to_owned(), file }),
@@ -73,7 +83,7 @@ impl DirLock {
             return Ok(false);
         }
         // If this fails, so does the lock.
-        let _ = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+        let _ = directories::create(&self.directory);
         *self = Self::take(&self.directory)?;
         Ok(true)
     }
@@ -86,7 +96,7 @@ impl DirLock {
 }
 
 fn lock_in(directory: &Path) -> PathBuf {
-    directory.join("lock")
+    directory.join(LOCK_FILE)
 }
 
 /// Locks directories again when they are removed. Returns the error once another process has locked one.
@@ -139,7 +149,7 @@ mod tests {
     fn a_removed_directory_that_another_process_has_locked_is_left_to_it() {
         let directory = tempfile::tempdir().unwrap();
         let mut ours = DirLock::take(directory.path()).unwrap();
-        fs::remove_file(directory.path().join("lock")).unwrap();
+        fs::remove_file(directory.path().join(LOCK_FILE)).unwrap();
         let _theirs = DirLock::take(directory.path()).unwrap();
         assert!(matches!(ours.renew(), Err(LockError::InUse { .. })));
     }
@@ -149,7 +159,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let precious = directory.path().join("precious");
         fs::write(&precious, "as it was").unwrap();
-        symlink(&precious, directory.path().join("lock")).unwrap();
+        symlink(&precious, directory.path().join(LOCK_FILE)).unwrap();
         assert!(matches!(DirLock::take(directory.path()), Err(LockError::Io { .. })));
         assert_eq!(fs::read_to_string(precious).unwrap(), "as it was");
     }

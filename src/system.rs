@@ -15,6 +15,7 @@ use stalls_actors::{
     messages::{Leave, Shutdown},
     metadata::{HttpMetadata, MetadataLimits, MetadataPoller, PollerSettings},
     probing::TcpConnect,
+    remove_unfinished,
     state::StateFile,
     supervise::{ActorSet, End, Prepared},
 };
@@ -22,9 +23,9 @@ use tokio::time::timeout;
 
 use crate::{
     admin::{Admin, HealthProbe},
-    dir_permissions::remove_world_write,
+    directories::is_open_to_others,
     exit::Exit,
-    locks::{DirLock, keep_locked},
+    locks::{DirLock, LockError, keep_locked},
     settings::Settings,
     signals::{ShutdownSignal, ShutdownSignals, reap_orphans},
 };
@@ -37,32 +38,31 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs until a signal or a fault.
 pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     let directories = [&settings.run_dir, &settings.state_dir];
-    for directory in directories {
-        match remove_world_write(directory) {
-            Ok(false) => {}
-            Ok(true) => {
-                info!(log, "removed world-write permission from directory"; "path" => %directory.display());
-            }
-            Err(error) => warn!(log, "cannot remove world-write permission from directory";
-                "path" => %directory.display(), "error" => %error),
-        }
-    }
     let locks =
         directories.into_iter().map(|directory| DirLock::take(directory)).collect::<Result<Vec<_>, _>>();
     let mut locks = match locks {
         Ok(locks) => locks,
         Err(error) => {
             crit!(log, "cannot lock directory"; "error" => %error);
-            return Exit::Config;
+            return match error {
+                LockError::InUse { .. } => Exit::Config,
+                LockError::Io { .. } => Exit::Temporary,
+            };
         }
     };
+    for directory in directories {
+        if is_open_to_others(directory) {
+            info!(log, "other users may write to directory, and replace what is in it"; "path" => %directory.display());
+        }
+        remove_unfinished(directory);
+    }
     let runner = actix_rt::System::new();
     let served = runner.block_on(serve(settings, &mut locks, log));
     // Dropping it would wait for threads that may hang in a DNS lookup or on a disk.
     std::mem::forget(runner);
     served.unwrap_or_else(|error| {
         crit!(log, "cannot handle signals"; "error" => %error);
-        Exit::Internal
+        Exit::Temporary
     })
 }
 

@@ -1,14 +1,14 @@
-//! The two directories that stalls writes to: they must exist and be writable.
+//! The two directories that stalls writes to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     Host, Purpose,
     parser::{Reported, SettingsParser},
     raw_setting::RawSetting,
-    table::{RUN_DIR, STATE_DIR},
+    table::{HAPROXY_TEMPLATE, RUN_DIR, STATE_DIR, Setting},
 };
-use crate::config_error::ConfigError;
+use crate::{config_error::ConfigError, directories::DirectoryError};
 
 /// The path of a Unix socket has at most 107 bytes (`sun_path`), of which the names of the sockets need 37.
 const MAX_RUN_DIR_BYTES: usize = 70;
@@ -17,23 +17,53 @@ const MAX_RUN_DIR_BYTES: usize = 70;
 /// (seen on 2.6: `missing port specification`, and a socket somewhere else).
 const NOT_IN_RUN_DIR: [char; 2] = [',', '$'];
 
-/// `STATE_DIR` and `RUN_DIR`, which must not be the same: each has a lock of its own.
+/// `STATE_DIR` and `RUN_DIR`, which must not be the same: each has a lock of its own. Both are checked before one is
+/// created, since one may be in the other.
 pub(super) fn state_and_run(
     parser: &mut SettingsParser<'_>,
     purpose: Purpose,
     host: &impl Host,
 ) -> Result<(PathBuf, PathBuf), Reported> {
-    let state_dir = parser.value(&STATE_DIR, |raw| usable(raw, purpose, host));
+    // What the operator keeps there is known.
+    let template = parser.text(&HAPROXY_TEMPLATE).map(PathBuf::from);
+    let state_dir = parser.value(&STATE_DIR, RawSetting::absolute_path);
     let run_dir = parser.value(&RUN_DIR, |raw| {
         fits_sockets(raw)?;
-        usable(raw, purpose, host)
+        raw.absolute_path()
     });
     let (state_dir, run_dir) = (state_dir?, run_dir?);
     if state_dir == run_dir {
         let remedy = format_args!("must differ from {}", STATE_DIR.name);
         parser.report(ConfigError::wrong(RUN_DIR.name, &run_dir.display().to_string(), remedy));
+        return Err(Reported);
+    }
+    if purpose == Purpose::Run {
+        let expected: Vec<&Path> =
+            [&state_dir, &run_dir].into_iter().chain(&template).map(PathBuf::as_path).collect();
+        let directories = [(&STATE_DIR, &state_dir), (&RUN_DIR, &run_dir)];
+        let mut all = |act: &dyn Fn(&Path) -> Result<(), DirectoryError>| {
+            let done = directories.map(|(setting, path)| parser.check(named(setting, path, act(path))));
+            done.into_iter().collect::<Result<(), _>>()
+        };
+        all(&|path| host.check_directory(path, &expected))?;
+        all(&|path| Ok(host.create_directory(path)?))?;
     }
     Ok((state_dir, run_dir))
+}
+
+/// An error of a directory as one of the setting that names it.
+fn named(
+    setting: &'static Setting,
+    path: &Path,
+    result: Result<(), DirectoryError>,
+) -> Result<(), ConfigError> {
+    result.map_err(|error| {
+        let wrong = ConfigError::wrong(setting.name, &path.display().to_string(), &error);
+        match &error {
+            DirectoryError::Io(cause) => wrong.caused_by(cause),
+            _ => wrong,
+        }
+    })
 }
 
 fn fits_sockets(raw: &RawSetting<'_>) -> Result<(), ConfigError> {
@@ -48,13 +78,4 @@ fn fits_sockets(raw: &RawSetting<'_>) -> Result<(), ConfigError> {
         );
     }
     Ok(())
-}
-
-fn usable(raw: &RawSetting<'_>, purpose: Purpose, host: &impl Host) -> Result<PathBuf, ConfigError> {
-    let path = raw.absolute_path()?;
-    if purpose == Purpose::Run {
-        host.make_writable(&path)
-            .map_err(|error| raw.wrong(format_args!("must be a writable directory: {error}")))?;
-    }
-    Ok(path)
 }

@@ -24,14 +24,16 @@ pub(super) fn executable(
     let configured = parser.optional(&HAPROXY_BIN, |raw| {
         let path = raw.absolute_path()?;
         if needed && !host.is_executable(&path) {
-            return Err(raw.wrong("must be an executable file"));
+            // It may be being replaced at this moment, by a package manager.
+            return Err(raw.wrong("must be an executable file").temporary());
         }
         Ok(path)
     })?;
     match configured {
         Some(path) => Ok(path),
         None if needed => {
-            let missing = || ConfigError::missing(HAPROXY_BIN.name, "install haproxy, or set HAPROXY_BIN");
+            let missing =
+                || ConfigError::missing(HAPROXY_BIN.name, "install haproxy, or set HAPROXY_BIN").temporary();
             parser.check(find(host).ok_or_else(missing))
         }
         None => Ok(PathBuf::from(USUAL_PATHS[0])),
@@ -48,7 +50,8 @@ fn find(host: &impl Host) -> Option<PathBuf> {
 /// The configured template, rendered once with sample values, else the built-in one.
 pub(super) fn template(parser: &mut SettingsParser<'_>, host: &impl Host) -> Result<Template, Reported> {
     let configured = parser.optional(&HAPROXY_TEMPLATE, |raw| {
-        let unreadable = |error| raw.wrong(format_args!("must be a readable file: {error}"));
+        let unreadable =
+            |error| raw.wrong(format_args!("must be a readable file: {error}")).caused_by(&error);
         let text = host.read(Path::new(raw.text)).map_err(unreadable)?;
         Template::parse(&text).map_err(|error| raw.wrong(format_args!("must be a valid template: {error}")))
     })?;

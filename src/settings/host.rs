@@ -2,13 +2,14 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, DirBuilder},
+    fs,
     io::{self, IsTerminal},
-    os::unix::fs::DirBuilderExt,
     path::Path,
 };
 
 use rustix::fs::{Access, access};
+
+use crate::directories::{self, DirectoryError};
 
 /// The file system and the environment of the process.
 pub(crate) trait Host {
@@ -21,11 +22,17 @@ pub(crate) trait Host {
     /// Whether `path` is a file that this process may execute.
     fn is_executable(&self, path: &Path) -> bool;
 
-    /// Creates the directory if it is missing, with mode 0700, and a file in it as a proof.
+    /// Checks that the directory is missing, empty or of an earlier start; `expected` paths may be in it.
+    ///
+    /// # Errors
+    /// It is somebody else's, or cannot be looked at.
+    fn check_directory(&self, directory: &Path, expected: &[&Path]) -> Result<(), DirectoryError>;
+
+    /// Creates the directory if it is missing, with mode 0700.
     ///
     /// # Errors
     /// The error of the file system.
-    fn make_writable(&self, directory: &Path) -> io::Result<()>;
+    fn create_directory(&self, directory: &Path) -> io::Result<()>;
 
     /// The text of a file.
     ///
@@ -51,10 +58,12 @@ impl Host for ThisHost {
         path.is_file() && access(path, Access::EXEC_OK).is_ok()
     }
 
-    // Only a file that was really created is a proof: permission bits do not show a read-only mount.
-    fn make_writable(&self, directory: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        tempfile::tempfile_in(directory).map(drop)
+    fn check_directory(&self, directory: &Path, expected: &[&Path]) -> Result<(), DirectoryError> {
+        directories::check(directory, expected)
+    }
+
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
+        directories::create(directory)
     }
 
     fn read(&self, file: &Path) -> io::Result<String> {
@@ -70,23 +79,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-
-    #[test]
-    fn creates_a_directory_for_this_user_alone() {
-        let root = tempfile::tempdir().unwrap();
-        let directory = root.path().join("a/b");
-        ThisHost.make_writable(&directory).unwrap();
-        ThisHost.make_writable(&directory).unwrap();
-        assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0, "the proof leaves nothing behind");
-    }
-
-    #[test]
-    fn a_file_is_not_accepted_as_a_directory() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        assert!(ThisHost.make_writable(file.path()).is_err());
-        assert!(ThisHost.make_writable(&file.path().join("below")).is_err());
-    }
 
     #[test]
     fn only_a_file_with_the_bit_is_executable() {

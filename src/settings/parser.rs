@@ -46,6 +46,11 @@ impl<'a> SettingsParser<'a> {
         self.check(value)
     }
 
+    /// The text of a setting that is parsed elsewhere, where its errors are kept.
+    pub(super) fn text(&self, setting: &'static Setting) -> Option<&'a str> {
+        text(self.cli, setting).ok().flatten()
+    }
+
     /// Keeps the error of `result`, if it is one.
     pub(super) fn check<T>(&mut self, result: Result<T, ConfigError>) -> Result<T, Reported> {
         result.map_err(|error| {

@@ -10,6 +10,7 @@ use super::{
     table::{Kind, SETTINGS},
     *,
 };
+use crate::exit::Exit;
 
 const REQUIRED: [(&str, &str); 3] =
     [("SERVICE_NAME", "web"), ("BACKEND_PORT", "8080"), ("BASE_PORT", "5000")];
@@ -26,6 +27,12 @@ fn cli<'a, T: Into<OsString>>(given: impl IntoIterator<Item = (&'a str, T)>) -> 
 fn settings(more: &[(&str, &str)], purpose: Purpose, host: &FakeHost) -> Result<Settings, String> {
     let given: BTreeMap<_, _> = REQUIRED.into_iter().chain(more.iter().copied()).collect();
     Settings::from_cli(&cli(given), purpose, host).map_err(|errors| errors.to_string())
+}
+
+/// The exit code of a start that fails.
+fn exit(more: &[(&str, &str)], host: &FakeHost) -> Exit {
+    let given: BTreeMap<_, _> = REQUIRED.into_iter().chain(more.iter().copied()).collect();
+    Settings::from_cli(&cli(given), Purpose::Run, host).unwrap_err().exit()
 }
 
 fn run(more: &[(&str, &str)]) -> Result<Settings, String> {
@@ -259,6 +266,31 @@ fn a_template_is_read_and_rendered_at_once() {
 fn the_two_directories_must_differ() {
     let printed = errors(&[("STATE_DIR", "/d"), ("RUN_DIR", "/d")]);
     assert_eq!(printed, "RUN_DIR=\"/d\": must differ from STATE_DIR\n");
+}
+
+#[test]
+fn somebody_elses_directory_is_a_mistake_and_nothing_is_created() {
+    let host = FakeHost { foreign: vec!["/srv/games"], ..FakeHost::with_haproxy() };
+    let given = [("RUN_DIR", "/srv/games")];
+    let printed = settings(&given, Purpose::Run, &host).unwrap_err();
+    assert!(
+        printed.starts_with("RUN_DIR=\"/srv/games\": is not empty and has no stalls.lock: "),
+        "{printed}"
+    );
+    assert_eq!(printed.lines().count(), 1);
+    assert_eq!(exit(&given, &host), Exit::Config);
+    assert!(host.made.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_the_machine_lacks_is_temporary() {
+    assert_eq!(exit(&[], &FakeHost::default()), Exit::Temporary, "HAProxy");
+    assert_eq!(exit(&[("HAPROXY_BIN", "/opt/haproxy")], &FakeHost::with_haproxy()), Exit::Temporary);
+    assert_eq!(exit(&[("HAPROXY_BIN", "haproxy")], &FakeHost::with_haproxy()), Exit::Config);
+    assert_eq!(exit(&[("HAPROXY_TEMPLATE", "/missing")], &FakeHost::with_haproxy()), Exit::Temporary);
+    let read_only = FakeHost { read_only: vec!["/var/lib/stalls"], ..FakeHost::with_haproxy() };
+    assert_eq!(exit(&[], &read_only), Exit::Temporary);
+    assert_eq!(exit(&[("DRAIN_MS", "x")], &read_only), Exit::Config, "a wrong value beside it");
 }
 
 #[test]

@@ -10,11 +10,12 @@ use rustix::process::geteuid;
 use stalls_lab::stalls::{
     Signal,
     messages::{
-        CONFIG_OUTDATED, CONFIG_UP_TO_DATE_AGAIN, DIED, FAILED_TO_START, NOT_SAVED, SAVED_AGAIN, SERVES,
+        CONFIG_OUTDATED, CONFIG_UP_TO_DATE_AGAIN, DIED, DIRECTORY_NOT_LOCKED, FAILED_TO_START, NOT_SAVED,
+        SAVED_AGAIN, SERVES, SERVING_SAVED,
     },
 };
 
-use crate::harness::{BASE, Bystanders, Stage};
+use crate::harness::{BASE, Bystanders, Stage, until};
 
 /// Puts a disk of its own below the directory that the variable names, and has stalls started there.
 const WITH_DISK: &str = r#"mount -t tmpfs -o size=512k,mode=700 tmpfs "$DISK" && exec "$0" "$@""#;
@@ -147,4 +148,42 @@ async fn a_haproxy_that_dies_while_the_disk_is_full_comes_back_with_all_changes(
     disk.make_room();
     stage.line(CONFIG_UP_TO_DATE_AGAIN).await;
     disk.assert_tidy();
+}
+
+/// Runs stalls with this command of a shell before it, in a mount namespace of its own.
+fn after(stage: Stage, command: &str) -> Stage {
+    let shell = format!("{command} && exec \"$0\" \"$@\"");
+    let mut program = vec!["unshare", "--mount"];
+    if !geteuid().is_root() {
+        program.push("--map-root-user");
+    }
+    program.extend(["sh", "-c", &shell]);
+    stage.through(&program)
+}
+
+#[tokio::test]
+async fn a_start_without_room_for_its_lock_is_to_be_tried_again() {
+    for variable in ["STATE_DIR", "RUN_DIR"] {
+        let stage = Stage::prepared(0).await;
+        let mount = format!("mount -t tmpfs -o nr_inodes=1 tmpfs \"${variable}\"");
+        let mut stage = after(stage, &mount);
+        stage.start();
+        assert_eq!(stage.ended().await.code(), Some(75));
+        let line = stage.line(DIRECTORY_NOT_LOCKED).await;
+        assert!(is_full(&line) && line["level"] == "critical", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_state_directory_that_has_become_read_only_the_saved_assignments_are_served() {
+    let mut stage = Stage::with_scale(3).await;
+    let file = stage.state_dir().join("state.json");
+    until("a saved state", || file.exists()).await;
+    stage.end().await;
+    stage.server.stop().await;
+    let mut stage =
+        after(stage, r#"mount --bind "$STATE_DIR" "$STATE_DIR" && mount -o remount,bind,ro "$STATE_DIR""#);
+    stage.start();
+    stage.line(SERVING_SAVED).await;
+    stage.settled().await;
 }

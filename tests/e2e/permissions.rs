@@ -1,14 +1,14 @@
-//! What other users of the host can do with the directories of stalls.
+//! What other users of the host can do with the directories of stalls, and stalls with theirs.
 
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{FileTypeExt, PermissionsExt, symlink},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use stalls_lab::stalls::messages::{DIRECTORY_NOT_LOCKED, WORLD_WRITE_REMOVED};
+use stalls_lab::stalls::messages::{OPEN_TO_OTHERS, PLAN_APPLIED};
 
-use crate::harness::{Stage, until};
+use crate::harness::{Stage, run, until};
 
 /// Starts a program with an umask that forbids nothing.
 const WITHOUT_UMASK: [&str; 3] = ["sh", "-c", r#"umask 000; exec "$0" "$@""#];
@@ -48,44 +48,114 @@ async fn nothing_is_open_to_others_whatever_the_umask() {
 }
 
 #[tokio::test]
-async fn directories_that_others_could_write_to_are_closed_and_their_links_not_followed() {
-    let mut stage = Stage::prepared(3).await;
+async fn an_empty_directory_of_any_mode_is_used_and_keeps_its_mode() {
+    // Docker's --tmpfs has the first, Kubernetes' emptyDir the second.
+    for open in [0o1777, 0o777] {
+        let mut stage = Stage::prepared(3).await;
+        let directories = [stage.launch().run_dir(), stage.state_dir()];
+        for directory in &directories {
+            fs::set_permissions(directory, Permissions::from_mode(open)).unwrap();
+        }
+        stage = stage.started().await;
+        stage.kill_and_start().await;
+        stage.settled().await;
+        assert_eq!(directories.map(|directory| mode(&directory)), [open, open]);
+        assert_eq!(stage.lines(OPEN_TO_OTHERS).len(), 2);
+        stage.end().await;
+    }
+}
+
+#[tokio::test]
+async fn links_in_place_of_its_files_are_not_followed() {
+    let mut stage = Stage::with_scale(3).await;
+    until("a saved state", || stage.state_dir().join("state.json").is_file()).await;
+    stage.end().await;
     let (run_dir, state_dir) = (stage.launch().run_dir(), stage.state_dir());
     let precious = tempfile::tempdir().unwrap();
-    let victim = precious.path().join("victim");
+    let victim = precious.path().join("haproxy.cfg");
     fs::write(&victim, "as it was").unwrap();
-    for directory in [&run_dir, &state_dir] {
-        fs::set_permissions(directory, Permissions::from_mode(0o1777)).unwrap();
-    }
-    for link in
-        [run_dir.join("haproxy.cfg"), state_dir.join("state.json"), state_dir.join("state.json.unreadable")]
-    {
+    let places = ["haproxy.cfg", "haproxy.cfg.rejected"].map(|name| run_dir.join(name));
+    let saved = ["state.json", "state.json.unreadable"].map(|name| state_dir.join(name));
+    for link in places.iter().chain(&saved) {
+        let _ = fs::remove_file(link);
         symlink(&victim, link).unwrap();
     }
-    symlink(precious.path(), run_dir.join("g1")).unwrap();
-    stage = stage.started().await;
-    for directory in [&run_dir, &state_dir] {
-        assert_eq!(mode(directory), 0o1775);
-    }
-    assert_eq!(stage.lines(WORLD_WRITE_REMOVED).len(), 2);
-    until("a saved state", || state_dir.join("state.json").is_file()).await;
+    symlink(precious.path(), run_dir.join("haproxy-g1")).unwrap();
+    stage.start();
+    stage.settled().await;
     until("a state of its own", || !state_dir.join("state.json").is_symlink()).await;
     until("a copy of its own", || !run_dir.join("haproxy.cfg").is_symlink()).await;
+    stage.kill_and_start().await;
     assert_eq!(fs::read_to_string(&victim).unwrap(), "as it was");
     assert_eq!(fs::read_dir(precious.path()).unwrap().count(), 1);
+}
+
+/// What there is below a directory: names, modes and contents.
+fn content(directory: &Path) -> Vec<(PathBuf, u32, Option<String>)> {
+    let mut found = vec![(directory.to_owned(), mode(directory), fs::read_to_string(directory).ok())];
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        found.extend(content(&entry.unwrap().path()));
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn a_directory_of_somebody_elses_is_refused_and_nothing_in_it_is_touched() {
+    for (variable, shared) in
+        [("RUN_DIR", false), ("STATE_DIR", false), ("RUN_DIR", true), ("STATE_DIR", true)]
+    {
+        let foreign = tempfile::tempdir().unwrap();
+        for folder in ["g1", "haproxy-g1"] {
+            fs::create_dir(foreign.path().join(folder)).unwrap();
+            fs::write(foreign.path().join(folder).join("haproxy.cfg"), "precious").unwrap();
+        }
+        fs::write(foreign.path().join("state.json"), "precious").unwrap();
+        let mode = if shared { 0o1777 } else { 0o755 };
+        fs::set_permissions(foreign.path(), Permissions::from_mode(mode)).unwrap();
+        let before = content(foreign.path());
+        let stage = Stage::prepared(0).await.env(variable, foreign.path().display());
+        let ended = run(stage.launch()).await;
+        assert_eq!(
+            (ended.code, ended.stdout.len(), ended.stderr.len()),
+            (Some(64), 0, 1),
+            "{:?}",
+            ended.stderr
+        );
+        let why = if shared { "is shared by all users" } else { "is not empty and has no stalls.lock" };
+        let line = &ended.stderr[0];
+        assert!(line.starts_with(variable) && line.contains(why), "{line}");
+        assert_eq!(content(foreign.path()), before);
+    }
 }
 
 #[tokio::test]
 async fn a_link_in_place_of_a_lock_ends_the_start() {
     for of_run_dir in [true, false] {
-        let mut stage = Stage::prepared(0).await;
+        let stage = Stage::prepared(0).await;
         let directory = if of_run_dir { stage.launch().run_dir() } else { stage.state_dir() };
         let victim = tempfile::NamedTempFile::new().unwrap();
         fs::write(victim.path(), "as it was").unwrap();
-        symlink(victim.path(), directory.join("lock")).unwrap();
-        stage.start();
-        assert_eq!(stage.ended().await.code(), Some(64));
-        assert_eq!(stage.lines(DIRECTORY_NOT_LOCKED).len(), 1);
+        symlink(victim.path(), directory.join("stalls.lock")).unwrap();
+        let ended = run(stage.launch()).await;
+        assert_eq!((ended.code, ended.stderr.len()), (Some(64), 1), "{:?}", ended.stderr);
         assert_eq!(fs::read_to_string(victim.path()).unwrap(), "as it was");
     }
+}
+
+#[tokio::test]
+async fn what_a_killed_predecessor_was_writing_is_removed() {
+    let mut stage = Stage::with_scale(3).await;
+    stage.kill().await;
+    let generation = stage.launch().run_dir().join("haproxy-g1");
+    let directories = [stage.launch().run_dir(), stage.state_dir(), generation];
+    let unfinished = directories.map(|directory| directory.join(".new-a1B2c3"));
+    unfinished.iter().for_each(|file| fs::write(file, "half").unwrap());
+    let kept = stage.state_dir().join(".new-of-somebody-else");
+    fs::write(&kept, "").unwrap();
+    stage.start();
+    stage.line(PLAN_APPLIED).await;
+    stage.end().await;
+    assert_eq!(unfinished.map(|file| file.exists()), [false; 3]);
+    assert!(kept.exists());
 }

@@ -58,6 +58,25 @@ async fn all_mistakes_are_reported_at_once_a_line_each() {
 }
 
 #[tokio::test]
+async fn what_the_machine_lacks_at_the_moment_is_no_mistake() {
+    for (variable, value) in [
+        ("HAPROXY_BIN", "/nonexistent/haproxy"),
+        ("HAPROXY_TEMPLATE", "/nonexistent/haproxy.cfg.hbs"),
+        ("STATE_DIR", "/proc/stalls"),
+        ("RUN_DIR", "/sys/stalls"),
+    ] {
+        let ended = run(&alone().env(variable, value)).await;
+        assert_eq!(
+            (ended.code, ended.stdout.len(), ended.stderr.len()),
+            (Some(75), 0, 1),
+            "{:?}",
+            ended.stderr
+        );
+        assert!(ended.stderr[0].starts_with(&format!("{variable}=\"{value}\": ")), "{:?}", ended.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_password_in_the_metadata_url_is_never_printed() {
     for url in
         ["http://user:s3cr3t@127.0.0.1/latest", "https://user:s3cr3t@127.0.0.1/", "user:s3cr3t@127.0.0.1"]

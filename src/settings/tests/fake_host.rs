@@ -9,8 +9,9 @@ use std::{
 };
 
 use super::super::Host;
+use crate::directories::DirectoryError;
 
-/// A host without HAProxy, on which every directory is writable that is not in `read_only`.
+/// A host without HAProxy, on which every directory may be used that is neither in `read_only` nor in `foreign`.
 #[derive(Debug, Default)]
 pub(super) struct FakeHost {
     pub(super) terminal: bool,
@@ -18,6 +19,7 @@ pub(super) struct FakeHost {
     pub(super) executables: Vec<&'static str>,
     pub(super) files: BTreeMap<&'static str, &'static str>,
     pub(super) read_only: Vec<&'static str>,
+    pub(super) foreign: Vec<&'static str>,
     pub(super) made: Mutex<Vec<PathBuf>>,
 }
 
@@ -40,7 +42,14 @@ impl Host for FakeHost {
         self.executables.iter().any(|executable| path == Path::new(executable))
     }
 
-    fn make_writable(&self, directory: &Path) -> io::Result<()> {
+    fn check_directory(&self, directory: &Path, _: &[&Path]) -> Result<(), DirectoryError> {
+        match self.foreign.iter().any(|foreign| directory == Path::new(foreign)) {
+            true => Err(DirectoryError::NotEmpty),
+            false => Ok(()),
+        }
+    }
+
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
         if self.read_only.iter().any(|read_only| directory == Path::new(read_only)) {
             return Err(io::ErrorKind::ReadOnlyFilesystem.into());
         }

@@ -10,9 +10,9 @@ pub const ENDS: &str = "stalls ends";
 pub const CONNECTIONS_CUT: &str = "drain time is over, connections are cut";
 /// As process 1 stalls has reaped processes that are not its children.
 pub const ORPHANS_REAPED: &str = "orphans reaped";
-/// Others could write to `RUN_DIR` or `STATE_DIR`.
-pub const WORLD_WRITE_REMOVED: &str = "removed world-write permission from directory";
-/// Another stalls process uses `RUN_DIR` or `STATE_DIR`.
+/// Others may write to `RUN_DIR` or `STATE_DIR`.
+pub const OPEN_TO_OTHERS: &str = "other users may write to directory, and replace what is in it";
+/// Another stalls process uses `RUN_DIR` or `STATE_DIR`, or it cannot be locked now.
 pub const DIRECTORY_NOT_LOCKED: &str = "cannot lock directory";
 /// `RUN_DIR` or `STATE_DIR` was removed; stalls has made it again.
 pub const DIRECTORY_LOCKED_AGAIN: &str = "directory was removed, it is created and locked again";
