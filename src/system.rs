@@ -56,8 +56,15 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         }
         remove_unfinished(directory);
     }
+    let state = match StateFile::opened_in(&settings.state_dir) {
+        Ok(state) => state,
+        Err(error) => {
+            crit!(log, "saved assignments cannot be read"; "error" => %error);
+            return Exit::Temporary;
+        }
+    };
     let runner = actix_rt::System::new();
-    let served = runner.block_on(serve(settings, &mut locks, log));
+    let served = runner.block_on(serve(settings, state, &mut locks, log));
     // Dropping it would wait for threads that may hang in a DNS lookup or on a disk.
     std::mem::forget(runner);
     served.unwrap_or_else(|error| {
@@ -66,14 +73,19 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     })
 }
 
-async fn serve(settings: Settings, locks: &mut [DirLock], log: &Logger) -> io::Result<Exit> {
+async fn serve(
+    settings: Settings,
+    state: StateFile,
+    locks: &mut [DirLock],
+    log: &Logger,
+) -> io::Result<Exit> {
     let mut signals = ShutdownSignals::listen()?;
     let children = Children::default();
     if process::id() == INIT {
         reap_orphans(children.clone(), log.clone())?;
     }
     let drain = settings.drain;
-    let mut system = System::start(settings, children, log);
+    let mut system = System::start(settings, state, children, log);
     let first = tokio::select! {
         signal = signals.next() => signal,
         (actor, end) = system.actors.first_end() => {
@@ -112,7 +124,7 @@ struct System {
 }
 
 impl System {
-    fn start(settings: Settings, children: Children, log: &Logger) -> Self {
+    fn start(settings: Settings, state: StateFile, children: Children, log: &Logger) -> Self {
         let log_of = |actor: &'static str| log.new(o!("actor" => actor));
         let poller = Prepared::new("MetadataPoller");
         let allocator = Prepared::new("PortAllocator");
@@ -175,7 +187,7 @@ impl System {
             allocator,
             PortAllocator::new(
                 allocation,
-                StateFile::in_folder(&settings.state_dir),
+                state,
                 TcpConnect,
                 vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
                 log_of("PortAllocator"),

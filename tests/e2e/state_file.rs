@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::geteuid;
 use serde_json::{Value, json};
-use stalls_lab::stalls::messages::{PLAN_APPLIED, SAVED_UNUSABLE};
+use stalls_lab::stalls::messages::{PLAN_APPLIED, SAVED_NOT_READ, SAVED_UNUSABLE, SERVING_SAVED};
 
 use crate::harness::{Bystanders, Stage, until};
 
@@ -24,9 +24,6 @@ async fn survives_a_spoilt_file(spoil: impl FnOnce(&Path), complaint: &str) {
     stage.end().await;
     spoil(&file);
     let spoilt = snapshot(&file);
-    if geteuid().is_root() {
-        stage = stage.through(&WITHOUT_OVERRIDE);
-    }
     let mut stage = stage.started().await;
     let mut bystanders = Bystanders::begin(&stage).await;
     let lost = stage.line(SAVED_UNUSABLE).await;
@@ -134,7 +131,29 @@ survived! {
         fs::create_dir(file).unwrap();
         fs::write(file.join("file"), "").unwrap();
     } => "Is a directory";
-    a_file_that_may_not_be_read: |file: &Path| {
-        fs::set_permissions(file, Permissions::from_mode(0o000)).unwrap();
-    } => "Permission denied";
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_now_ends_the_start_and_stays_as_it_is() {
+    let mut stage = Stage::with_scale(3).await;
+    let file = stage.state_dir().join("state.json");
+    until("a saved state", || file.exists()).await;
+    stage.end().await;
+    fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
+    if geteuid().is_root() {
+        stage = stage.through(&WITHOUT_OVERRIDE);
+    }
+    stage.start();
+    assert_eq!(stage.ended().await.code(), Some(75));
+    let line = stage.line(SAVED_NOT_READ).await;
+    assert_eq!(line["level"], "critical");
+    assert!(line["error"].as_str().unwrap().contains("Permission denied"), "{line}");
+    assert!(file.exists() && !file.with_extension("json.unreadable").exists());
+
+    // Once it can be read, it serves.
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    stage.server.stop().await;
+    stage.start();
+    stage.line(SERVING_SAVED).await;
+    stage.settled().await;
 }

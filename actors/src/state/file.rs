@@ -4,6 +4,7 @@
 mod tests;
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fs::{self, File},
     future::Future,
@@ -123,9 +124,21 @@ pub trait StateStore: 'static {
 }
 
 /// The state as a file.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
+    /// What it was found to have when it was opened.
+    opened: RefCell<Option<Content>>,
+}
+
+/// What there is in the place of the file.
+#[derive(Debug)]
+enum Content {
+    Nothing,
+    /// No regular file, in the system's words.
+    NoFile(String),
+    /// Of a file that is too large, only the beginning.
+    Bytes(Vec<u8>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,7 +156,19 @@ struct AnyVersion {
 impl StateFile {
     /// The file `state.json` in the folder `state_dir`.
     pub fn in_folder(state_dir: &Path) -> Self {
-        Self { path: state_dir.join("state.json") }
+        Self { path: state_dir.join("state.json"), opened: RefCell::new(None) }
+    }
+
+    /// As [`in_folder`](Self::in_folder), and reads the file, whose content the first [`StateStore::load`] returns. A
+    /// file that cannot be read now may be in order: to start without it would be to lose it.
+    ///
+    /// # Errors
+    /// [`StateError::Io`].
+    pub fn opened_in(state_dir: &Path) -> Result<Self, StateError> {
+        let file = Self::in_folder(state_dir);
+        let content = file.read().map_err(|source| file.io_error(source))?;
+        file.opened.replace(Some(content));
+        Ok(file)
     }
 
     /// Reads the state and leaves the file as it is, for a look beside a running stalls process.
@@ -151,15 +176,29 @@ impl StateFile {
     /// # Errors
     /// Says what is wrong with the file.
     pub fn peek(&self) -> Result<Option<SavedState>, String> {
+        self.read().map_err(|error| error.to_string())?.state()
+    }
+
+    fn read(&self) -> io::Result<Content> {
         // Neither a link is followed, nor a pipe waited for.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mut bytes = Vec::new();
-        match open(&self.path, flags, Mode::empty()).map(File::from) {
-            Ok(file) => file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(io::Error::from(error).to_string()),
+        let file = match open(&self.path, flags, Mode::empty()).map(File::from) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(Content::Nothing),
+            // A link, or a socket or a device that nobody serves.
+            Err(error @ (Errno::LOOP | Errno::NXIO)) => {
+                return Ok(Content::NoFile(io::Error::from(error).to_string()));
+            }
+            Err(error) => return Err(error.into()),
         };
-        parse(&bytes).map(Some)
+        let kind = file.metadata()?.file_type();
+        if !kind.is_file() {
+            let what = if kind.is_dir() { Errno::ISDIR } else { Errno::INVAL };
+            return Ok(Content::NoFile(io::Error::from(what).to_string()));
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(Content::Bytes(bytes))
     }
 
     /// Renames the file, and returns its new name. The one that was set aside before is kept too, so that after a
@@ -175,6 +214,18 @@ impl StateFile {
 
     fn io_error(&self, source: io::Error) -> StateError {
         StateError::Io { path: self.path.clone(), source }
+    }
+}
+
+impl Content {
+    /// # Errors
+    /// Says what is wrong with it.
+    fn state(&self) -> Result<Option<SavedState>, String> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::NoFile(reason) => Err(reason.clone()),
+            Self::Bytes(bytes) => parse(bytes).map(Some),
+        }
     }
 }
 
@@ -198,21 +249,22 @@ fn written(state: SavedState) -> serde_json::Result<Vec<u8>> {
 
 impl StateStore for StateFile {
     fn load(&self) -> Result<Option<SavedState>, StateError> {
-        self.peek().or_else(|reason| {
+        let opened = self.opened.take().map_or_else(|| self.read(), Ok);
+        opened.map_err(|source| self.io_error(source))?.state().or_else(|reason| {
             let set_aside = self.set_aside().map_err(|error| self.io_error(error))?;
             Err(StateError::Unreadable { path: self.path.clone(), reason, set_aside })
         })
     }
 
     fn save(&self, state: SavedState) -> impl Future<Output = Result<(), StateError>> + 'static {
-        let this = self.clone();
+        let path = self.path.clone();
         async move {
-            let path = this.path.clone();
+            let target = path.clone();
             let saved = off_thread(move || {
                 let content = written(state)?;
-                write_atomically(&path, Durability::PowerCut, |file| file.write_all(&content))
+                write_atomically(&target, Durability::PowerCut, |file| file.write_all(&content))
             });
-            saved.await.map_err(|error| this.io_error(error))
+            saved.await.map_err(|source| StateError::Io { path, source })
         }
     }
 }

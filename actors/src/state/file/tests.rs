@@ -55,6 +55,19 @@ fn an_unreadable_file_is_set_aside_untouched_and_the_next_start_is_fresh() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_now_stays_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = StateFile::in_folder(dir.path());
+    fs::write(&file.path, "anything").unwrap();
+    let opened = StateFile::opened_in(dir.path()).unwrap();
+    assert_eq!(opened.load().unwrap_err().kind(), "unreadable", "it was read, and is wrong");
+    // No path may be as long.
+    let long = dir.path().join("d".repeat(5_000));
+    assert_eq!(StateFile::opened_in(&long).unwrap_err().kind(), "io");
+    assert_eq!(StateFile::in_folder(&long).load().unwrap_err().kind(), "io");
+}
+
+#[test]
 fn of_unreadable_files_the_last_two_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let file = StateFile::in_folder(dir.path());
@@ -75,7 +88,7 @@ async fn what_is_no_file_is_set_aside_and_neither_read_nor_written_through() {
     let dir = tempfile::tempdir().unwrap();
     let file = StateFile::in_folder(dir.path());
     let elsewhere = dir.path().join("elsewhere");
-    StateFile { path: elsewhere.clone() }.save(state()).await.unwrap();
+    StateFile { path: elsewhere.clone(), opened: RefCell::default() }.save(state()).await.unwrap();
     let before = fs::read(&elsewhere).unwrap();
     symlink(&elsewhere, &file.path).unwrap();
     assert_eq!(file.load().unwrap_err().kind(), "unreadable");

@@ -73,7 +73,9 @@ pub const OTHER_SERVICES: &str = "containers of other services are mapped withou
 pub const POOL_GROWS: &str = "pool grows";
 /// The pool has ports that the host does not publish.
 pub const NOT_PUBLISHED: &str = "ports of the pool are not published, so the host does not lead to them";
-/// The state file cannot be read.
+/// The state file cannot be read at the moment.
+pub const SAVED_NOT_READ: &str = "saved assignments cannot be read";
+/// The state file is not one of this version.
 pub const SAVED_UNUSABLE: &str = "saved assignments unusable, starting without them";
 /// The state file cannot be written.
 pub const NOT_SAVED: &str = "assignments cannot be saved, a restart would not know them";
