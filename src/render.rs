@@ -10,7 +10,7 @@ use anyhow::Context;
 use slog::{Discard, Logger, o};
 use stalls_actors::{
     allocation::plan_once,
-    config::{HaproxyConfig, Renderer},
+    config::{HaproxyConfig, RenderError, Renderer},
     metadata::{HttpMetadata, MetadataLimits, fetch_once},
     state::StateFile,
 };
@@ -55,7 +55,10 @@ async fn rendered(settings: Settings) -> Result<String, (Exit, anyhow::Error)> {
     let renderer = Renderer::new(settings.template, listen);
     let frame = renderer.frame(&plan, &BTreeSet::new());
     let text = frame.and_then(|frame| renderer.render(&HaproxyConfig::new(Arc::new(frame), &plan)));
-    text.map_err(|error| (Exit::Config, error.into()))
+    text.map_err(|error| match error {
+        RenderError::TooFewDescriptors { .. } => (Exit::Temporary, error.into()),
+        RenderError::Template(_) => (Exit::Config, error.into()),
+    })
 }
 
 fn report(what: &str) {

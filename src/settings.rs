@@ -12,7 +12,7 @@ pub(crate) mod table;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    num::NonZeroUsize,
+    num::{NonZeroU16, NonZeroUsize},
     path::PathBuf,
     time::Duration,
 };
@@ -20,12 +20,12 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use stalls_actors::{
     allocation::{
-        AllocatorSettings, ListenAddresses,
+        AllocatorSettings, ListenAddresses, PoolSettings,
         pool_conflicts::{self, PoolConflict},
         pool_limits,
     },
     config::{ListenSettings, Template},
-    domain::{Mapping, ServiceRef},
+    domain::{DEFAULT_PORT_COUNT, Mapping, ServiceRef},
     haproxy::OnLeave,
 };
 
@@ -111,6 +111,15 @@ impl Settings {
             port_reuse_delay: self.port_reuse_delay,
             linger: self.linger,
         }
+    }
+
+    /// How many ports there are at least, before the metadata is known.
+    pub(crate) fn least_ports(&self) -> u64 {
+        let least = |pool: PoolSettings| {
+            let sized = pool.mapping.port_count.map(NonZeroU16::get);
+            u64::from(sized.unwrap_or(DEFAULT_PORT_COUNT.min(pool.max_ports)))
+        };
+        self.allocation().pools.into_iter().map(least).sum()
     }
 
     pub(crate) fn listen(&self) -> ListenSettings {

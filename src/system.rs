@@ -37,6 +37,10 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs until a signal or a fault.
 pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
+    if let Err(error) = settings.listen().check_descriptors(settings.least_ports()) {
+        crit!(log, "the pool cannot be served"; "error" => %error);
+        return Exit::Temporary;
+    }
     let directories = [&settings.run_dir, &settings.state_dir];
     let locks =
         directories.into_iter().map(|directory| DirLock::take(directory)).collect::<Result<Vec<_>, _>>();

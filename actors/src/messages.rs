@@ -7,7 +7,7 @@
 //!                                                                              │         v                       │
 //!                                                                              └──> HaproxySupervisor ───────────┘
 //!
-//! the admin side ──ReportMetadata, ReportAllocation, Ping, ReportHaproxy──> each of them
+//! the admin side ──ReportMetadata, ReportAllocation, ReportConfig, ReportHaproxy──> each of them
 //! the system ──Shutdown──> all
 //! ```
 //!
@@ -16,8 +16,8 @@
 
 pub use crate::{
     allocation::{AllocationReport, PlanChanged, ReportAllocation},
-    config::{ConfigWritten, Ping},
-    haproxy::{CheckConfig, ExcludePorts, HaproxyReport, ReportHaproxy},
+    config::{ConfigReport, ConfigWritten, ReportConfig},
+    haproxy::{CheckConfig, ExcludePorts, HaproxyReport, Pending, ReportHaproxy},
     lifecycle::{Leave, Shutdown},
     metadata::{MetadataReport, ReportMetadata, ServiceChanged},
 };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix::{MailboxError, Message, Recipient};
 use stalls_actors::messages::{
-    AllocationReport, HaproxyReport, MetadataReport, Ping, ReportAllocation, ReportHaproxy, ReportMetadata,
+    AllocationReport, ConfigReport, HaproxyReport, MetadataReport, ReportAllocation, ReportConfig,
+    ReportHaproxy, ReportMetadata,
 };
 use tokio::join;
 
@@ -16,7 +17,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct HealthProbe {
     pub(crate) poller: Recipient<ReportMetadata>,
     pub(crate) allocator: Recipient<ReportAllocation>,
-    pub(crate) writer: Recipient<Ping>,
+    pub(crate) writer: Recipient<ReportConfig>,
     pub(crate) supervisor: Recipient<ReportHaproxy>,
 }
 
@@ -25,7 +26,7 @@ pub(crate) struct HealthProbe {
 pub(super) struct ActorReports {
     pub(super) poller: Result<MetadataReport, ActorError>,
     pub(super) allocator: Result<AllocationReport, ActorError>,
-    pub(super) writer: Result<(), ActorError>,
+    pub(super) writer: Result<ConfigReport, ActorError>,
     pub(super) supervisor: Result<HaproxyReport, ActorError>,
 }
 
@@ -44,7 +45,7 @@ impl HealthProbe {
         let (poller, allocator, writer, supervisor) = join!(
             ask(&self.poller, ReportMetadata),
             ask(&self.allocator, ReportAllocation),
-            ask(&self.writer, Ping),
+            ask(&self.writer, ReportConfig),
             ask(&self.supervisor, ReportHaproxy),
         );
         ActorReports { poller, allocator, writer, supervisor }
@@ -68,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers a `Ping`, unless it stops first.
+    /// Answers, unless it stops first.
     struct Stage {
         is_running: bool,
     }
@@ -83,27 +84,29 @@ mod tests {
         }
     }
 
-    impl Handler<Ping> for Stage {
-        type Result = ();
+    impl Handler<ReportConfig> for Stage {
+        type Result = ConfigReport;
 
-        fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+        fn handle(&mut self, _: ReportConfig, _: &mut Context<Self>) -> ConfigReport {
+            ConfigReport::default()
+        }
     }
 
     #[actix_rt::test]
     async fn a_running_actor_answers() {
         let stage = Stage { is_running: true }.start();
-        assert_eq!(ask(&stage.recipient(), Ping).await, Ok(()));
+        assert_eq!(ask(&stage.recipient(), ReportConfig).await, Ok(ConfigReport::default()));
     }
 
     #[actix_rt::test]
     async fn a_stopped_actor_differs_from_one_that_hangs() {
         tokio::time::pause();
         let stopped = Stage { is_running: false }.start();
-        assert_eq!(ask(&stopped.recipient(), Ping).await, Err(ActorError::Stopped));
+        assert_eq!(ask(&stopped.recipient(), ReportConfig).await, Err(ActorError::Stopped));
         // This one never runs.
         let hangs = Context::<Stage>::new();
         let began = Instant::now();
-        assert_eq!(ask(&hangs.address().recipient(), Ping).await, Err(ActorError::Timeout));
+        assert_eq!(ask(&hangs.address().recipient(), ReportConfig).await, Err(ActorError::Timeout));
         assert_eq!(began.elapsed().as_secs(), TIMEOUT.as_secs());
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rangemap::RangeInclusiveSet;
 use serde::Serialize;
-use stalls_actors::messages::{AllocationReport, HaproxyReport};
+use stalls_actors::messages::{AllocationReport, HaproxyReport, Pending};
 
 use super::health_probe::{ActorError, ActorReports, TIMEOUT};
 
@@ -28,6 +28,21 @@ pub(super) struct HealthResponse {
     /// The services of which no container is mapped, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     nothing_mapped: Vec<String>,
+    /// The newest plan, if HAProxy runs with an older one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<NotInForce>,
+    /// Why the newest configuration cannot be rendered, or HAProxy does not accept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config_problem: Option<String>,
+}
+
+/// A plan that is not in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct NotInForce {
+    revision: u64,
+    /// What failed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
 }
 
 /// Ports that keep their containers although these are missing in the metadata.
@@ -67,23 +82,34 @@ impl HealthResponse {
             ActorError::Timeout => Some(format!("{actor} did not answer within {} ms", TIMEOUT.as_millis())),
             ActorError::Stopped => Some(format!("{actor} has stopped")),
         });
-        let reasons: Vec<_> = failed.chain(haproxy).collect();
-        let (haproxy_pid, revision) = match reports.supervisor {
-            Ok(HaproxyReport::Running { pid, revision }) => (Some(pid), revision),
-            _ => (None, None),
+        let config_problem = reports.writer.as_ref().ok().and_then(|report| report.problem.clone());
+        // Without a configuration HAProxy does not come to run.
+        let unconfigured =
+            config_problem.clone().filter(|_| matches!(reports.supervisor, Ok(HaproxyReport::Down { .. })));
+        let reasons: Vec<_> = failed.chain(haproxy).chain(unconfigured).collect();
+        let (haproxy_pid, revision, pending) = match &reports.supervisor {
+            Ok(HaproxyReport::Running { pid, revision, pending }) => (Some(*pid), *revision, pending.clone()),
+            _ => (None, None, None),
         };
         Self {
             status: if reasons.is_empty() { good } else { bad },
             reasons,
             haproxy_pid,
             revision,
-            metadata_fault_for_ms: reports.poller.ok().and_then(|report| report.fault_for).map(in_ms),
+            metadata_fault_for_ms: reports
+                .poller
+                .as_ref()
+                .ok()
+                .and_then(|report| report.fault_for)
+                .map(in_ms),
             lingering: reports.allocator.as_ref().ok().and_then(lingering),
             nothing_mapped: reports
                 .allocator
                 .as_ref()
                 .map(|it| it.nothing_mapped.clone())
                 .unwrap_or_default(),
+            pending: pending.map(|Pending { revision, failure }| NotInForce { revision, failure }),
+            config_problem,
         }
     }
 
@@ -116,7 +142,7 @@ fn in_ms(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use stalls_actors::messages::MetadataReport;
+    use stalls_actors::messages::{ConfigReport, MetadataReport};
 
     use super::*;
 
@@ -124,12 +150,12 @@ mod tests {
         ActorReports {
             poller: Ok(MetadataReport::default()),
             allocator: Ok(AllocationReport::default()),
-            writer: Ok(()),
+            writer: Ok(ConfigReport::default()),
             supervisor: Ok(haproxy),
         }
     }
 
-    const SERVES: HaproxyReport = HaproxyReport::Running { pid: 7, revision: Some(3) };
+    const SERVES: HaproxyReport = HaproxyReport::Running { pid: 7, revision: Some(3), pending: None };
 
     fn json(response: &HealthResponse) -> String {
         assert_eq!(response.is_ok(), ["healthy", "ready"].contains(&response.status));
@@ -146,7 +172,7 @@ mod tests {
 
     #[test]
     fn an_adopted_haproxy_without_a_plan_is_healthy_and_not_ready() {
-        let adopted = reports(HaproxyReport::Running { pid: 7, revision: None });
+        let adopted = reports(HaproxyReport::Running { pid: 7, revision: None, pending: None });
         assert!(HealthResponse::of_health(&adopted).is_ok());
         let not_ready = json(&HealthResponse::of_readiness(&adopted));
         assert!(not_ready.starts_with(r#"{"status":"not_ready","reasons":["#), "{not_ready}");
@@ -170,6 +196,36 @@ mod tests {
                 "{readiness}"
             );
         }
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_accepted_is_the_reason_where_nothing_runs() {
+        let problem = Some("the configuration is not accepted: no".to_owned());
+        let rejected = ActorReports {
+            writer: Ok(ConfigReport { problem }),
+            ..reports(HaproxyReport::Down { failure: Some("haproxy failed to start: exit code 1".into()) })
+        };
+        for response in [HealthResponse::of_health(&rejected), HealthResponse::of_readiness(&rejected)] {
+            assert_eq!(
+                response.reasons,
+                ["haproxy failed to start: exit code 1", "the configuration is not accepted: no"]
+            );
+        }
+    }
+
+    #[test]
+    fn a_newer_plan_that_is_not_in_force_is_reported_and_does_not_count() {
+        let pending = Some(Pending { revision: 4, failure: Some("haproxy failed to start: no".into()) });
+        let rejected = ActorReports {
+            writer: Ok(ConfigReport { problem: Some("the configuration is not accepted: no".into()) }),
+            ..reports(HaproxyReport::Running { pid: 7, revision: Some(3), pending })
+        };
+        assert_eq!(
+            json(&HealthResponse::of_health(&rejected)),
+            r#"{"status":"healthy","haproxy_pid":7,"revision":3,"#.to_owned()
+                + r#""pending":{"revision":4,"failure":"haproxy failed to start: no"},"#
+                + r#""config_problem":"the configuration is not accepted: no"}"#
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use stalls_lab::stalls::{
     Signal,
-    messages::{CAN_QUERY_AGAIN, CANNOT_QUERY, DIED, FAILED_TO_START, PORT_UNBINDABLE, SERVES},
+    messages::{CAN_QUERY_AGAIN, CANNOT_QUERY, DIED, FAILED_TO_START, NOT_SERVABLE, PORT_UNBINDABLE, SERVES},
 };
 
 use crate::harness::{Bystanders, Stage};
@@ -77,4 +77,17 @@ async fn a_haproxy_that_dies_while_stalls_has_no_descriptors_comes_back_with_the
     stage.expect_lines(SERVES, 2).await;
     assert_eq!(stage.lines(PORT_UNBINDABLE).len(), 0);
     stage.end().await;
+}
+
+#[tokio::test]
+async fn too_few_descriptors_for_the_pool_end_the_start_and_the_log_says_how_many_would_do() {
+    let limit = ["sh", "-c", r#"ulimit -n 150; exec "$0" "$@""#];
+    for stage in [Stage::prepared(1).await, Stage::prepared(1).await.without("PORT_COUNT")] {
+        let mut stage = stage.through(&limit);
+        stage.start();
+        assert_eq!(stage.ended().await.code(), Some(75));
+        let line = stage.line(NOT_SERVABLE).await;
+        assert_eq!(line["level"], "critical");
+        assert!(line["error"].as_str().unwrap().contains("raise it (ulimit -n) to "), "{line}");
+    }
 }

@@ -29,6 +29,16 @@ pub struct ListenSettings {
     pub processors: usize,
 }
 
+impl ListenSettings {
+    /// Whether a HAProxy may open as many descriptors as a pool of so many ports needs.
+    ///
+    /// # Errors
+    /// [`RenderError::TooFewDescriptors`].
+    pub fn check_descriptors(&self, ports: u64) -> Result<(), RenderError> {
+        Limits::new(self, ports).map(drop)
+    }
+}
+
 /// Why there is no configuration for a plan.
 #[derive(Debug, Error)]
 pub enum RenderError {

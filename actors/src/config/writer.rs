@@ -6,15 +6,16 @@ mod tests;
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle,
-    WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResponse, Recipient,
+    SpawnHandle, WrapFuture,
 };
-use slog::{Logger, error, info, warn};
+use slog::{Logger, info, warn};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
     ConfigError, ConfigStore, Frame, HaproxyConfig, Renderer,
     copy::{self, Copied},
+    problems::Problems,
 };
 use crate::{
     allocation::Plan,
@@ -23,7 +24,6 @@ use crate::{
     haproxy::{CheckConfig, ExcludePorts},
     in_ms::in_ms,
     messages::{PlanChanged, Shutdown},
-    outage::Outage,
 };
 
 /// A machine that is short of something may have it again soon.
@@ -53,10 +53,17 @@ pub enum Verdict {
     Rejected,
 }
 
-/// The admin side → `ConfigWriter`: answer.
+/// The admin side → `ConfigWriter`: is the newest configuration in order?
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Ping;
+#[rtype(result = "ConfigReport")]
+pub struct ReportConfig;
+
+/// What the writer answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, MessageResponse)]
+pub struct ConfigReport {
+    /// Why there is no newest frame, or why HAProxy has not accepted it; `None` as long as nothing speaks against it.
+    pub problem: Option<String>,
+}
 
 /// What the writer works with.
 #[derive(Debug)]
@@ -82,7 +89,7 @@ pub struct ConfigWriter<S> {
     retry: Option<SpawnHandle>,
     copy: Option<watch::Sender<Option<Copied>>>,
     backoff: Backoff,
-    outage: Outage,
+    problems: Problems,
     rng: fastrand::Rng,
     log: Logger,
 }
@@ -108,21 +115,25 @@ impl<S: ConfigStore> ConfigWriter<S> {
             retry: None,
             copy: None,
             backoff: Backoff::new(FirstRetry::Delayed, MAX_RETRY),
-            outage: Outage::default(),
+            problems: Problems::default(),
             log,
         }
     }
 
     /// Tells of a new frame if the plan, or what can be bound, needs one; the routes go to the copy in any case.
-    fn propose(&mut self) {
-        let Some(plan) = &self.plan else { return };
-        let known = self.newest.as_ref().map(|newest| &newest.frame);
-        if known.is_some_and(|known| known.fits(plan, &self.excluded)) {
+    fn propose(&mut self, ctx: &mut Context<Self>) {
+        let Some(plan) = self.plan.clone() else { return };
+        let known = self.newest.as_ref().map(|newest| Arc::clone(&newest.frame));
+        let known = known.as_deref();
+        if !self.problems.cannot_render() && known.is_some_and(|known| known.fits(&plan, &self.excluded)) {
             return self.write_copy();
         }
-        match self.renderer.frame(plan, &self.excluded) {
+        let frame = self.renderer.frame(&plan, &self.excluded);
+        self.problems.note_rendered(frame.as_ref().err(), plan.revision, &self.log);
+        match frame {
             Ok(frame) if known.is_some_and(|known| known.digest == frame.digest) => {}
             Ok(frame) => {
+                self.problems.forget();
                 if known.is_none_or(|known| known.limits != frame.limits) {
                     info!(self.log, "connection limit follows the descriptor limit";
                         "maxconn" => frame.limits.maxconn, "descriptor_limit" => self.renderer.settings().descriptor_limit);
@@ -133,9 +144,12 @@ impl<S: ConfigStore> ConfigWriter<S> {
                 let not_rejected = older.filter(|older| older.verdict != Verdict::Rejected);
                 self.last_good = not_rejected.map(|older| older.frame).or(self.last_good.take());
                 self.supervisor.do_send(proposed);
+                if self.problems.is_unaccepted() {
+                    // Nobody else may ask about this one, and whether it is better is to be said.
+                    self.check(ctx);
+                }
             }
-            Err(reason) => error!(self.log, "configuration cannot be rendered, the last good one stays";
-                "revision" => plan.revision, "error" => %reason),
+            Err(_) => {}
         }
         self.write_copy();
     }
@@ -191,23 +205,12 @@ impl<S: ConfigStore> ConfigWriter<S> {
             Err(error) if error.is_final() => Verdict::Rejected,
             Err(_) => Verdict::Unchecked,
         };
+        let is_newest = self.newest.as_ref().is_some_and(|newest| newest.frame.digest == frame.digest);
+        self.problems.note_checked(checked.as_ref().err(), is_newest, frame.revision, &self.log);
         match checked {
-            Ok(()) => {
-                self.backoff.reset();
-                if let Some(ended) = self.outage.succeeded(Instant::now()) {
-                    info!(self.log, "configuration is accepted again";
-                        "lasted_ms" => ended.lasted.as_millis() as u64);
-                }
-            }
-            Err(error) => {
-                if self.outage.failed(error.kind(), Instant::now()) || error.is_final() {
-                    error!(self.log, "configuration not accepted, the last good one stays";
-                        "revision" => frame.revision, "kind" => error.kind(), "error" => %error);
-                }
-                if !error.is_final() {
-                    self.retry = Some(ctx.run_later(self.backoff.next_pause(&mut self.rng), Self::check));
-                }
-            }
+            Ok(()) => self.backoff.reset(),
+            Err(error) if error.is_final() => {}
+            Err(_) => self.retry = Some(ctx.run_later(self.backoff.next_pause(&mut self.rng), Self::check)),
         }
         let written = ConfigWritten { frame: Arc::clone(frame), verdict };
         let newest = self.newest.as_mut().filter(|newest| newest.frame.digest == frame.digest);
@@ -242,18 +245,18 @@ impl<S: ConfigStore> Actor for ConfigWriter<S> {
 impl<S: ConfigStore> Handler<PlanChanged> for ConfigWriter<S> {
     type Result = ();
 
-    fn handle(&mut self, PlanChanged(plan): PlanChanged, _: &mut Context<Self>) {
+    fn handle(&mut self, PlanChanged(plan): PlanChanged, ctx: &mut Context<Self>) {
         self.plan = Some(plan);
-        self.propose();
+        self.propose(ctx);
     }
 }
 
 impl<S: ConfigStore> Handler<ExcludePorts> for ConfigWriter<S> {
     type Result = ();
 
-    fn handle(&mut self, ExcludePorts(ports): ExcludePorts, _: &mut Context<Self>) {
+    fn handle(&mut self, ExcludePorts(ports): ExcludePorts, ctx: &mut Context<Self>) {
         self.excluded = ports;
-        self.propose();
+        self.propose(ctx);
     }
 }
 
@@ -265,10 +268,12 @@ impl<S: ConfigStore> Handler<CheckConfig> for ConfigWriter<S> {
     }
 }
 
-impl<S: ConfigStore> Handler<Ping> for ConfigWriter<S> {
-    type Result = ();
+impl<S: ConfigStore> Handler<ReportConfig> for ConfigWriter<S> {
+    type Result = ConfigReport;
 
-    fn handle(&mut self, _: Ping, _: &mut Context<Self>) {}
+    fn handle(&mut self, _: ReportConfig, _: &mut Context<Self>) -> ConfigReport {
+        ConfigReport { problem: self.problems.newest() }
+    }
 }
 
 impl<S: ConfigStore> Handler<Shutdown> for ConfigWriter<S> {

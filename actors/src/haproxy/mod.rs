@@ -70,4 +70,6 @@ pub use machine::SupervisorSettings;
 pub use on_leave::OnLeave;
 pub use process::LocalHaproxy;
 pub use runtime_api::{CliError, Command, RuntimeApi, Unavailable, UnixSocketApi};
-pub use supervisor::{CheckConfig, ExcludePorts, HaproxyReport, HaproxySupervisor, ReportHaproxy, Writer};
+pub use supervisor::{
+    CheckConfig, ExcludePorts, HaproxyReport, HaproxySupervisor, Pending, ReportHaproxy, Writer,
+};

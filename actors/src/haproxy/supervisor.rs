@@ -65,6 +65,8 @@ pub enum HaproxyReport {
         /// The newest plan that is in force; `None` if an earlier stalls process left it behind and it has not been
         /// told anything yet.
         revision: Option<u64>,
+        /// The newest plan, if that is another one.
+        pending: Option<Pending>,
     },
     /// It is to serve and does not.
     Down {
@@ -73,6 +75,15 @@ pub enum HaproxyReport {
     },
     /// There is nothing to serve: neither the metadata nor the memory has said which containers there are.
     NoPlan,
+}
+
+/// A plan that is not in force yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Its revision.
+    pub revision: u64,
+    /// Why it waits, if that is known: what failed last.
+    pub failure: Option<String>,
 }
 
 /// The writer, as the supervisor sees it.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     haproxy::known_faults::{Fault, Version},
-    messages::HaproxyReport,
+    messages::{HaproxyReport, Pending},
     outage::Outage,
 };
 
@@ -34,12 +34,18 @@ pub(super) struct Status {
 impl Machine {
     /// Whether HAProxy is at work.
     pub(in super::super) fn report(&self) -> HaproxyReport {
-        let revision = Some(self.status.applied).filter(|revision| *revision > 0);
+        let (applied, newest) = (self.status.applied, self.wanted.revision());
+        let no_port =
+            (self.status.no_port == Some(newest)).then(|| "no port of the pool can be bound".into());
+        let failure = no_port.or_else(|| self.status.failure.clone());
         match self.generations.live_one().and_then(|live| live.pid) {
-            Some(pid) => HaproxyReport::Running { pid, revision },
-            None if self.wanted.plan().is_some() => {
-                HaproxyReport::Down { failure: self.status.failure.clone() }
+            Some(pid) => {
+                let revision = Some(applied).filter(|revision| *revision > 0);
+                let pending =
+                    (newest != applied && newest > 0).then_some(Pending { revision: newest, failure });
+                HaproxyReport::Running { pid, revision, pending }
             }
+            None if self.wanted.plan().is_some() => HaproxyReport::Down { failure },
             None => HaproxyReport::NoPlan,
         }
     }

@@ -4,6 +4,8 @@
 
 /// stalls starts.
 pub const STARTS: &str = "stalls starts";
+/// The machine has too few descriptors for the pool.
+pub const NOT_SERVABLE: &str = "the pool cannot be served";
 /// stalls ends.
 pub const ENDS: &str = "stalls ends";
 /// The drain time is over, and connections are left.

@@ -118,3 +118,58 @@ async fn requests_that_come_while_haproxy_cannot_be_asked_do_not_multiply_its_re
     // One every 2.5 to 5 s once the ceiling is reached.
     assert!((12..=30).contains(&retries), "{retries}");
 }
+
+impl Running {
+    async fn problem(&self) -> Option<String> {
+        self.addr.send(ReportConfig).await.unwrap().problem
+    }
+}
+
+#[actix_rt::test]
+async fn what_speaks_against_the_newest_frame_is_reported_until_nothing_does() {
+    let writer = Running::start();
+    writer.hears(plan(1, 2, &[1])).await;
+    assert_eq!(writer.problem().await, None);
+    writer.works(|disk| disk.checks.fail_with([rejected()]));
+    writer.is_to_check().await;
+    let problem = writer.problem().await.unwrap();
+    assert!(
+        problem.starts_with("the configuration is not accepted: HAProxy rejects it: unknown keyword"),
+        "{problem}"
+    );
+    writer.hears(plan(2, 2, &[1, 2])).await;
+    assert!(writer.problem().await.is_some(), "the routes are not to blame");
+    writer.hears(plan(3, 5_000, &[1])).await;
+    let problem = writer.problem().await.unwrap();
+    assert!(problem.contains("cannot be rendered") && problem.contains("ulimit -n"), "{problem}");
+    writer.hears(plan(4, 3, &[1])).await;
+    assert_eq!(writer.problem().await, None);
+}
+
+#[actix_rt::test]
+async fn a_rejection_ends_with_the_next_frame_that_haproxy_accepts_though_nobody_asks() {
+    let writer = Running::start();
+    writer.hears(plan(1, 2, &[1])).await;
+    writer.hears(plan(2, 3, &[1])).await;
+    writer.works(|disk| disk.checks.fail_with([rejected()]));
+    writer.is_to_check().await;
+    assert_eq!((writer.log.saying(NOT_ACCEPTED).len(), writer.log.saying(AGAIN).len()), (1, 0));
+    // The pool is again what it was, with which HAProxy still runs.
+    writer.hears(plan(3, 2, &[1])).await;
+    assert_eq!((writer.log.saying(NOT_ACCEPTED).len(), writer.log.saying(AGAIN).len()), (1, 1));
+}
+
+#[actix_rt::test]
+async fn a_pool_that_cannot_be_rendered_is_said_once_and_its_end_too() {
+    let writer = Running::start();
+    writer.hears(plan(1, 2, &[1])).await;
+    for revision in 2..5 {
+        writer.hears(plan(revision, 5_000, &[1])).await;
+    }
+    let said = |message| writer.log.saying(message).len();
+    assert_eq!(said("configuration cannot be rendered, the last good one stays"), 1);
+    assert_eq!(said("configuration can be rendered again"), 0);
+    writer.hears(plan(5, 2, &[1])).await;
+    assert_eq!(said("configuration can be rendered again"), 1);
+    assert_eq!(writer.problem().await, None);
+}

@@ -6,6 +6,7 @@ use super::fake::{Scene, config, leading_to};
 use crate::{
     config::{Frame, HaproxyConfig},
     haproxy::Command,
+    messages::HaproxyReport,
 };
 
 fn without(ports: &[u16], config: HaproxyConfig) -> HaproxyConfig {
@@ -77,6 +78,8 @@ async fn nothing_is_started_while_every_port_is_taken() {
     assert_eq!((scene.host.generations(), scene.host.running()), (vec![1], vec![]));
     let waits = scene.log.saying("no port of the pool can be bound, plan not applied");
     assert_eq!((waits.len(), scene.log.saying("plan applied").len()), (1, 0));
+    let failure = Some("no port of the pool can be bound".to_owned());
+    assert_eq!(scene.report().await, HaproxyReport::Down { failure });
 }
 
 #[actix_rt::test]

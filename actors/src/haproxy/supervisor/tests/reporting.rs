@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::fake::{Fate, RECONCILE, Scene, config};
+use super::fake::{Fate, RECONCILE, Scene, config, leading_to};
 use crate::{
-    messages::{HaproxyReport, ReportHaproxy},
+    messages::{HaproxyReport, Pending, ReportHaproxy},
     testing::ms,
 };
 
@@ -35,6 +35,20 @@ async fn one_that_cannot_be_started_is_down_until_it_can() {
     assert_eq!(scene.report().await, HaproxyReport::Down { failure: Some(failure) });
     scene.wait(Duration::from_secs(1)).await;
     assert!(matches!(scene.report().await, HaproxyReport::Running { revision: Some(1), .. }));
+}
+
+#[actix_rt::test]
+async fn a_plan_that_is_not_in_force_is_told_of_with_what_failed() {
+    let scene = Scene::new(|host| host.fates.extend([Fate::Serve, Fate::Die, Fate::Die]));
+    scene.write(config(1, "a")).await;
+    assert!(matches!(scene.report().await, HaproxyReport::Running { pending: None, .. }));
+    scene.write(leading_to(2, "b", &[(5000, None), (5001, None), (5002, None)])).await;
+    let failure = Some("haproxy failed to start: exit code 1".to_owned());
+    let HaproxyReport::Running { revision, pending, .. } = scene.report().await else { panic!("it serves") };
+    assert_eq!((revision, pending), (Some(1), Some(Pending { revision: 2, failure })));
+    scene.wait(Duration::from_secs(1)).await;
+    let report = scene.report().await;
+    assert!(matches!(report, HaproxyReport::Running { revision: Some(2), pending: None, .. }), "{report:?}");
 }
 
 /// What is told of one that turns like this, and what is told when it ends by a signal after that.
