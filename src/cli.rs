@@ -43,7 +43,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Print HAProxy's configuration.
     Render,
-    /// Ask the instance on this host whether it is healthy.
+    /// Ask the instance whose `RUN_DIR` it is whether it is healthy.
     Health,
 }
 
@@ -53,7 +53,7 @@ const COMMANDS: [(Command, &str, &str); 2] = [
     (
         Command::Health,
         "health",
-        "Ask the stalls instance on this host, at ADMIN_LISTEN, whether it is healthy, and exit with 0 or 1",
+        "Ask the stalls instance whose RUN_DIR it is whether it is healthy, and exit with 0 or 1",
     ),
 ];
 

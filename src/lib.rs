@@ -60,7 +60,7 @@ fn exit() -> Exit {
     let ended = match cli.command {
         None => settings(Purpose::Run).map(run),
         Some(Command::Render) => settings(Purpose::Render).map(render::run),
-        Some(Command::Health) => settings::admin_address(&cli).map(health::run),
+        Some(Command::Health) => settings::run_dir(&cli).map(|run_dir| health::run(&run_dir)),
     };
     ended.unwrap_or_else(|errors| {
         let _ = write!(io::stderr(), "{errors}");

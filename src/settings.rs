@@ -11,7 +11,7 @@ pub(crate) mod table;
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     num::{NonZeroU16, NonZeroUsize},
     path::PathBuf,
     time::Duration,
@@ -242,28 +242,14 @@ fn on_leave(name: &str) -> Option<OnLeave> {
     [OnLeave::Cut, OnLeave::Drain].into_iter().find(|action| action.name() == name)
 }
 
-/// The address at which this host reaches the admin server of the instance that has these settings.
+/// The directory of the instance that has these settings.
 ///
 /// # Errors
-/// The setting is wrong, or `off`.
-pub(crate) fn admin_address(cli: &Cli) -> Result<SocketAddr, ConfigErrors> {
+/// The setting is wrong.
+pub(crate) fn run_dir(cli: &Cli) -> Result<PathBuf, ConfigErrors> {
     let mut parser = SettingsParser::new(cli);
-    let address = parser.value(&table::ADMIN_LISTEN, |raw| {
-        let address = raw.socket_address_or_off()?;
-        address
-            .ok_or_else(|| raw.wrong("must be an address: when it is off, there is no admin server to ask"))
-    });
-    parser.finish(address.map(from_here))
-}
-
-/// A listener on every address can be reached on loopback.
-fn from_here(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
+    let run_dir = directories::run_dir(&mut parser);
+    parser.finish(run_dir)
 }
 
 /// Whether the address is in a pool is checked only if all of them are valid.

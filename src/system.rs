@@ -207,7 +207,7 @@ impl System {
             ),
         );
         let probe = system.probe();
-        system.admin = settings.admin_listen.map(|address| Admin::start(address, probe, log_of("Admin")));
+        system.admin = Some(Admin::start(&settings.run_dir, settings.admin_listen, &probe, &log_of("Admin")));
         system
     }
 

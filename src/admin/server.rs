@@ -1,10 +1,6 @@
-//! The HTTP server of the admin address.
+//! The HTTP server of the admin side.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
@@ -14,14 +10,18 @@ use actix_web::{
     web::{Data, resource, route},
 };
 use futures_util::future::join;
-use slog::{Logger, error, info};
+use slog::{Logger, debug, error, info};
 use stalls_actors::outage::Outage;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep},
 };
 
-use super::{health_probe::HealthProbe, health_response::HealthResponse};
+use super::{
+    endpoint::{Endpoint, Listener},
+    health_probe::HealthProbe,
+    health_response::HealthResponse,
+};
 
 /// A request takes milliseconds, and connections beyond this number wait for their turn. An idle client occupies a
 /// descriptor until `CLIENT_LIMIT`.
@@ -31,35 +31,49 @@ const CLIENT_LIMIT: Duration = Duration::from_secs(2);
 /// The pause before an address that cannot be bound is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Serves until `stopped`. An address that cannot be bound is logged and tried again: the ports are served without it.
+/// Serves until `stopped`. What cannot be bound is logged and tried again: the ports are served without it.
 pub(super) async fn run(
-    address: SocketAddr,
+    endpoint: Endpoint,
     probe: HealthProbe,
     mut stopped: oneshot::Receiver<()>,
     log: Logger,
 ) {
     let mut outage = Outage::default();
+    endpoint.remove_predecessors();
     loop {
-        let error = match listen(address, &probe) {
-            Ok(server) => {
+        let error = match listen(&endpoint, &probe) {
+            Ok((server, file)) => {
                 let lasted = outage.succeeded(Instant::now()).map(|ended| ended.lasted.as_millis() as u64);
-                info!(log, "listening on admin address"; "address" => %address, "failed_for_ms" => lasted);
+                match endpoint {
+                    Endpoint::Address(address) => {
+                        info!(log, "listening on admin address"; "address" => %address, "failed_for_ms" => lasted);
+                    }
+                    Endpoint::Socket(_) => {
+                        debug!(log, "listening on admin socket"; "path" => %endpoint, "failed_for_ms" => lasted);
+                    }
+                }
                 let handle = server.handle();
                 tokio::pin!(server);
                 let ended = tokio::select! {
                     ended = &mut server => ended,
+                    () = endpoint.removed(file) => {
+                        let _ = join(handle.stop(false), server).await;
+                        continue;
+                    }
                     _ = &mut stopped => {
+                        endpoint.remove(file);
                         let _ = join(handle.stop(false), server).await;
                         return;
                     }
                 };
+                endpoint.remove(file);
                 ended.err().unwrap_or_else(|| io::Error::other("the server stopped"))
             }
             Err(error) => error,
         };
         if outage.failed("listen", Instant::now()) {
             error!(log, "cannot listen on admin address, ports are served without it";
-                "address" => %address, "error" => %error, "retry_ms" => RETRY.as_millis() as u64);
+                "address" => %endpoint, "error" => %error, "retry_ms" => RETRY.as_millis() as u64);
         }
         tokio::select! {
             () = sleep(RETRY) => {}
@@ -68,8 +82,9 @@ pub(super) async fn run(
     }
 }
 
-fn listen(address: SocketAddr, probe: &HealthProbe) -> io::Result<Server> {
-    let listener = TcpListener::bind(address)?;
+/// The server, and the file of its socket.
+fn listen(endpoint: &Endpoint, probe: &HealthProbe) -> io::Result<(Server, Option<(u64, u64)>)> {
+    let listener = endpoint.listen()?;
     let probe = Data::new(probe.clone());
     let readable = || route().guard(Any(Get()).or(Head()));
     let app = move || {
@@ -84,9 +99,12 @@ fn listen(address: SocketAddr, probe: &HealthProbe) -> io::Result<Server> {
         .max_connections(MAX_CONNECTIONS)
         .client_request_timeout(CLIENT_LIMIT)
         .client_disconnect_timeout(CLIENT_LIMIT)
-        .keep_alive(KeepAlive::Disabled)
-        .listen(listener)?;
-    Ok(server.run())
+        .keep_alive(KeepAlive::Disabled);
+    let (server, file) = match listener {
+        Listener::Address(listener) => (server.listen(listener)?, None),
+        Listener::Socket(listener, file) => (server.listen_uds(listener)?, Some(file)),
+    };
+    Ok((server.run(), file))
 }
 
 async fn health(probe: Data<HealthProbe>) -> HttpResponse {

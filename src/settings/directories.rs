@@ -27,10 +27,7 @@ pub(super) fn state_and_run(
     // What the operator keeps there is known.
     let template = parser.text(&HAPROXY_TEMPLATE).map(PathBuf::from);
     let state_dir = parser.value(&STATE_DIR, RawSetting::absolute_path);
-    let run_dir = parser.value(&RUN_DIR, |raw| {
-        fits_sockets(raw)?;
-        raw.absolute_path()
-    });
+    let run_dir = run_dir(parser);
     let (state_dir, run_dir) = (state_dir?, run_dir?);
     if state_dir == run_dir {
         let remedy = format_args!("must differ from {}", STATE_DIR.name);
@@ -49,6 +46,14 @@ pub(super) fn state_and_run(
         all(&|path| Ok(host.create_directory(path)?))?;
     }
     Ok((state_dir, run_dir))
+}
+
+/// `RUN_DIR` alone, which has the sockets.
+pub(super) fn run_dir(parser: &mut SettingsParser<'_>) -> Result<PathBuf, Reported> {
+    parser.value(&RUN_DIR, |raw| {
+        fits_sockets(raw)?;
+        raw.absolute_path()
+    })
 }
 
 /// An error of a directory as one of the setting that names it.

@@ -210,10 +210,11 @@ fn overlapping_pools_are_an_error_of_the_later_one() {
 fn an_admin_port_in_the_pool_is_an_error_if_all_else_is_valid() {
     let admin = ("ADMIN_LISTEN", "0.0.0.0:5063");
     assert_eq!(
-        errors(&[admin]),
+        errors(&[admin, ("PORT_COUNT", "64")]),
         "ADMIN_LISTEN=\"0.0.0.0:5063\": is in the pool 5000-5063; choose a port outside of it, or off\n"
     );
     assert!(run(&[admin, ("PORT_COUNT", "63")]).is_ok());
+    assert!(run(&[admin]).is_ok(), "a pool without a size ends before it");
     assert_eq!(errors(&[admin, ("PORT_COUNT", "x")]).lines().count(), 1);
     assert_eq!(errors(&[admin, ("BIND_ADDRESS", "x")]).lines().count(), 1);
     assert_eq!(errors(&[("BASE_PORT", "8400"), ("ADMIN_LISTEN", "x")]).lines().count(), 1);

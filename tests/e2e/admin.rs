@@ -11,7 +11,9 @@ use stalls_lab::{
     metadata::Fault,
     stalls::{
         Launch, Signal,
-        messages::{ADMIN_LISTENING, ADMIN_NOT_LISTENING, FAULT_BEGINS, LINGER, PLAN_APPLIED},
+        messages::{
+            ADMIN_LISTENING, ADMIN_NOT_LISTENING, FAULT_BEGINS, LINGER, NOT_ACCEPTED, PLAN_APPLIED,
+        },
     },
 };
 use tokio::{
@@ -20,7 +22,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::harness::{BASE, Ended, SOON, Script, Stage, launch, run};
+use crate::harness::{BASE, Ended, SOON, Script, Stage, launch, run, until};
 
 /// Lets HAProxy check a configuration, but not serve if the file `broken` is there.
 const SERVES_UNLESS_BROKEN: &str = r#"case " $* " in
@@ -231,29 +233,63 @@ async fn a_draining_stalls_instance_is_not_ready_and_admin_clients_do_not_delay_
 
 #[tokio::test]
 async fn health_says_in_one_line_why_it_cannot_ask() {
-    let without_admin = launch(Ipv4Addr::LOCALHOST, "");
-    for (admin, code, says) in [
-        ("127.0.0.1:1", 1, "stalls health: cannot query stalls at 127.0.0.1:1 (ADMIN_LISTEN): "),
-        ("0.0.0.0:1", 1, "stalls health: cannot query stalls at 127.0.0.1:1 (ADMIN_LISTEN): "),
-        ("[::]:1", 1, "stalls health: cannot query stalls at [::1]:1 (ADMIN_LISTEN): "),
-        ("off", 64, "ADMIN_LISTEN=\"off\": must be an address: when it is off"),
-        ("8405", 64, "ADMIN_LISTEN=\"8405\": must be an IP address with a port"),
+    let alone = launch(Ipv4Addr::LOCALHOST, "");
+    let long = format!("/{}", "r".repeat(70));
+    for (run_dir, code, says) in [
+        (
+            "/nonexistent",
+            1,
+            "stalls health: no stalls instance answers at /nonexistent/admin.sock (RUN_DIR): ",
+        ),
+        ("run", 64, "RUN_DIR=\"run\": must be an absolute path"),
+        (&long, 64, &format!("RUN_DIR=\"{long}\": must be at most 70 bytes long")),
     ] {
-        let Ended { code: ended, stdout, stderr } =
-            health(&without_admin.clone().env("ADMIN_LISTEN", admin)).await;
-        assert_eq!((ended, stdout.len(), stderr.len()), (Some(code), 0, 1), "{admin}: {stderr:?}");
-        assert!(stderr[0].starts_with(says), "{admin}: {stderr:?}");
+        let Ended { code: ended, stdout, stderr } = health(&alone.clone().env("RUN_DIR", run_dir)).await;
+        assert_eq!((ended, stdout.len(), stderr.len()), (Some(code), 0, 1), "{run_dir}: {stderr:?}");
+        assert!(stderr[0].starts_with(says), "{run_dir}: {stderr:?}");
     }
 }
 
 #[tokio::test]
 async fn health_needs_no_other_setting() {
     let stage = prepared().await.started().await;
-    let mut alone = stage.launch().clone();
-    for required in
-        ["SERVICE_NAME", "BACKEND_PORT", "BASE_PORT", "METADATA_URL", "STATE_DIR", "RUN_DIR", "HAPROXY_BIN"]
+    let mut alone = stage.launch().clone().env("ADMIN_LISTEN", "nonsense");
+    for required in ["SERVICE_NAME", "BACKEND_PORT", "BASE_PORT", "METADATA_URL", "STATE_DIR", "HAPROXY_BIN"]
     {
         alone = alone.without(required);
     }
     assert_eq!(health(&alone).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn the_socket_comes_back_with_its_directory_and_goes_with_stalls() {
+    let mut stage = Stage::with_scale(1).await;
+    let run_dir = stage.launch().run_dir();
+    let socket = run_dir.join("admin.sock");
+    fs::remove_dir_all(&run_dir).unwrap();
+    until("another socket", || socket.exists()).await;
+    until("a healthy instance", || std::os::unix::net::UnixStream::connect(&socket).is_ok()).await;
+    // The start after a kill finds the socket of its predecessor.
+    stage.kill_and_start().await;
+    assert_eq!(health(stage.launch()).await.code, Some(0));
+    stage.end().await;
+    assert!(!socket.exists());
+    assert_eq!(health(stage.launch()).await.code, Some(1));
+}
+
+#[tokio::test]
+async fn a_configuration_that_haproxy_rejects_is_the_reason_and_not_the_metadata() {
+    let template = tempfile::NamedTempFile::new().unwrap();
+    let built_in = include_str!("../../actors/src/config/haproxy.cfg.hbs");
+    fs::write(template.path(), built_in.replacen("defaults\n", "defaults\n    frobnicate {{maxconn}}\n", 1))
+        .unwrap();
+    let mut stage = prepared().await.env("HAPROXY_TEMPLATE", template.path().display());
+    stage.start();
+    stage.line(NOT_ACCEPTED).await;
+    for path in ["/healthz", "/readyz"] {
+        let response = await_status(&stage, path, 503).await;
+        assert!(response.reasons().contains("unknown keyword 'frobnicate'"), "{}", response.body);
+        assert!(!response.reasons().contains("metadata"), "{}", response.body);
+    }
+    stage.end().await;
 }

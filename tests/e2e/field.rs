@@ -13,3 +13,4 @@ mod sidekick;
 mod udp;
 mod upgrade_hides_the_old;
 mod dies_under_traffic;
+mod two_on_a_host;

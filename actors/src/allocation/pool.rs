@@ -6,6 +6,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
     ops::RangeInclusive,
     sync::Arc,
     time::Duration,
@@ -33,6 +34,7 @@ use crate::{
 pub(super) struct Pool {
     mapping: Mapping,
     max_ports: u16,
+    room: u16,
     /// As it was saved, or was for the last snapshot. Without PORT_COUNT it never shrinks, since that would cost a
     /// reload and gain nothing.
     size: Option<u16>,
@@ -78,14 +80,18 @@ pub(super) struct Growth {
 impl Pool {
     /// A mapping as it was saved, on a clock that starts now.
     pub(super) fn restore(pool: &PoolSettings, state: &SavedState, settings: &AllocatorSettings) -> Self {
-        let PoolSettings { mapping, max_ports } = pool;
-        let (size, assignments, absences) = match restored(mapping, state, settings) {
-            Some((size, assignments, absences)) => (Some(size), assignments, absences),
+        let PoolSettings { mapping, max_ports, room } = pool;
+        let room = mapping.port_count.map_or(*room, NonZeroU16::get);
+        let (size, mut assignments, absences) = match restored(mapping, state, settings) {
+            Some((size, assignments, absences)) => (Some(size.min(room)), assignments, absences),
             None => Default::default(),
         };
+        assignments.slots.retain(|slot, _| *slot < room);
+        assignments.reservations.retain(|slot, _| *slot < room);
         Self {
             mapping: mapping.clone(),
             max_ports: mapping.max_port_count().min(*max_ports),
+            room,
             size,
             snapshot: None,
             damper: FlapDamper::default(),
@@ -171,7 +177,7 @@ impl Pool {
     /// Rule 5: the size before these containers, and with them.
     fn sizes(&self, eligible: &[Eligible<'_>]) -> (u16, u16) {
         // What is published may be unknown for a while: that takes no slot away.
-        let initial = size::initial(&self.mapping, self.size.max(self.published));
+        let initial = size::initial(&self.mapping, self.size.max(self.published)).min(self.room);
         let with_need = match self.mapping.port_count {
             Some(_) => initial,
             None => size::grown(initial, size::needed(eligible, self.max_ports), self.max_ports),
@@ -190,7 +196,7 @@ impl Pool {
 
     /// The number of slots; before there is a snapshot or a saved size, the usual one.
     fn size(&self) -> u16 {
-        self.size.unwrap_or_else(|| size::initial(&self.mapping, None))
+        self.size.unwrap_or_else(|| size::initial(&self.mapping, None).min(self.room))
     }
 
     /// The ports of all slots.

@@ -60,7 +60,9 @@ pub fn admin_conflict(
     bind_address: Option<IpAddr>,
     mappings: &[Mapping],
 ) -> Option<PoolConflict<'_>> {
-    let same_port = |mapping: &&Mapping| ports(mapping).contains(&admin.port());
+    // A pool without a size ends before the admin port, but cannot do without its first.
+    let certain = |mapping: &Mapping| mapping.pool(mapping.port_count.map_or(1, NonZeroU16::get));
+    let same_port = |mapping: &&Mapping| certain(mapping).contains(&admin.port());
     let pool = mappings.iter().find(same_port).filter(|_| binds_collide(admin.ip(), bind_address));
     pool.map(|mapping| PoolConflict::AdminPort { admin, mapping })
 }
@@ -172,5 +174,9 @@ pub(super) mod tests {
         ] {
             assert!(!conflict(admin, bind), "{admin} {bind:?}");
         }
+        // Its size is not known yet, and it grows up to the admin port only.
+        let without_size =
+            |base| admin_conflict("0.0.0.0:8405".parse().unwrap(), None, &[mapping(base, None)]).is_some();
+        assert_eq!([8390, 8404, 8405, 8406].map(without_size), [false, false, true, false]);
     }
 }

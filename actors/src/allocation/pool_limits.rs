@@ -20,28 +20,27 @@ pub fn pools(
     admin_listen: Option<SocketAddr>,
     descriptor_limit: u64,
 ) -> Vec<PoolSettings> {
-    let pool = |mapping: &Mapping| PoolSettings {
-        mapping: mapping.clone(),
-        max_ports: max_ports(mapping, mappings, bind_address, admin_listen, descriptor_limit),
+    let growing = mappings.iter().filter(|other| other.port_count.is_none()).count().max(1) as u64;
+    let affordable = u16::try_from(descriptor_limit / DESCRIPTORS_PER_PORT / growing).unwrap_or(u16::MAX);
+    let pool = |mapping: &Mapping| {
+        let room = room(mapping, mappings, bind_address, admin_listen);
+        PoolSettings { mapping: mapping.clone(), max_ports: room.min(MAX_GROWN_PORTS).min(affordable), room }
     };
     mappings.iter().map(pool).collect()
 }
 
-fn max_ports(
+/// How many ports there are up to the next one that is used otherwise; at least one.
+fn room(
     mapping: &Mapping,
     mappings: &[Mapping],
     bind_address: Option<IpAddr>,
     admin_listen: Option<SocketAddr>,
-    descriptor_limit: u64,
 ) -> u16 {
     let base = mapping.base_port.get();
     let pools = mappings.iter().map(|other| other.base_port.get());
     let admin = admin_listen.filter(|admin| binds_collide(admin.ip(), bind_address));
     let next_used = pools.chain(admin.map(|admin| admin.port())).filter(|port| *port > base).min();
-    let free = next_used.map_or(mapping.max_port_count(), |port| port - base);
-    let growing = mappings.iter().filter(|other| other.port_count.is_none()).count().max(1) as u64;
-    let affordable = descriptor_limit / DESCRIPTORS_PER_PORT / growing;
-    free.min(MAX_GROWN_PORTS).min(u16::try_from(affordable).unwrap_or(u16::MAX))
+    next_used.map_or(mapping.max_port_count(), |port| port - base)
 }
 
 #[cfg(test)]
@@ -82,6 +81,13 @@ mod tests {
         for (admin, bind) in [("0.0.0.0:4999", None), ("127.0.0.1:8405", Some("10.0.0.1"))] {
             assert_eq!(limit(5000, Some(admin), bind, u64::MAX), MAX_GROWN_PORTS, "{admin} {bind:?}");
         }
+    }
+
+    #[test]
+    fn no_pool_without_a_size_reaches_the_admin_port_whatever_is_published() {
+        let admin = Some("0.0.0.0:8405".parse().unwrap());
+        let room = |base| pools(&[mapping(base, None)], None, admin, u64::MAX)[0].room;
+        assert_eq!((room(8390), room(8404), room(8406)), (15, 1, 57_130));
     }
 
     #[test]

@@ -27,4 +27,7 @@ pub struct PoolSettings {
     pub mapping: Mapping,
     /// The most ports that the pool may grow to if the mapping does not give its size. More ports may be published.
     pub max_ports: u16,
+    /// How many ports there are up to the next one that is used otherwise. Without PORT_COUNT, a pool never has more,
+    /// also if more are published.
+    pub room: u16,
 }

@@ -96,7 +96,8 @@ impl Stalls {
                 log_of("ConfigWriter"),
             ),
         );
-        let pool = PoolSettings { mapping: scene.setup.mapping(), max_ports: scene.setup.max_ports };
+        let pool =
+            PoolSettings { mapping: scene.setup.mapping(), max_ports: scene.setup.max_ports, room: u16::MAX };
         actors.run(
             allocator,
             PortAllocator::new(

@@ -152,7 +152,7 @@ impl Connection for FakeConnection {
 
 /// Pools that may grow to 200 ports.
 fn settings(mappings: Vec<Mapping>) -> AllocatorSettings {
-    let pools = mappings.into_iter().map(|mapping| PoolSettings { mapping, max_ports: 200 });
+    let pools = mappings.into_iter().map(|mapping| PoolSettings { mapping, max_ports: 200, room: u16::MAX });
     AllocatorSettings {
         pools: pools.collect(),
         listen: ListenAddresses::default(),

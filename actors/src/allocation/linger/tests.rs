@@ -31,7 +31,7 @@ impl Followed {
 
     fn restored(ports: u16, saved: &SavedState) -> Self {
         let mapping = Mapping { port_count: ports.try_into().ok(), ..mapping(&web(), 5000) };
-        let pool = PoolSettings { mapping, max_ports: ports };
+        let pool = PoolSettings { mapping, max_ports: ports, room: ports };
         let settings = AllocatorSettings {
             pools: vec![pool],
             listen: ListenAddresses::default(),
@@ -340,7 +340,7 @@ fn an_index_is_stronger_than_a_container_without_one_that_lingers() {
 fn lingering_makes_no_pool_grow() {
     let mapping = mapping(&web(), 5000);
     let settings = AllocatorSettings {
-        pools: vec![PoolSettings { mapping, max_ports: 500 }],
+        pools: vec![PoolSettings { mapping, max_ports: 500, room: 500 }],
         listen: ListenAddresses::default(),
         allow_loopback: false,
         port_reuse_delay: ms(60_000),

@@ -15,7 +15,7 @@ use crate::{
 const MAX_PORTS: u16 = 200;
 
 fn pool(mapping: Mapping) -> PoolSettings {
-    PoolSettings { mapping, max_ports: MAX_PORTS }
+    PoolSettings { mapping, max_ports: MAX_PORTS, room: u16::MAX }
 }
 
 fn settings(mapping: Mapping) -> AllocatorSettings {
@@ -189,4 +189,24 @@ fn a_saved_loopback_address_that_is_no_longer_allowed_is_not_served() {
         Pool::restore(&pool(mapping.clone()), &state, &settings).plan(&settings).slots.len()
     };
     assert_eq!((served(true), served(false)), (1, 0));
+}
+
+#[test]
+fn a_pool_without_a_size_ends_before_the_next_port_that_is_used_otherwise() {
+    let with_room = |port_count, state: &SavedState, published: &[u16]| {
+        let mapping = sized(5000, port_count);
+        let pool = PoolSettings { room: 3, max_ports: 3, ..pool(mapping.clone()) };
+        let settings = AllocatorSettings { pools: vec![pool], ..settings(mapping.clone()) };
+        let published = PublishedPorts(published.iter().map(|port| *port..=*port).collect());
+        let containers: Vec<_> = (1..=5).map(|age| container(&age.to_string(), age, Some(age))).collect();
+        let snapshots = [(mapping.service, Arc::new(snapshot(containers, published)))].into();
+        let plan = plan_once(&settings, state, &snapshots).mappings.remove(0);
+        (plan.pool_size, plan.slots.len())
+    };
+    let none = SavedState::default();
+    assert_eq!(with_room(None, &none, &[]), (3, 3));
+    assert_eq!(with_room(None, &none, &[5000, 5001, 5002, 5003, 5004]), (3, 3));
+    assert_eq!(with_room(None, &none, &[5000, 5001]), (3, 3), "it grows that far");
+    assert_eq!(with_room(None, &saved(), &[]), (3, 3));
+    assert_eq!(with_room(Some(4), &none, &[]), (4, 4), "a size that is given is checked at the start");
 }

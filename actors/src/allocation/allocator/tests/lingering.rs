@@ -83,6 +83,7 @@ async fn a_thousand_missing_containers_are_asked_at_once() {
             pools: vec![PoolSettings {
                 mapping: Mapping { port_count: 1_000.try_into().ok(), ..mapping(&super::web(), 5000) },
                 max_ports: 1_000,
+                room: 1_000,
             }],
             linger: ms(300_000),
             ..settings(vec![])
