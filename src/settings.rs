@@ -78,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) max_connections_per_port: Option<u64>,
     /// How long a connection may be silent, up to 24 days; `None` is no limit.
     pub(crate) idle_timeout: Option<Duration>,
+    /// How many processes may drain at a time after reloads; 1 to 1000.
+    pub(crate) max_draining: usize,
     /// How long open connections may go on after the first signal; up to a day.
     pub(crate) drain: Duration,
     /// How long a freed port is reserved against other containers without an index; up to a day.
@@ -169,6 +171,7 @@ impl Settings {
         let max_connections_per_port =
             parser.optional(&table::MAX_CONNECTIONS_PER_PORT, RawSetting::connections);
         let idle_timeout = parser.value(&table::IDLE_TIMEOUT_MS, RawSetting::milliseconds);
+        let max_draining = parser.value(&table::MAX_DRAINING, RawSetting::count);
         let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
         let port_reuse_delay = parser.value(&table::PORT_REUSE_DELAY_MS, RawSetting::milliseconds);
         let linger = parser.value(&table::LINGER_MS, RawSetting::milliseconds);
@@ -190,6 +193,7 @@ impl Settings {
             on_leave: on_leave?.unwrap_or_default(),
             max_connections_per_port: max_connections_per_port?,
             idle_timeout: Some(idle_timeout?).filter(|limit| !limit.is_zero()),
+            max_draining: max_draining?,
             drain: drain?,
             port_reuse_delay: port_reuse_delay?,
             linger: linger?,

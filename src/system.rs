@@ -164,6 +164,7 @@ impl System {
             HaproxySupervisor::new(
                 SupervisorSettings {
                     drain: settings.drain,
+                    max_draining: settings.max_draining,
                     reconcile: settings.reconcile_interval,
                     on_leave: settings.on_leave,
                     updates_at_runtime: renderer.updates_at_runtime(),

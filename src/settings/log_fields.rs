@@ -25,6 +25,7 @@ impl KV for Settings {
             "on_leave" => self.on_leave.name(),
             "max_connections_per_port" => self.max_connections_per_port,
             "idle_timeout_ms" => self.idle_timeout.map_or(0, millis),
+            "max_draining" => self.max_draining,
             "drain_ms" => millis(self.drain),
             "port_reuse_delay_ms" => millis(self.port_reuse_delay),
             "linger_ms" => millis(self.linger),

@@ -63,6 +63,12 @@ impl RawSetting<'_> {
         })
     }
 
+    /// A whole number within the setting's range.
+    pub(super) fn count(&self) -> Result<usize, ConfigError> {
+        let count = self.whole_number().and_then(|number| usize::try_from(number).ok());
+        count.ok_or_else(|| self.wrong(format_args!("must be a whole number from {}", self.setting.kind)))
+    }
+
     /// One of the words of the setting, as `named` knows it.
     pub(super) fn choice<T>(&self, named: impl FnOnce(&str) -> Option<T>) -> Result<T, ConfigError> {
         named(self.text).ok_or_else(|| self.wrong(format_args!("must be {}", self.setting.kind)))

@@ -152,6 +152,9 @@ settings! {
         MAX_CONNECTIONS_PER_PORT: Number("COUNT", 1..=MAX_CONNECTIONS),
             Found("half of all; all for a single port"),
             "How many connections a port may have; more wait";
+        // A process needs some tens of megabytes at 1000 ports, and a day of reloads leaves some.
+        MAX_DRAINING: Number("COUNT", 1..=1000), Value("16"),
+            "How many HAProxy processes may drain after reloads; the oldest is ended then";
     }
     "Times (milliseconds)" {
         // The original program's default.

@@ -62,6 +62,7 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.on_leave, OnLeave::ByState);
     assert_eq!(settings.max_connections_per_port, None);
     assert_eq!(settings.idle_timeout, None);
+    assert_eq!(settings.max_draining, 16);
     assert_eq!(settings.drain, Duration::from_secs(8));
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(60));
     assert_eq!(settings.linger, Duration::from_secs(300));
@@ -82,6 +83,7 @@ fn every_value_arrives() {
         ("ON_LEAVE", "drain"),
         ("MAX_CONNECTIONS_PER_PORT", "100000"),
         ("IDLE_TIMEOUT_MS", "2073600000"),
+        ("MAX_DRAINING", "1000"),
         ("DRAIN_MS", "0"),
         ("PORT_REUSE_DELAY_MS", "86400000"),
         ("LINGER_MS", "86400000"),

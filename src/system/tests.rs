@@ -62,6 +62,7 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
         on_leave: OnLeave::ByState,
         max_connections_per_port: None,
         idle_timeout: None,
+        max_draining: 16,
         drain: Duration::ZERO,
         port_reuse_delay: Duration::MAX,
         linger: Duration::ZERO,

@@ -4,9 +4,10 @@
 
 use std::collections::VecDeque;
 
+use serde_json::json;
 use stalls_lab::{
     load::{Expect, Load, Targets},
-    stalls::messages::ALWAYS_RELOADS,
+    stalls::messages::{ALWAYS_RELOADS, DIED, PLAN_APPLIED, TOO_MANY_DRAIN},
 };
 
 use crate::harness::{BASE, POOL, Stage, end_well, times, until};
@@ -92,4 +93,33 @@ async fn after_a_reload_free_ports_refuse_at_once() {
             stage.assert_refused(port).await;
         }
     }
+}
+
+#[tokio::test]
+async fn of_too_many_processes_that_drain_the_oldest_is_ended_with_its_connections() {
+    let mut stage = Stage::prepared(2).await.env("MAX_DRAINING", 2).with_reloads().started().await;
+    let mut held = vec![stage.hold(BASE).await, stage.hold(BASE + 1).await];
+    let first = stage.haproxy().await;
+    for reload in 1..=3 {
+        stage.change(|world| world.web().scale_to(2 + reload % 2)).await;
+        stage.expect_lines(PLAN_APPLIED, reload + 1).await;
+        if reload < 3 {
+            assert_eq!(stage.lines(TOO_MANY_DRAIN).len(), 0);
+            held.push(stage.hold(BASE).await);
+        }
+    }
+    let ended = stage.line(TOO_MANY_DRAIN).await;
+    assert_eq!((&ended["level"], &ended["haproxy_pid"]), (&json!("warning"), &json!(first)));
+    assert_eq!((&ended["connections"], &ended["max_draining"]), (&json!(2), &json!(2)));
+    until("the end of the oldest", || !stage.launch().haproxy_pids().contains(&first)).await;
+    for connection in held.iter_mut().skip(2) {
+        assert_eq!(connection.check().await, Ok(()));
+    }
+    for connection in held.iter_mut().take(2) {
+        assert!(connection.check().await.is_err());
+    }
+    stage.expect_lines(TOO_MANY_DRAIN, 1).await;
+    stage.expect_lines(DIED, 0).await;
+    drop(held);
+    stage.end().await;
 }

@@ -34,6 +34,8 @@ pub(super) enum Role {
     Draining,
     /// Told to end at once, not gone yet.
     Terminating,
+    /// It drained, and has to end at once, since too many do. It holds no port.
+    Expelled,
 }
 
 /// All processes, by number. A number is never used twice.
@@ -77,6 +79,11 @@ impl Generations {
     /// The number of one with this role.
     pub(super) fn with(&self, role: Role) -> Option<u64> {
         self.running.iter().find(|(_, generation)| generation.role == role).map(|(number, _)| *number)
+    }
+
+    /// The numbers of all with this role, the oldest first.
+    pub(super) fn numbers_with(&self, role: Role) -> Vec<u64> {
+        self.running.iter().filter(|(_, it)| it.role == role).map(|(number, _)| *number).collect()
     }
 
     /// The one that serves.

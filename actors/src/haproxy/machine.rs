@@ -17,6 +17,7 @@
 //! state makes of each event stands in `machine/table.txt`, which a test compares with the code.
 
 mod adopt;
+mod draining;
 mod ended;
 pub(super) mod event;
 pub(super) mod news;
@@ -55,6 +56,8 @@ use crate::{config::HaproxyConfig, messages::Leave};
 pub struct SupervisorSettings {
     /// How long connections may take to end by themselves when stalls stops.
     pub drain: Duration,
+    /// How many processes may drain at a time, after reloads.
+    pub max_draining: usize,
     /// How often the live HAProxy is compared with the plan.
     pub reconcile: Duration,
     /// What becomes of the connections to a container that leaves its port.
@@ -166,7 +169,10 @@ impl Machine {
             }
             (Event::Resynced(it, resynced), State::Resyncing(_)) => self.resynced(it, resynced, now),
             (Event::Compared(generation, seen), _) => self.compared(generation, seen, now),
-            (Event::Counted { processes, connections }, State::Stopping) => {
+            (Event::Counted { expelled: Some(number), connections, .. }, _) => {
+                self.counted_of_expelled(number, connections);
+            }
+            (Event::Counted { processes, connections, .. }, State::Stopping) => {
                 self.counted(processes, connections);
             }
             (Event::Ended(generation, how), _) => self.ended(generation, how, now),

@@ -181,11 +181,11 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 cancel(self.timers.insert(timer, due), ctx);
             }
             Effect::Disarm(timer) => cancel(self.timers.remove(&timer), ctx),
-            Effect::CountConnections { pids, ports } => {
+            Effect::CountConnections { expelled, pids, ports } => {
                 let processes = pids.len();
                 let counted = self.host.connections(pids, ports);
                 ctx.spawn(counted.into_actor(self).map(move |connections, supervisor, ctx| {
-                    supervisor.dispatch(Event::Counted { processes, connections }, ctx);
+                    supervisor.dispatch(Event::Counted { expelled, processes, connections }, ctx);
                 }));
             }
             Effect::Say(news) => news.say(&self.log),

@@ -72,6 +72,7 @@ impl Stalls {
             supervisor,
             HaproxySupervisor::new(
                 SupervisorSettings {
+                    max_draining: 16,
                     drain: DRAIN,
                     reconcile: Duration::from_secs(30),
                     on_leave: scene.setup.on_leave,

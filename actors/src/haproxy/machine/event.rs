@@ -41,7 +41,7 @@ pub(in super::super) enum Event {
     /// The answer to [`Effect::Compare`].
     Compared(u64, Result<Ports, QueryError>),
     /// The answer to [`Effect::CountConnections`]: how many these processes have, or `None` if that cannot be known.
-    Counted { processes: usize, connections: Option<usize> },
+    Counted { expelled: Option<u64>, processes: usize, connections: Option<usize> },
     /// A generation's process has ended, in words for the log.
     Ended(u64, String),
     /// A timer that was armed is due.
@@ -86,8 +86,9 @@ pub(in super::super) enum Effect {
     Arm(Timer, Duration),
     /// Have it not come.
     Disarm(Timer),
-    /// Count the connections that these processes have to these ports.
-    CountConnections { pids: Vec<u32>, ports: BTreeSet<u16> },
+    /// Count the connections that these processes have to these ports: one that is to be ended since too many drain, or
+    /// all, at the end of the drain time.
+    CountConnections { expelled: Option<u64>, pids: Vec<u32>, ports: BTreeSet<u16> },
     /// Say something in the log.
     Say(News),
     /// End the supervisor.

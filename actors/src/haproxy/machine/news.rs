@@ -25,6 +25,7 @@ pub(in super::super) enum News {
     DiedDraining { process: Process, how: String },
     Ended { process: Process, how: String },
     Drains(Process),
+    Expelled { process: Process, connections: Option<usize>, max_draining: usize },
     Cuts { processes: usize, connections: Option<usize> },
     NotStarted { generation: u64, revision: u64, reason: String, old_one_serves: bool, retry: Duration },
     FallsBack { revision: u64, reason: String, fallbacks: u64, retry: Duration },
@@ -111,6 +112,10 @@ impl News {
             }
             Self::Ended { process, how } => debug!(of(process), "haproxy ended"; "how" => how),
             Self::Drains(process) => debug!(of(process), "haproxy drains"),
+            Self::Expelled { process, connections, max_draining } => {
+                warn!(of(process), "too many haproxy processes drain, ending the oldest";
+                    "connections" => connections, "max_draining" => max_draining);
+            }
             Self::Cuts { processes, connections } => {
                 warn!(log, "drain time is over, connections are cut";
                     "connections" => connections, "processes" => processes);

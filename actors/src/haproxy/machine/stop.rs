@@ -27,6 +27,7 @@ impl Machine {
     pub(super) fn tell_to_drain(&mut self, number: u64) {
         if self.signal(number, Role::Draining, Signal::USR1) {
             self.say(News::Drains(self.process(number)));
+            self.limit_draining();
         }
     }
 
@@ -69,7 +70,8 @@ impl Machine {
     /// What is to be cut is counted first: the answer leads to the cut.
     pub(super) fn drain_is_over(&mut self) {
         let pids = self.generations.all().filter_map(|generation| generation.pid).collect();
-        self.effects.push(Effect::CountConnections { pids, ports: self.generations.ports() });
+        let ports = self.generations.ports();
+        self.effects.push(Effect::CountConnections { expelled: None, pids, ports });
     }
 
     pub(super) fn counted(&mut self, processes: usize, connections: Option<usize>) {

@@ -98,7 +98,8 @@ fn event(name: &str) -> Option<Event> {
         "compared" => Event::Compared(1, Ok(ports())),
         "compared, drift" => Event::Compared(1, Ok(drifted())),
         "compared, silence" => Event::Compared(1, Err(QueryError::Unavailable(silent()))),
-        "counted" => Event::Counted { processes: 1, connections: Some(2) },
+        "counted" => Event::Counted { expelled: None, processes: 1, connections: Some(2) },
+        "counted, expelled" => Event::Counted { expelled: Some(1), processes: 1, connections: Some(2) },
         "live ended" => Event::Ended(1, "signal 9".into()),
         "new ended" => Event::Ended(2, "exit code 1".into()),
         "due Retry" => Event::Due(Timer::Retry),
@@ -138,6 +139,7 @@ fn machine(state: &str, now: Instant) -> Option<Machine> {
     };
     let mut machine = Machine::new(SupervisorSettings {
         drain: ms(8_000),
+        max_draining: 16,
         reconcile: ms(30_000),
         on_leave: OnLeave::ByState,
         updates_at_runtime: true,
@@ -252,7 +254,7 @@ fn table() -> BTreeMap<&'static str, Vec<(&'static str, &'static str)>> {
     table
 }
 
-const EVENTS: [&str; 38] = [
+const EVENTS: [&str; 39] = [
     "plan",
     "frame",
     "frame accepted",
@@ -278,6 +280,7 @@ const EVENTS: [&str; 38] = [
     "compared, drift",
     "compared, silence",
     "counted",
+    "counted, expelled",
     "live ended",
     "new ended",
     "due Retry",

@@ -119,6 +119,8 @@ pub const PORTS_NO_LONGER_FULL: &str = "all ports are below their connection lim
 pub const DIED: &str = "haproxy died";
 /// A new HAProxy has ended, or has not answered, before it served.
 pub const FAILED_TO_START: &str = "haproxy failed to start";
+/// More HAProxy processes drain than may.
+pub const TOO_MANY_DRAIN: &str = "too many haproxy processes drain, ending the oldest";
 /// HAProxy runs and does not answer; stalls replaces it.
 pub const DOES_NOT_ANSWER: &str = "haproxy does not answer, replacing it";
 /// HAProxy runs, but its runtime API does not listen; stalls replaces it.

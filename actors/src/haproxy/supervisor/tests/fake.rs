@@ -39,6 +39,7 @@ use crate::{
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
+pub(super) const MAX_DRAINING: usize = 16;
 pub(super) const RECONCILE: Duration = Duration::from_secs(30);
 
 /// How a HAProxy behaves once it is started.
@@ -361,6 +362,7 @@ impl Scene {
         let (excluded, checks) = (Arc::clone(&writer.excluded), Arc::clone(&writer.checks));
         let settings = SupervisorSettings {
             drain: DRAIN,
+            max_draining: MAX_DRAINING,
             reconcile: RECONCILE,
             on_leave: OnLeave::ByState,
             updates_at_runtime,

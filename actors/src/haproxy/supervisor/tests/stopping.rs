@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::fake::{DRAIN, Fate, Scene, config};
+use super::fake::{DRAIN, Fate, MAX_DRAINING, Scene, config};
 use crate::messages::Leave;
 
 #[actix_rt::test]
@@ -96,4 +96,30 @@ async fn a_stop_ends_the_waiting_for_the_next_start() {
     scene.wait(Duration::from_secs(60)).await;
     scene.shut_down(Leave::Drained);
     assert!(scene.end().await < Duration::from_millis(10));
+}
+
+#[actix_rt::test]
+async fn no_more_than_so_many_drain_and_it_is_said_what_ends_the_oldest() {
+    let most = u64::try_from(MAX_DRAINING).unwrap();
+    let mut scene = Scene::new(|host| {
+        host.ignores = (1..=most + 3).map(|generation| (generation, "USR1")).collect();
+        host.connections = [(1, 3)].into();
+    });
+    for generation in 1..=most + 1 {
+        scene.write(config(generation, &generation.to_string())).await;
+    }
+    let message = "too many haproxy processes drain, ending the oldest";
+    assert_eq!(scene.log.saying(message).len(), 0);
+    assert_eq!(scene.host.running().len(), MAX_DRAINING + 1);
+    for generation in most + 2..=most + 3 {
+        scene.write(config(generation, &generation.to_string())).await;
+    }
+    assert_eq!(scene.host.running(), (3..=most + 3).collect::<Vec<_>>());
+    let said = scene.log.saying(message);
+    let of = |line: usize| (said[line].field("generation"), said[line].field("connections"));
+    assert_eq!((said.len(), of(0), of(1)), (2, ("1", "3"), ("2", "")));
+    assert_eq!(said[0].field("max_draining"), "16");
+    assert!(scene.log.saying("haproxy died").is_empty(), "it was ended");
+    scene.shut_down(Leave::Cut);
+    scene.end().await;
 }
