@@ -8,6 +8,7 @@ mod admin;
 mod cli;
 mod config_error;
 mod directories;
+mod ephemeral_ports;
 mod exit;
 mod health;
 mod locks;

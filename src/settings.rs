@@ -13,6 +13,7 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     num::{NonZeroU16, NonZeroUsize},
+    ops::RangeInclusive,
     path::PathBuf,
     time::Duration,
 };
@@ -115,13 +116,12 @@ impl Settings {
         }
     }
 
-    /// How many ports there are at least, before the metadata is known.
-    pub(crate) fn least_ports(&self) -> u64 {
-        let least = |pool: PoolSettings| {
-            let sized = pool.mapping.port_count.map(NonZeroU16::get);
-            u64::from(sized.unwrap_or(DEFAULT_PORT_COUNT.min(pool.max_ports)))
-        };
-        self.allocation().pools.into_iter().map(least).sum()
+    /// The ports of each pool, as far as they are known before the metadata is.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = RangeInclusive<u16>> {
+        self.allocation().pools.into_iter().map(|PoolSettings { mapping, room, .. }| {
+            let sized = mapping.port_count.map(NonZeroU16::get);
+            mapping.pool(sized.unwrap_or(DEFAULT_PORT_COUNT.min(room)))
+        })
     }
 
     pub(crate) fn listen(&self) -> ListenSettings {

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use crate::{
     admin::{Admin, HealthProbe},
     directories::is_open_to_others,
+    ephemeral_ports::warn_of_overlap,
     exit::Exit,
     locks::{DirLock, LockError, keep_locked},
     settings::Settings,
@@ -37,7 +38,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs until a signal or a fault.
 pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
-    if let Err(error) = settings.listen().check_descriptors(settings.least_ports()) {
+    if let Err(error) =
+        settings.listen().check_descriptors(settings.pools().map(|pool| pool.len() as u64).sum())
+    {
         crit!(log, "the pool cannot be served"; "error" => %error);
         return Exit::Temporary;
     }
@@ -59,6 +62,9 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
             info!(log, "other users may write to directory, and replace what is in it"; "path" => %directory.display());
         }
         remove_unfinished(directory);
+    }
+    for pool in settings.pools() {
+        warn_of_overlap(&pool, log);
     }
     let state = match StateFile::opened_in(&settings.state_dir) {
         Ok(state) => state,

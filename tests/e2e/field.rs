@@ -13,4 +13,5 @@ mod sidekick;
 mod udp;
 mod upgrade_hides_the_old;
 mod dies_under_traffic;
+mod ephemeral_ports;
 mod two_on_a_host;

@@ -231,7 +231,14 @@ mod tests {
 
         let run_dir = tempfile::tempdir().unwrap();
         let dirs = dirs(&run_dir);
+        // Its arguments are there some moments after it has been started.
+        let await_arguments = |process: &Child| {
+            while fs::read(format!("/proc/{}/cmdline", process.id())).unwrap().is_empty() {
+                std::thread::yield_now();
+            }
+        };
         let mut ours = look_alike(&dirs, &mut Command::new("sh"));
+        await_arguments(&ours);
         assert_eq!(dirs.generation_of(ours.id()).unwrap(), Some(3));
         assert!(dirs.runs(ours.id(), 3) && !dirs.runs(ours.id(), 4));
         ours.kill().unwrap();
@@ -240,6 +247,7 @@ mod tests {
         // Only root can start one of another user.
         if geteuid().is_root() {
             let mut theirs = look_alike(&dirs, Command::new("sh").uid(65_534));
+            await_arguments(&theirs);
             assert_eq!(dirs.generation_of(theirs.id()).unwrap(), None);
             theirs.kill().unwrap();
             theirs.wait().unwrap();

@@ -20,6 +20,7 @@ mod adopt;
 mod draining;
 mod ended;
 pub(super) mod event;
+mod excluded;
 pub(super) mod news;
 mod release;
 mod resync;
@@ -140,6 +141,7 @@ impl Machine {
         match (event, &mut self.state) {
             (Event::Plan(plan), _) => {
                 self.wanted.set_plan(plan);
+                self.look_at_excluded();
                 self.advance(now);
             }
             (Event::Config(written), _) => {
@@ -151,8 +153,8 @@ impl Machine {
                 self.adopted(found, stop, now);
             }
             (Event::Probed(Purpose::Launch, taken), State::Probing(_)) => self.probed_for_launch(taken, now),
-            (Event::Probed(Purpose::Release, taken), State::Releasing { .. }) => {
-                self.probed_for_release(&taken, now);
+            (Event::Probed(Purpose::Release { all }, taken), State::Releasing { .. }) => {
+                self.probed_for_release(all, &taken, now);
             }
             (Event::Probed(Purpose::Excluded, taken), _) => self.probed_excluded(taken, now),
             (Event::Launched(it, launched), State::Launching { generation, .. }) if it == *generation => {
@@ -214,7 +216,7 @@ impl Machine {
             // HAProxy itself finds out whether somebody else has taken a free port.
             Action::Update(changes) => self.update(changes, now),
             Action::Start(_) | Action::Reload(..) if self.retry.paused_until.is_some() => {}
-            Action::Start(_) | Action::Reload(..) => self.probe_for_launch(action, now),
+            Action::Start(_) | Action::Reload(..) => self.probe_for_launch(action),
         }
     }
 
@@ -234,10 +236,7 @@ impl Machine {
                 self.effects.push(Effect::Arm(Timer::Reconcile, self.settings.reconcile));
                 self.compare();
             }
-            Timer::Excluded if !self.wanted.excluded().is_empty() => {
-                let excluded = self.wanted.excluded().iter().copied().collect();
-                self.effects.push(Effect::Probe(Purpose::Excluded, excluded));
-            }
+            Timer::Excluded if !self.wanted.excluded().is_empty() => self.probe_excluded(),
             Timer::Healthy => {
                 self.retry.is_recovering = false;
                 self.retry.reset();

@@ -19,8 +19,8 @@
 //! when HAProxy does not do as it is told.
 //!
 //! A reload leads only to a frame that `haproxy -c` has accepted, which the supervisor asks the writer for. Where no
-//! HAProxy runs, a start is itself the check. If it fails, the next one is preceded by a look at what may be to blame:
-//! ports that cannot be bound, which the writer is asked to leave out, else the configuration.
+//! HAProxy runs, a start is itself the check; if it fails, the next one is preceded by one. Ports that cannot be bound are
+//! found before a start or a reload, and the writer is asked to leave them out. They come back when a container needs one.
 //!
 //! The configuration has no word for a closed port that could be taken back while HAProxy runs (`disabled` on a
 //! frontend cannot), so the runtime API closes them, as the first thing that a new generation does. A successor

@@ -7,6 +7,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     future::Future,
+    iter,
     path::PathBuf,
     rc::Rc,
 };
@@ -25,7 +26,7 @@ use super::{
     host::{HaproxyHost, Running},
     machine::{
         Machine, SupervisorSettings,
-        event::{Effect, Event, Timer},
+        event::{Effect, Event, Purpose, Timer},
     },
     port_state::Ports,
     query::{QueryError, query},
@@ -130,7 +131,15 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
             Effect::Adopt => self.adopt(ctx),
             Effect::Follow(leftover) => self.watch(leftover.generation, self.host.follow(&leftover), ctx),
             Effect::Probe(purpose, ports) => {
-                return Some(Event::Probed(purpose, self.host.unbindable(&mut ports.into_iter())));
+                let mut ports = ports.into_iter();
+                let taken = match purpose {
+                    Purpose::Release { all: false } => {
+                        let taken = |port| self.host.unbindable(&mut iter::once(port)).pop();
+                        ports.find_map(taken).into_iter().collect()
+                    }
+                    _ => self.host.unbindable(&mut ports),
+                };
+                return Some(Event::Probed(purpose, taken));
             }
             Effect::Launch(launch) => {
                 let generation = launch.generation;

@@ -82,6 +82,19 @@ impl Wanted {
         self.plan.as_ref().map_or(0, |plan| self.excluded.iter().filter(|port| plan.has_port(**port)).count())
     }
 
+    /// The excluded ports that the plan leads to a container; all of them, if no other port is left.
+    pub(super) fn needed_excluded(&self) -> BTreeSet<u16> {
+        if self.excluded.is_empty() {
+            return BTreeSet::new();
+        }
+        let planned = self.plan.iter().flat_map(|plan| plan.routes());
+        let is_needed = |route: Option<SocketAddr>| route.is_some() || self.routes.is_empty();
+        planned
+            .filter(|(port, route)| self.excluded.contains(port) && is_needed(*route))
+            .map(|(port, _)| port)
+            .collect()
+    }
+
     pub(super) fn set_plan(&mut self, plan: Arc<Plan>) {
         self.plan = Some(plan);
         self.update_routes();

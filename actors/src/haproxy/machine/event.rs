@@ -100,8 +100,8 @@ pub(in super::super) enum Effect {
 pub(in super::super) enum Purpose {
     /// A process is to be launched that binds them.
     Launch,
-    /// A process is to let go of them.
-    Release,
+    /// A process is to let go of them. Unless `all` are of interest, one that is taken is answer enough.
+    Release { all: bool },
     /// They are excluded.
     Excluded,
 }

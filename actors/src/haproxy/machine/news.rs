@@ -1,14 +1,11 @@
 //! What the supervisor says in the log: each message once, with its data.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use slog::{Logger, debug, error, info, o, warn};
 
 use super::super::{action::Reason, bindable::Unbindable, known_faults::Version, port_state::PortState};
 use crate::in_ms::in_ms;
-
-/// How many ports are told of one by one: somebody may have changed all of a large pool.
-const MAX_TOLD: usize = 10;
 
 /// Something worth a line.
 #[derive(Debug)]
@@ -38,7 +35,8 @@ pub(in super::super) enum News {
     Full { port: u16, ports: usize },
     NoLongerFull,
     Excluded { ports: Vec<Unbindable>, retry: Duration },
-    Bindable { ports: Vec<u16> },
+    UnusedExcluded { ports: Vec<Unbindable> },
+    Bindable { ports: BTreeSet<u16> },
 }
 
 /// Which HAProxy.
@@ -129,11 +127,11 @@ impl News {
                     "fallbacks" => fallbacks, "retry_ms" => ms(retry));
             }
             Self::Drifted { generation, ports } => {
-                for (port, found, left) in ports.iter().take(MAX_TOLD) {
-                    warn!(log, "port state drifted, repairing"; "port" => port, "found" => %found, "left" => %left);
-                }
+                let example = ports.first();
                 warn!(log, "haproxy runtime state was changed externally, repairing";
-                    "generation" => generation, "ports" => ports.len());
+                    "generation" => generation, "ports" => ports.len(), "port" => example.map(|(port, ..)| port),
+                    "found" => example.map(|(_, found, _)| found.to_string()),
+                    "left" => example.map(|(.., left)| left.to_string()));
             }
             Self::NotComparable { what } => {
                 error!(log, "haproxy cannot be compared with the plan"; "error" => what);
@@ -158,15 +156,18 @@ impl News {
             }
             Self::NoLongerFull => info!(log, "all ports are below their connection limit again"),
             Self::Excluded { ports, retry } => {
-                for port in ports {
-                    error!(log, "port cannot be bound, leaving it out"; "port" => port.port,
-                        "error" => %port.reason, "retry_ms" => ms(retry));
-                }
+                let example = ports.first();
+                error!(log, "port cannot be bound, leaving it out"; "ports" => ports.len(),
+                    "port" => example.map(|it| it.port), "error" => example.map(|it| it.reason.to_string()),
+                    "retry_ms" => ms(retry));
+            }
+            Self::UnusedExcluded { ports } => {
+                let example = ports.first();
+                info!(log, "unused port cannot be bound, leaving it out"; "ports" => ports.len(),
+                    "port" => example.map(|it| it.port), "error" => example.map(|it| it.reason.to_string()));
             }
             Self::Bindable { ports } => {
-                for port in ports {
-                    info!(log, "port can be bound again"; "port" => port);
-                }
+                info!(log, "port can be bound again"; "ports" => ports.len(), "port" => ports.first());
             }
         }
     }

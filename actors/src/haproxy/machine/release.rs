@@ -38,7 +38,7 @@ impl Machine {
     }
 
     pub(super) fn look_at_release(&mut self, now: Instant) {
-        let State::Releasing { generation, hangs, .. } = self.state else { return };
+        let State::Releasing { generation, hangs, until } = self.state else { return };
         if self.generations.get(generation).is_none() {
             return self.released(generation, now);
         }
@@ -47,13 +47,18 @@ impl Machine {
         if hangs && held.is_empty() {
             return self.go_on_releasing(now, false);
         }
-        self.effects.push(Effect::Probe(Purpose::Release, held.into_iter().collect()));
+        // Thousands are not tried every few milliseconds for the sake of one that is still held.
+        let purpose = Purpose::Release { all: now >= until };
+        self.effects.push(Effect::Probe(purpose, held.into_iter().collect()));
     }
 
-    pub(super) fn probed_for_release(&mut self, taken: &[Unbindable], now: Instant) {
+    pub(super) fn probed_for_release(&mut self, all: bool, taken: &[Unbindable], now: Instant) {
         let State::Releasing { generation, hangs, .. } = self.state else { return };
         if taken.is_empty() {
             return self.released(generation, now);
+        }
+        if !all {
+            return self.effects.push(Effect::Arm(Timer::Release, LOOK_EVERY));
         }
         // It lets go of all its ports or of none: somebody else may have taken the others meanwhile.
         let is_taken = |port: &u16| taken.iter().any(|taken| taken.port == *port);

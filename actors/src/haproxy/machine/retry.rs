@@ -12,6 +12,9 @@ const MAX_RESTART_PAUSE: Duration = Duration::from_secs(30);
 /// A reload instead of an update is no failure, but a process more.
 const MAX_FALLBACK_PAUSE: Duration = Duration::from_secs(2);
 
+/// How long ports that can be bound again may have to wait for others, with which they share a reload.
+const MAX_READMISSION_PAUSE: Duration = Duration::from_secs(5);
+
 /// After this long without a death or a failed start, however many reloads there were, failures are forgotten.
 pub(super) const HEALTHY: Duration = Duration::from_secs(30);
 
@@ -20,6 +23,9 @@ pub(super) const HEALTHY: Duration = Duration::from_secs(30);
 pub(super) struct Retry {
     restart: Backoff,
     fallback: Backoff,
+    readmission: Backoff,
+    /// Until when the next ports that can be bound again have to wait.
+    readmit_after: Option<Instant>,
     rng: fastrand::Rng,
     /// Until when one has to wait.
     pub(super) paused_until: Option<Instant>,
@@ -33,6 +39,8 @@ impl Retry {
         Self {
             restart: Backoff::new(FirstRetry::Immediate, MAX_RESTART_PAUSE),
             fallback: Backoff::new(FirstRetry::Immediate, MAX_FALLBACK_PAUSE),
+            readmission: Backoff::new(FirstRetry::Delayed, MAX_READMISSION_PAUSE),
+            readmit_after: None,
             rng: fastrand::Rng::with_seed(seed),
             paused_until: None,
             is_recovering: false,
@@ -49,9 +57,22 @@ impl Retry {
         self.fallback.next_pause(&mut self.rng)
     }
 
+    /// Ports that can be bound again are to be served, at the price of a reload: the more of these there were, the longer
+    /// the next ones wait. `Err` tells for how long.
+    pub(super) fn readmitted(&mut self, now: Instant) -> Result<(), Duration> {
+        match self.readmit_after {
+            Some(after) if now < after => Err(after - now),
+            _ => {
+                self.readmit_after = Some(now + self.readmission.next_pause(&mut self.rng));
+                Ok(())
+            }
+        }
+    }
+
     /// Forgets all failures.
     pub(super) fn reset(&mut self) {
         self.restart.reset();
         self.fallback.reset();
+        self.readmission.reset();
     }
 }

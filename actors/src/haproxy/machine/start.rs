@@ -1,6 +1,6 @@
 //! A new generation, from the probing of its ports to the end of its predecessor.
 
-use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use rustix::process::Signal;
 use tokio::time::Instant;
@@ -24,15 +24,10 @@ use crate::{
     },
 };
 
-/// How often a port that cannot be bound is tried again.
-const EXCLUDED_RETRY: Duration = Duration::from_secs(1);
-
 impl Machine {
-    /// Looks before HAProxy leaps: for the sake of one port it would not start at all. The first start of all is itself
-    /// the quickest way to find out.
-    pub(super) fn probe_for_launch(&mut self, action: Action, now: Instant) {
+    /// Looks before HAProxy leaps: for the sake of one port it would not start at all.
+    pub(super) fn probe_for_launch(&mut self, action: Action) {
         let ports = match &action {
-            Action::Start(_) if self.status.failure.is_none() => return self.launch(action, now),
             Action::Start(config) => config.routes.keys().copied().collect(),
             Action::Reload(config, _) => self.ports_to_take(config),
             _ => return,
@@ -63,31 +58,7 @@ impl Machine {
             }
             return self.launch(action, now);
         }
-        let mut excluded = self.wanted.excluded().clone();
-        let fresh: Vec<_> = taken.into_iter().filter(|taken| excluded.insert(taken.port)).collect();
-        if !fresh.is_empty() {
-            self.say(News::Excluded { ports: fresh, retry: EXCLUDED_RETRY });
-            self.exclude(excluded);
-        }
-        self.effects.push(Effect::Arm(Timer::Excluded, EXCLUDED_RETRY));
-    }
-
-    pub(super) fn probed_excluded(&mut self, taken: Vec<Unbindable>, now: Instant) {
-        let still: BTreeSet<u16> = taken.iter().map(|taken| taken.port).collect();
-        let ports: Vec<u16> = self.wanted.excluded().difference(&still).copied().collect();
-        if !still.is_empty() {
-            self.effects.push(Effect::Arm(Timer::Excluded, EXCLUDED_RETRY));
-        }
-        if !ports.is_empty() {
-            self.say(News::Bindable { ports });
-            self.exclude(still);
-            self.advance(now);
-        }
-    }
-
-    fn exclude(&mut self, ports: BTreeSet<u16>) {
-        self.wanted.set_excluded(ports.clone());
-        self.effects.push(Effect::ExcludePorts(ports));
+        self.exclude_taken(taken);
     }
 
     fn launch(&mut self, action: Action, now: Instant) {

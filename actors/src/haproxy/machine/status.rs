@@ -19,6 +19,8 @@ pub(super) struct Status {
     pub(super) applied: u64,
     /// The revision of the last plan of which no port could be bound.
     pub(super) no_port: Option<u64>,
+    /// The ports that a container needs and that cannot be bound, as far as that has been said.
+    pub(super) unserved: BTreeSet<u16>,
     /// How often an update failed and a reload took its place.
     pub(super) fallbacks: u64,
     /// Why the last HAProxy ended, was given up or failed to start, unless one has served since.

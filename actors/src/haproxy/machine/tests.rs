@@ -82,8 +82,8 @@ fn event(name: &str) -> Option<Event> {
         }
         "launch probed" => Event::Probed(Purpose::Launch, vec![]),
         "launch probed, taken" => Event::Probed(Purpose::Launch, taken()),
-        "release probed" => Event::Probed(Purpose::Release, vec![]),
-        "release probed, taken" => Event::Probed(Purpose::Release, taken()),
+        "release probed" => Event::Probed(Purpose::Release { all: false }, vec![]),
+        "release probed, taken" => Event::Probed(Purpose::Release { all: false }, taken()),
         "excluded probed" => Event::Probed(Purpose::Excluded, vec![]),
         "launched" => Event::Launched(2, Ok(12)),
         "launched not" => Event::Launched(2, Err(std::io::ErrorKind::NotFound.into())),

@@ -18,6 +18,8 @@ pub const OPEN_TO_OTHERS: &str = "other users may write to directory, and replac
 pub const DIRECTORY_NOT_LOCKED: &str = "cannot lock directory";
 /// `RUN_DIR` or `STATE_DIR` was removed; stalls has made it again.
 pub const DIRECTORY_LOCKED_AGAIN: &str = "directory was removed, it is created and locked again";
+/// The pool lies in the range of ports that the kernel gives to outgoing connections.
+pub const IN_EPHEMERAL_RANGE: &str = "outgoing connections may take ports of the pool";
 /// stalls listens on `ADMIN_LISTEN`.
 pub const ADMIN_LISTENING: &str = "listening on admin address";
 /// Another program listens on `ADMIN_LISTEN`.
@@ -133,9 +135,9 @@ pub const CANNOT_QUERY: &str = "cannot query haproxy: out of descriptors or memo
 pub const CAN_QUERY_AGAIN: &str = "haproxy can be queried again";
 /// Another program has changed HAProxy at runtime.
 pub const CHANGED_EXTERNALLY: &str = "haproxy runtime state was changed externally, repairing";
-/// A port is not as stalls has set it.
-pub const PORT_DRIFTED: &str = "port state drifted, repairing";
-/// A port of the pool cannot be bound, usually since another program listens there.
+/// Ports of the pool that containers need cannot be bound, usually since another program listens there.
 pub const PORT_UNBINDABLE: &str = "port cannot be bound, leaving it out";
-/// The port can be bound again.
+/// Ports of the pool that no container needs cannot be bound.
+pub const UNUSED_UNBINDABLE: &str = "unused port cannot be bound, leaving it out";
+/// Ports that a container needs can be bound again, and others with them.
 pub const PORT_BINDABLE_AGAIN: &str = "port can be bound again";

@@ -171,7 +171,7 @@ async fn of_two_with_one_number_the_one_that_answers_is_ours_and_the_other_is_le
     });
     scene.write(config(2, "a")).await;
     let refused = scene.log.saying("process has the arguments of another haproxy, leaving it alone");
-    assert_eq!((refused.len(), &*refused[0].field("haproxy_pid")), (1, "77"));
+    assert_eq!((refused.len(), refused[0].field("haproxy_pid")), (1, "77"));
     assert_eq!(scene.log.saying("plan applied")[0].field("step"), "nothing");
     assert!(!scene.host.deeds_to(4).iter().any(|deed| deed == "USR1" || deed == "socket removed"));
 }

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::fake::{Scene, config, leading_to};
 use crate::{
-    config::{Frame, HaproxyConfig},
+    config::{Frame, HaproxyConfig, Verdict},
     haproxy::Command,
     messages::HaproxyReport,
 };
+
+const TAKEN: &str = "port cannot be bound, leaving it out";
+const UNUSED: &str = "unused port cannot be bound, leaving it out";
 
 fn without(ports: &[u16], config: HaproxyConfig) -> HaproxyConfig {
     let excluded = ports.iter().copied().collect();
@@ -24,25 +27,80 @@ async fn a_taken_port_is_excluded_and_the_others_are_served() {
     let scene = Scene::new(|host| host.taken_ports = [5001].into());
     scene.write(config(1, "a")).await;
     assert_eq!(*scene.excluded.lock().unwrap(), [[5001].into()]);
-    assert_eq!((scene.host.generations(), scene.host.running()), (vec![1], vec![]));
+    assert!(scene.host.generations().is_empty(), "it would not start for the sake of that port");
     assert_eq!(scene.checks(), 0, "the configuration is not to blame");
-    assert_eq!(scene.log.saying("port cannot be bound, leaving it out")[0].field("port"), "5001");
+    assert_eq!(scene.log.saying(UNUSED)[0].field("port"), "5001");
     scene.write(without_5001(1)).await;
+    assert_eq!(scene.host.running(), [1]);
+    assert_eq!(scene.log.troubles(), [] as [String; 0], "nobody needs it");
+}
+
+#[actix_rt::test]
+async fn a_port_that_nobody_needs_starts_no_process_when_it_is_free_again() {
+    let scene = Scene::new(|host| host.taken_ports = [5001].into());
+    scene.write(config(1, "a")).await;
+    scene.write(without_5001(1)).await;
+    scene.host.0.borrow_mut().taken_ports.clear();
+    scene.wait(Duration::from_secs(60)).await;
+    assert_eq!((scene.excluded.lock().unwrap().len(), scene.host.running()), (1, vec![1]));
+    // It does as soon as a container needs it.
+    let both = [(5000, Some("10.42.0.7:8080")), (5001, Some("10.42.0.8:8080"))];
+    scene.write(leading_to(2, "both", &both)).await;
+    assert_eq!(scene.excluded.lock().unwrap().last(), Some(&[].into()));
+    scene.write(leading_to(2, "both", &both)).await;
     assert_eq!(scene.host.running(), [2]);
 }
 
 #[actix_rt::test]
-async fn a_port_that_is_free_again_is_served_by_a_reload() {
+async fn a_port_that_a_container_comes_to_need_is_said_to_be_taken_once() {
     let scene = Scene::new(|host| host.taken_ports = [5001].into());
     scene.write(config(1, "a")).await;
     scene.write(without_5001(1)).await;
+    assert_eq!(scene.log.saying(TAKEN).len(), 0);
+    for revision in 2..5 {
+        let both = [(5000, Some("10.42.0.7:8080")), (5001, Some("10.42.0.8:8080"))];
+        scene.send_plan(&leading_to(revision, "both", &both));
+        scene.wait(Duration::from_secs(2)).await;
+    }
+    let said = scene.log.saying(TAKEN);
+    assert_eq!((said.len(), said[0].field("ports"), said[0].field("port")), (1, "1", "5001"));
+}
+
+#[actix_rt::test]
+async fn ports_that_come_back_one_after_the_other_share_reloads() {
+    let routes: Vec<_> = (5000..5013).map(|port| (port, Some("10.42.0.7:8080"))).collect();
+    let scene = Scene::new(|host| host.taken_ports = (5001..5013).collect());
+    scene.write(leading_to(1, "all", &routes)).await;
+    let said = scene.log.saying(TAKEN);
+    assert_eq!((said.len(), said[0].field("ports"), said[0].field("port")), (1, "12", "5001"));
+    let rest = (5001..5013).collect::<Vec<_>>();
+    scene.send_frame(&without(&rest, leading_to(1, "one", &routes[..1])), Verdict::Accepted);
+    for port in 5001..5013 {
+        scene.host.0.borrow_mut().taken_ports.remove(&port);
+        scene.wait(Duration::from_secs(1)).await;
+    }
+    scene.wait(Duration::from_secs(6)).await;
+    let changes = scene.excluded.lock().unwrap().len() - 1;
+    assert!((2..=8).contains(&changes), "{changes}");
+    assert_eq!(scene.excluded.lock().unwrap().last(), Some(&[].into()));
+    assert_eq!(scene.log.saying(TAKEN).len(), 1);
+    assert_eq!(scene.log.saying("port can be bound again").len(), changes);
+}
+
+#[actix_rt::test]
+async fn a_port_that_a_container_needs_is_served_by_a_reload_once_it_is_free() {
+    let both = [(5000, Some("10.42.0.7:8080")), (5001, Some("10.42.0.8:8080"))];
+    let scene = Scene::new(|host| host.taken_ports = [5001].into());
+    scene.write(leading_to(1, "both", &both)).await;
+    assert_eq!(scene.log.saying(TAKEN)[0].field("port"), "5001");
+    scene.send_frame(&without(&[5001], leading_to(1, "one", &both[..1])), Verdict::Accepted);
     scene.wait(Duration::from_secs(3)).await;
     assert_eq!(scene.excluded.lock().unwrap().len(), 1);
     scene.host.0.borrow_mut().taken_ports.clear();
     scene.wait(Duration::from_secs(1)).await;
     assert_eq!(scene.excluded.lock().unwrap().last(), Some(&[].into()));
-    scene.write(config(1, "a")).await;
-    assert_eq!(scene.host.running(), [3]);
+    scene.write(leading_to(1, "both", &both)).await;
+    assert_eq!(scene.host.running(), [2]);
 }
 
 #[actix_rt::test]
@@ -64,8 +122,8 @@ async fn a_frame_that_still_has_the_excluded_port_is_neither_probed_nor_said_aga
         scene.write(config(1, "a")).await;
     }
     assert_eq!(*scene.excluded.lock().unwrap(), [[5001].into()]);
-    assert_eq!(scene.log.saying("port cannot be bound, leaving it out").len(), 1);
-    assert_eq!((scene.host.generations(), scene.host.running()), (vec![1], vec![]));
+    assert_eq!(scene.log.saying(UNUSED).len(), 1);
+    assert!(scene.host.generations().is_empty());
 }
 
 #[actix_rt::test]
@@ -75,7 +133,7 @@ async fn nothing_is_started_while_every_port_is_taken() {
     assert_eq!(*scene.excluded.lock().unwrap(), [[5000, 5001].into()]);
     let none = without(&[5000, 5001], leading_to(1, "none", &[]));
     scene.write(none).await;
-    assert_eq!((scene.host.generations(), scene.host.running()), (vec![1], vec![]));
+    assert!(scene.host.generations().is_empty());
     let waits = scene.log.saying("no port of the pool can be bound, plan not applied");
     assert_eq!((waits.len(), scene.log.saying("plan applied").len()), (1, 0));
     let failure = Some("no port of the pool can be bound".to_owned());
