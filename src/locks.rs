@@ -5,9 +5,11 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use actix_rt::task::spawn_blocking;
 use rustix::{
     fs::{FlockOperation, Mode, OFlags, flock, open},
     io::Errno,
@@ -99,21 +101,44 @@ fn lock_in(directory: &Path) -> PathBuf {
     directory.join(LOCK_FILE)
 }
 
-/// Locks directories again when they are removed. Returns the error once another process has locked one.
-pub(crate) async fn keep_locked(locks: &mut [DirLock], log: &Logger) -> LockError {
-    loop {
-        sleep(CHECK_INTERVAL).await;
-        for lock in &mut *locks {
-            match lock.renew() {
-                Ok(false) => {}
-                Ok(true) => {
-                    warn!(log, "directory was removed, it is created and locked again"; "path" => %lock.directory.display());
+/// The locks of all directories. They are held as long as one of its clones lives.
+#[derive(Clone, Debug)]
+pub(crate) struct DirLocks(Arc<Mutex<Vec<DirLock>>>);
+
+impl DirLocks {
+    /// Locks all `directories`, without waiting.
+    ///
+    /// # Errors
+    /// The first one that cannot be locked.
+    pub(crate) fn take<'a>(directories: impl IntoIterator<Item = &'a Path>) -> Result<Self, LockError> {
+        let locks = directories.into_iter().map(DirLock::take).collect::<Result<_, _>>()?;
+        Ok(Self(Arc::new(Mutex::new(locks))))
+    }
+
+    /// Locks directories again when they are removed. Returns the error once another process has locked one.
+    pub(crate) async fn keep(&self, log: &Logger) -> LockError {
+        loop {
+            sleep(CHECK_INTERVAL).await;
+            let locks = self.clone();
+            // A disk may hang, and all actors share this thread.
+            let renewed = spawn_blocking(move || locks.renew()).await;
+            for (directory, renewed) in renewed.unwrap_or_default() {
+                match renewed {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        warn!(log, "directory was removed, it is created and locked again"; "path" => %directory.display());
+                    }
+                    Err(in_use @ LockError::InUse { .. }) => return in_use,
+                    // The actor that writes there meets the same error, and logs it.
+                    Err(LockError::Io { .. }) => {}
                 }
-                Err(in_use @ LockError::InUse { .. }) => return in_use,
-                // The actor that writes there meets the same error, and logs it.
-                Err(LockError::Io { .. }) => {}
             }
         }
+    }
+
+    fn renew(&self) -> Vec<(PathBuf, Result<bool, LockError>)> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.iter_mut().map(|lock| (lock.directory.clone(), lock.renew())).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{io, process, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, process, sync::Arc, time::Duration};
 
 use actix::Addr;
 use slog::{Logger, crit, info, o, warn};
@@ -26,7 +26,7 @@ use crate::{
     directories::is_open_to_others,
     ephemeral_ports::warn_of_overlap,
     exit::Exit,
-    locks::{DirLock, LockError, keep_locked},
+    locks::{DirLocks, LockError},
     settings::Settings,
     signals::{ShutdownSignal, ShutdownSignals, reap_orphans},
 };
@@ -45,9 +45,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         return Exit::Temporary;
     }
     let directories = [&settings.run_dir, &settings.state_dir];
-    let locks =
-        directories.into_iter().map(|directory| DirLock::take(directory)).collect::<Result<Vec<_>, _>>();
-    let mut locks = match locks {
+    let locks = match DirLocks::take(directories.map(PathBuf::as_path)) {
         Ok(locks) => locks,
         Err(error) => {
             crit!(log, "cannot lock directory"; "error" => %error);
@@ -74,7 +72,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         }
     };
     let runner = actix_rt::System::new();
-    let served = runner.block_on(serve(settings, state, &mut locks, log));
+    let served = runner.block_on(serve(settings, state, &locks, log));
     // Dropping it would wait for threads that may hang in a DNS lookup or on a disk.
     std::mem::forget(runner);
     served.unwrap_or_else(|error| {
@@ -83,12 +81,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     })
 }
 
-async fn serve(
-    settings: Settings,
-    state: StateFile,
-    locks: &mut [DirLock],
-    log: &Logger,
-) -> io::Result<Exit> {
+async fn serve(settings: Settings, state: StateFile, locks: &DirLocks, log: &Logger) -> io::Result<Exit> {
     let mut signals = ShutdownSignals::listen()?;
     let children = Children::default();
     if process::id() == INIT {
@@ -102,7 +95,7 @@ async fn serve(
             log_end(log, actor, &end);
             return Ok(system.fail(Exit::Internal, log).await);
         }
-        taken = keep_locked(locks, log) => {
+        taken = locks.keep(log) => {
             crit!(log, "directory was taken over by another instance, stopping"; "error" => %taken);
             return Ok(system.fail(Exit::Config, log).await);
         }
