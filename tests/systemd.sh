@@ -101,6 +101,16 @@ say "a restart drains, and begins anew"
 inside systemctl stop stalls
 [ "$(inside systemctl show stalls --property Result --value)" = success ] || fail "a stop is not a success"
 ! haproxy >/dev/null || fail "HAProxy has outlived a stop"
+# HAProxy is away for a while, as when it is being upgraded.
+inside mv /usr/sbin/haproxy /usr/sbin/haproxy.away
+inside systemctl start stalls || true
+is_tried_again() { [ "$(restarts)" -gt 1 ]; }
+soon is_tried_again
+inside mv /usr/sbin/haproxy.away /usr/sbin/haproxy
+soon serves
+say "what the machine lacks at the moment is tried again"
+inside systemctl stop stalls
+
 inside sed -i 's/^BASE_PORT=.*/BASE_PORT=nonsense/' /etc/stalls/stalls.env
 inside systemctl start stalls || true
 soon inside systemctl is-failed --quiet stalls

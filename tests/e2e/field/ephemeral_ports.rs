@@ -35,7 +35,10 @@ async fn ports_that_nobody_needs_are_one_line_and_start_no_process_when_they_com
     let mut held = outgoing(&stage);
     stage.start();
     let line = stage.line(UNUSED_UNBINDABLE).await;
-    assert_eq!((&line["level"], &line["ports"], &line["port"]), (&"info".into(), &HELD.into(), &(BASE + 4).into()));
+    assert_eq!(
+        (&line["level"], &line["ports"], &line["port"]),
+        (&"info".into(), &HELD.into(), &(BASE + 4).into())
+    );
     for index in 1..=3 {
         stage.expect_port(BASE + u16::try_from(index).unwrap() - 1, &stage.uuid(index)).await;
     }
@@ -73,7 +76,10 @@ async fn a_pool_in_the_ephemeral_range_is_warned_of_with_what_would_do() {
     let overlap = format!("{first}-{}", first + POOL - 5);
     assert_eq!((&line["level"], &line["ports"]), (&"warning".into(), &overlap.as_str().into()));
     let remedy = line["remedy"].as_str().unwrap();
-    assert!(remedy.starts_with("sysctl -w net.ipv4.ip_local_reserved_ports=") && remedy.contains(&overlap), "{line}");
+    assert!(
+        remedy.starts_with("sysctl -w net.ipv4.ip_local_reserved_ports=") && remedy.contains(&overlap),
+        "{line}"
+    );
     assert!(line["range"].as_str().unwrap().contains("net.ipv4.ip_local_port_range"), "{line}");
 
     let below = Stage::with_scale(1).await;
