@@ -61,6 +61,8 @@ async fn a_leftover_haproxy_gets_the_changes_made_meanwhile() {
     stage.change(|world| world.web().replace(2)).await;
     stage.change(|world| world.web().remove(3)).await;
     stage.start();
+    // The log may come later than what it tells of.
+    stage.applied().await;
     stage.settled().await;
     assert_eq!(held.check().await, Ok(()));
     assert_eq!(stage.haproxy().await, haproxy);
