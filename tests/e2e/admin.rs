@@ -11,9 +11,7 @@ use stalls_lab::{
     metadata::Fault,
     stalls::{
         Launch, Signal,
-        messages::{
-            ADMIN_LISTENING, ADMIN_NOT_LISTENING, FAULT_BEGINS, LINGER, NOT_ACCEPTED, PLAN_APPLIED,
-        },
+        messages::{ADMIN_LISTENING, ADMIN_NOT_LISTENING, FAULT_BEGINS, LINGER, NOT_ACCEPTED, PLAN_APPLIED},
     },
 };
 use tokio::{

@@ -2,6 +2,8 @@
 //! line of its file.
 
 mod connects_to_itself;
+mod dies_under_traffic;
+mod ephemeral_ports;
 mod half_closed;
 mod no_dns;
 mod nothing_to_map;
@@ -10,8 +12,6 @@ mod quota;
 mod removed_service;
 mod selector;
 mod sidekick;
+mod two_on_a_host;
 mod udp;
 mod upgrade_hides_the_old;
-mod dies_under_traffic;
-mod ephemeral_ports;
-mod two_on_a_host;
