@@ -180,15 +180,19 @@ impl<'a> Placement<'a> {
         if unindexed.is_empty() {
             return unindexed;
         }
-        let has = previous.slots.iter().map(|(slot, assignment)| (&*assignment.uuid, *slot));
-        let had = standing(&previous.reservations, now).map(|(slot, had)| (&*had.uuid, slot));
-        let kept: HashMap<&str, u16> = had.chain(has).collect();
+        let has: HashMap<&str, u16> =
+            previous.slots.iter().map(|(slot, assignment)| (&*assignment.uuid, *slot)).collect();
+        let had: HashMap<&str, u16> =
+            standing(&previous.reservations, now).map(|(slot, had)| (&*had.uuid, slot)).collect();
         let mut newcomers = Vec::new();
         for candidate in unindexed {
-            let slot = kept.get(&*candidate.container.uuid).copied();
-            match slot.filter(|slot| self.is_free(*slot)) {
+            let uuid = &*candidate.container.uuid;
+            let lingers = candidate.lingers_since.is_some();
+            let had = had.get(uuid).filter(|_| !lingers);
+            let mut slots = has.get(uuid).into_iter().chain(had).copied();
+            match slots.find(|slot| self.is_free(*slot)) {
                 Some(slot) => drop(self.slots.insert(slot, candidate)),
-                None if candidate.lingers_since.is_some() => {}
+                None if lingers => {}
                 None => newcomers.push(candidate),
             }
         }

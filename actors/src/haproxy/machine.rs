@@ -88,8 +88,8 @@ enum State {
     Adopting { stop: Option<(Leave, Instant)> },
     /// Nothing.
     Idle,
-    /// Whether the ports can be bound that a new generation is to bind.
-    Probing(Action),
+    /// Whether the ports can be bound that a new generation is to bind; that may be why the first start has `failed`.
+    Probing { action: Action, failed: Option<Failed> },
     /// The live HAProxy is told of changes.
     Updating { generation: u64, changes: Vec<Change>, target: Target, waiting: usize, since: Instant },
     /// A new generation is being launched.
@@ -152,7 +152,9 @@ impl Machine {
                 let stop = stop.take();
                 self.adopted(found, stop, now);
             }
-            (Event::Probed(Purpose::Launch, taken), State::Probing(_)) => self.probed_for_launch(taken, now),
+            (Event::Probed(Purpose::Launch, taken), State::Probing { .. }) => {
+                self.probed_for_launch(taken, now);
+            }
             (Event::Probed(Purpose::Release { all }, taken), State::Releasing { .. }) => {
                 self.probed_for_release(all, &taken, now);
             }
@@ -216,7 +218,7 @@ impl Machine {
             // HAProxy itself finds out whether somebody else has taken a free port.
             Action::Update(changes) => self.update(changes, now),
             Action::Start(_) | Action::Reload(..) if self.retry.paused_until.is_some() => {}
-            Action::Start(_) | Action::Reload(..) => self.probe_for_launch(action),
+            Action::Start(_) | Action::Reload(..) => self.probe_for_launch(action, now),
         }
     }
 

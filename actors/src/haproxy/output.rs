@@ -34,7 +34,7 @@ fn say(log: &Logger, level: Level, stream: &str, text: &str) {
 /// `[WARNING]  (3111) : text` on stderr.
 fn parse(line: &str) -> (Level, &str) {
     let (level, text) = syslog(line).or_else(|| console(line)).unwrap_or((Level::Info, line));
-    if is_echo(text) { (Level::Debug, text) } else { (level, text) }
+    if is_echo(text) || is_bind_failure(text) { (Level::Debug, text) } else { (level, text) }
 }
 
 fn syslog(line: &str) -> Option<(Level, &str)> {
@@ -59,6 +59,12 @@ fn console(line: &str) -> Option<(Level, &str)> {
     };
     let text = rest.split_once(") : ").map_or(rest, |(_, text)| text);
     Some((level, text.trim_start()))
+}
+
+/// stalls itself says which ports cannot be bound, and whether a container needs them.
+fn is_bind_failure(text: &str) -> bool {
+    (text.starts_with("Binding [") && text.contains(": cannot bind socket ("))
+        || text.ends_with("Some protocols failed to start their listeners! Exiting.")
 }
 
 /// HAProxy announces whatever it was told to do, as warnings and worse: with a pool of 1000 that is a thousand lines
@@ -99,6 +105,17 @@ mod tests {
             parse("Thread 1 is about to kill the process"),
             (Level::Info, "Thread 1 is about to kill the process")
         );
+    }
+
+    #[test]
+    fn ports_that_cannot_be_bound_are_stalls_own_to_tell_of() {
+        for text in [
+            "Binding [stdin:40] for proxy p5003: cannot bind socket (Address already in use) for [*:5003]",
+            "Binding [/r/haproxy.cfg:40] for proxy p5003: protocol tcpv4: cannot bind socket (Address already in use) for [*:5003].",
+            "[haproxy.main()] Some protocols failed to start their listeners! Exiting.",
+        ] {
+            assert_eq!(parse(&format!("[ALERT]    (3111) : {text}")), (Level::Debug, text));
+        }
     }
 
     #[test]

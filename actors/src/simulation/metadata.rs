@@ -26,7 +26,11 @@ pub(super) struct Server(pub(super) Rc<Scene>);
 
 impl Server {
     fn strikes(&self, fault: Fault) -> bool {
-        self.0.faults.borrow_mut().strikes(fault, self.0.now())
+        let strikes = self.0.faults.borrow_mut().strikes(fault, self.0.now());
+        if strikes {
+            self.0.source_failed();
+        }
+        strikes
     }
 
     /// The version and the containers that it reports.

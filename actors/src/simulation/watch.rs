@@ -36,6 +36,8 @@ pub(super) struct Watch {
     /// How often a port led to a container that was not its own, as rule 6 allows for a moment.
     pub(super) strangers: BTreeSet<(u16, String)>,
     hangs_sessions: bool,
+    /// For how long each container has lingered, in all lives: what is left of its time is saved.
+    lingered: BTreeMap<Arc<str>, Duration>,
     /// What was wanted, in order: each document that stalls was told, and the saved assignments at each start.
     history: Vec<Wanted>,
     positions: BTreeMap<u16, usize>,
@@ -65,10 +67,11 @@ struct Life {
     told_last: Option<Wanted>,
     /// When the source last said what it had said before, or anything new.
     confirmed_at: Duration,
+    /// When an answer failed last: documents may have been told, and not been followed.
+    source_failed_at: Option<Duration>,
     /// How long before the newest document that was.
     proof_age: Duration,
-    /// For how long each container has lingered, and since when it lingers.
-    lingered: BTreeMap<Arc<str>, Duration>,
+    /// Since when each container lingers.
     lingers_since: BTreeMap<Arc<str>, Duration>,
     /// When each plan was made, and where it leads the ports.
     routes: Vec<(Duration, Routes)>,
@@ -102,6 +105,7 @@ impl Watch {
             max_ports: setup.max_ports,
             linger: setup.linger,
             strangers: BTreeSet::new(),
+            lingered: BTreeMap::new(),
             hangs_sessions: setup.hangs_sessions(),
             history: vec![Wanted::default()],
             positions: BTreeMap::new(),

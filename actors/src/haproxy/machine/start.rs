@@ -25,14 +25,22 @@ use crate::{
 };
 
 impl Machine {
-    /// Looks before HAProxy leaps: for the sake of one port it would not start at all.
-    pub(super) fn probe_for_launch(&mut self, action: Action) {
+    /// Looks before HAProxy leaps: for the sake of one port it would not start at all. But where nothing has failed yet,
+    /// to start it is the quickest way to find out: a probe takes some 10 µs for each port.
+    pub(super) fn probe_for_launch(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Start(_) if self.status.failure.is_none() => self.launch(action, now),
+            action => self.probe(action, None),
+        }
+    }
+
+    fn probe(&mut self, action: Action, failed: Option<Failed>) {
         let ports = match &action {
             Action::Start(config) => config.routes.keys().copied().collect(),
             Action::Reload(config, _) => self.ports_to_take(config),
             _ => return,
         };
-        self.state = State::Probing(action);
+        self.state = State::Probing { action, failed };
         self.effects.push(Effect::Probe(Purpose::Launch, ports));
     }
 
@@ -50,15 +58,26 @@ impl Machine {
 
     /// When ports cannot be bound, the writer is asked to leave them out, and tells of a frame without them.
     pub(super) fn probed_for_launch(&mut self, taken: Vec<Unbindable>, now: Instant) {
-        let State::Probing(action) = self.rest() else { return };
-        if taken.is_empty() {
-            if self.wanted.is_failed_unchecked() {
-                // That was not because of a port, so it may be because of the configuration.
-                self.check();
+        let State::Probing { action, failed } = self.rest() else { return };
+        match (taken.is_empty(), failed) {
+            (true, Some(failed)) => self.resync(Some(failed), now),
+            (true, None) => {
+                if self.wanted.is_failed_unchecked() {
+                    // That was not because of a port, so it may be because of the configuration.
+                    self.check();
+                }
+                self.launch(action, now);
             }
-            return self.launch(action, now);
+            (false, failed) => {
+                // That is why, and no fault of HAProxy's.
+                if let Some(Failed::Start { reason, .. }) = failed {
+                    self.status.failure = Some(format!("haproxy failed to start: {reason}"));
+                    let retry = self.note_failure();
+                    self.pause(retry, now);
+                }
+                self.exclude_taken(taken);
+            }
         }
-        self.exclude_taken(taken);
     }
 
     fn launch(&mut self, action: Action, now: Instant) {
@@ -164,8 +183,15 @@ impl Machine {
 
     /// A new generation has ended before it served.
     pub(super) fn start_failed(&mut self, generation: u64, reason: String, now: Instant) {
-        let State::Starting { config, .. } = self.rest() else { return };
+        let State::Starting { config, step, .. } = self.rest() else { return };
         self.effects.push(Effect::Cancel);
-        self.resync(Some(Failed::start(generation, &config, reason)), now);
+        let failed = Failed::start(generation, &config, reason);
+        match step {
+            // Its ports have not been probed.
+            Step::Start if self.status.failure.is_none() => {
+                self.probe(Action::Start(config), Some(failed));
+            }
+            _ => self.resync(Some(failed), now),
+        }
     }
 }

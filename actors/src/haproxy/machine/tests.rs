@@ -171,7 +171,7 @@ fn name(machine: &Machine) -> &'static str {
         State::Adopting { .. } => "Adopting",
         State::Idle if machine.retry.paused_until.is_some() => "Idle, paused",
         State::Idle => "Idle",
-        State::Probing(_) => "Probing",
+        State::Probing { .. } => "Probing",
         State::Updating { .. } => "Updating",
         State::Launching { .. } => "Launching",
         State::Starting { .. } => "Starting",

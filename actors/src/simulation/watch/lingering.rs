@@ -80,10 +80,17 @@ impl Watch {
     pub(super) fn note_lingering(&mut self, now: Duration) {
         let lingering: BTreeSet<_> = self.lingering().map(|(_, a)| Arc::clone(&a.uuid)).collect();
         for (uuid, since) in self.life.lingers_since.extract_if(.., |uuid, _| !lingering.contains(uuid)) {
-            *self.life.lingered.entry(uuid).or_default() += now - since;
+            *self.lingered.entry(uuid).or_default() += now - since;
         }
         for uuid in lingering {
             self.life.lingers_since.entry(uuid).or_insert(now);
+        }
+    }
+
+    /// None of them lingers any more: stalls has ended.
+    pub(super) fn end_lingering(&mut self, now: Duration) {
+        for (uuid, since) in std::mem::take(&mut self.life.lingers_since) {
+            *self.lingered.entry(uuid).or_default() += now - since;
         }
     }
 
@@ -108,14 +115,15 @@ impl Watch {
         now: Duration,
     ) -> Result<(), String> {
         let Some(newest) = self.life.documents.last() else { return Ok(()) };
-        if self.linger.is_zero() || self.life.proof_age > PROOF {
+        let is_followed = self.life.source_failed_at.is_none_or(|at| at + PROOF + UNDER_WAY < now);
+        if self.linger.is_zero() || self.life.proof_age > PROOF || !is_followed {
             return Ok(());
         }
         for (slot, old) in before.slots.iter().filter(|(slot, _)| !after.slots.contains_key(slot)) {
             let told = newest.iter().find(|c| c.uuid() == *old.uuid);
             let is_missing =
                 told.is_none_or(|c| c.address.is_none() && c.is_alive() && c.state != "stopping");
-            let lingered = self.life.lingered.get(&old.uuid).copied().unwrap_or_default();
+            let lingered = self.lingered.get(&old.uuid).copied().unwrap_or_default();
             let lingers = self.life.lingers_since.get(&old.uuid).map_or(Duration::ZERO, |since| now - *since);
             let is_over = lingered + lingers + UNDER_WAY >= self.linger;
             let address = old.address;

@@ -32,7 +32,9 @@ impl Scene {
     // === what stalls learns ===
 
     pub(in super::super) fn life_begins(&self) {
-        self.watch.borrow_mut().life = Life::default();
+        let mut watch = self.watch.borrow_mut();
+        watch.end_lingering(self.now());
+        watch.life = Life::default();
     }
 
     pub(in super::super) fn life_is_to_end(&self) {
@@ -60,6 +62,11 @@ impl Scene {
     /// The source says that nothing has changed.
     pub(in super::super) fn confirmed(&self) {
         self.watch.borrow_mut().life.confirmed_at = self.now();
+    }
+
+    /// An answer fails, and with it what else was asked for in the same round.
+    pub(in super::super) fn source_failed(&self) {
+        self.watch.borrow_mut().life.source_failed_at = Some(self.now());
     }
 
     /// stalls tries whether a container accepts connections.
