@@ -27,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slog::info;
 
 pub use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
@@ -69,8 +70,16 @@ fn exit() -> Exit {
     })
 }
 
+/// A thousand containers that linger are a thousand connections, and a usual soft limit is 1024. What is denied is no
+/// reason not to start.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
 /// Runs until a signal or a fault, then flushes the log.
 fn run(settings: Settings) -> Exit {
+    raise_descriptor_limit();
     let (log, pending) = logging::start(settings.log);
     logging::log_panics(&log);
     info!(log, "stalls starts"; "version" => env!("CARGO_PKG_VERSION"), &settings);

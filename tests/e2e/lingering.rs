@@ -2,16 +2,18 @@
 
 mod servers;
 
-use std::{fs, time::Duration};
+use std::{fs, net::Ipv4Addr, time::Duration};
 
 use stalls_lab::{
     backend::{Backends, Identity},
-    metadata::{Fault, Scope, World},
+    backend_everywhere::BackendEverywhere,
+    client::landing,
+    metadata::{AddressPool, Fault, Scope, World},
     stalls::messages::{FAULT_BEGINS, GONE, LINGER, LINGERED_TOO_LONG, LISTED_AGAIN, PLAN_APPLIED, UNPROVEN},
 };
 
 use self::servers::{Manner, Server};
-use crate::harness::{BACKEND_PORT, BASE, Bystanders, Churn, SOON, Stage, times, until};
+use crate::harness::{BACKEND_PORT, BASE, Bystanders, Churn, SOON, Stage, descriptors, times, until};
 
 /// As users have it.
 async fn stage(scale: usize) -> Stage {
@@ -227,6 +229,37 @@ async fn a_server_that_is_frozen_is_there_until_it_ends() {
     // It says nothing for longer than the silence that counts; its kernel acknowledges all the same.
     let lasts = times(Duration::from_millis(100), Duration::from_secs(8));
     lingers_with(Manner::Frozen, async |_| tokio::time::sleep(lasts).await).await;
+}
+
+// === many ===
+
+#[tokio::test]
+async fn a_thousand_containers_linger_at_once_and_are_gone_at_once() {
+    const MANY: u16 = 1_000;
+    let backend = BackendEverywhere::start().expect("it can listen");
+    // Addresses that no block has.
+    let stage = Stage::prepared_with(0, |options| {
+        options.world = World::new(AddressPool::new(Ipv4Addr::new(127, 2, 0, 1), MANY.into()), 0);
+    });
+    let mut stage = stage.await.without("LINGER_MS").with_pool(MANY).env("BACKEND_PORT", backend.port());
+    stage.server.change(|world| world.web().scale_to(MANY.into()));
+    stage.start();
+    assert_eq!(stage.line(PLAN_APPLIED).await["mapped"], MANY);
+    let before = descriptors(stage.stalls().pid());
+    stage.server.change(|world| world.web().scale_to(0));
+    assert_eq!(stage.line(LINGER).await["containers"], MANY);
+    let asked = || descriptors(stage.stalls().pid()) - before;
+    until("each of them is asked", || asked() >= usize::from(MANY)).await;
+    for port in [BASE, BASE + MANY / 2, BASE + MANY - 1] {
+        landing(stage.address(port)).await.expect("it serves on");
+    }
+    drop(backend);
+    let gone = || stage.lines(GONE).iter().filter_map(|line| line["containers"].as_u64()).sum::<u64>();
+    until("all are gone", || gone() == u64::from(MANY)).await;
+    stage.applied().await;
+    for port in [BASE, BASE + MANY / 2, BASE + MANY - 1] {
+        stage.assert_refused(port).await;
+    }
 }
 
 // === all together ===

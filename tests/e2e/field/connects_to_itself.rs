@@ -1,4 +1,4 @@
-//! haproxy/haproxy#1356, rancher/rancher#2750.
+//! Public source: haproxy/haproxy#1356, rancher/rancher#2750.
 //!
 //! A service on the host's network: the address of its container is the host's, and its port lies in the pool.
 

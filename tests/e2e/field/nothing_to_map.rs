@@ -1,4 +1,4 @@
-//! rancher/rancher#2239: settings and service are there, and no port can serve.
+//! Public source: rancher/rancher#2239: settings and service are there, and no port can serve.
 
 use stalls_lab::{
     metadata::World,

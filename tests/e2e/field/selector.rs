@@ -1,4 +1,4 @@
-//! rancher/cattle#813, rancher/rancher#2239, #6968.
+//! Public source: rancher/cattle#813, rancher/rancher#2239, #6968.
 //!
 //! One document has containers of two services, each with the indexes 1 and 2, and one of none: a selector has brought
 //! them together.

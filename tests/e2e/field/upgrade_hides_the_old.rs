@@ -1,4 +1,4 @@
-//! rancher/cattle#1791, undone in rancher/cattle#2760: Rancher 1.1 to 1.6.2; rancher/rancher#8684, #8015, #9287.
+//! Public source: rancher/cattle#1791, undone in #2760 (Rancher 1.1 to 1.6.2); rancher/rancher#8684, #8015, #9287.
 //!
 //! With "start before stopping" the old container is missing in the metadata from the first moment, and serves on. Its
 //! successor with the same index is listed seconds to minutes later.
