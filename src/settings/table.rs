@@ -159,7 +159,7 @@ settings! {
     "Times (milliseconds)" {
         // The original program's default.
         POLL_SLEEP_TIME_MS: Number("MS", 1..=MAX_POLL_SLEEP_MS), Value("5000"),
-            "The length of a long poll, and the longest pause between retries";
+            "The length of a long poll (of which 20000 at most), and the longest pause between retries";
         // Long enough to cost nothing, shorter than a person's search for the fault.
         RECONCILE_INTERVAL_MS: Number("MS", SECOND_MS..=HOUR_MS), Value("30000"),
             "How often the live HAProxy is compared with the plan, and repaired if it differs";

@@ -1,6 +1,7 @@
 //! Rule 6: a container that is gone without a word lingers: it keeps its slot while the container itself shows that it
 //! is there. Pure.
 
+mod news;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
+pub(super) use self::news::{Affected, LingerNews};
 use super::{
     Assignment,
     eligibility::{Candidates, Eligible, can_serve},
@@ -60,35 +62,6 @@ pub(super) struct Lingering {
     since: Duration,
     /// When it loses its slot even if it is still there, on the allocator's clock.
     pub(super) until: Duration,
-}
-
-/// What has happened to containers that had a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum LingerNews {
-    /// They are missing, and linger.
-    Begun,
-    /// They are missing, and it is too long ago that they were listed.
-    Unproven,
-    /// They are listed again.
-    Returned,
-    /// They are not there any more.
-    Gone,
-    /// They could not be asked, since this machine has run out of descriptors or memory.
-    Unknown,
-    /// Others have their addresses.
-    AddressTaken,
-    /// Others have their slots.
-    Superseded,
-    /// They are there, but were not listed again in time.
-    Expired,
-}
-
-/// How many containers something has happened to, and one of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Affected {
-    pub(super) count: usize,
-    pub(super) uuid: Arc<str>,
-    pub(super) slot: u16,
 }
 
 impl Absences {

@@ -1,5 +1,6 @@
 //! One mapping from one snapshot to the next: what is known, and which container has which slot.
 
+mod news;
 #[cfg(test)]
 mod tests;
 
@@ -12,14 +13,15 @@ use std::{
     time::Duration,
 };
 
+use self::news::Logged;
 use super::{
     AllocatorSettings, MappingPlan, Plan, PoolSettings,
     assign::{Assignments, Rules, assign},
     eligibility::{Eligible, Forbidden, eligible, own_address},
-    flapping::{FlapDamper, FlapNews},
-    linger::{Absences, Affected, LingerNews, Listed},
+    flapping::FlapDamper,
+    linger::{Absences, Listed},
     memory::{Leftovers, restored},
-    nothing_mapped::{self, NothingMapped},
+    nothing_mapped,
     plan::still_running,
     size,
 };
@@ -59,13 +61,6 @@ pub(super) struct Around {
     pub(super) listed: Listed,
     /// Those of them that are stalls' own listeners.
     pub(super) own_listeners: BTreeSet<SocketAddr>,
-}
-
-/// What the log has said already.
-#[derive(Debug, Default)]
-struct Logged {
-    unpublished: Option<RangeInclusive<u16>>,
-    nothing_mapped: Option<&'static str>,
 }
 
 /// A pool that has become larger.
@@ -279,46 +274,6 @@ impl Pool {
     pub(super) fn leftovers(&self) -> Leftovers {
         let lingering = self.absences.lingering().map(|lingering| (lingering.slot, lingering.until));
         Leftovers { reservations: self.assignments.reservations.clone(), lingering: lingering.collect() }
-    }
-
-    // === what the log is to say, once ===
-
-    /// The containers that began to flap, or are steady again.
-    pub(super) fn flap_news(&mut self) -> Vec<FlapNews> {
-        self.damper.take_news()
-    }
-
-    /// The ports behind those that stalls' own service publishes, if there are any that have not been logged yet.
-    pub(super) fn newly_unpublished(&mut self) -> Option<RangeInclusive<u16>> {
-        let ports = self.ports();
-        let published = self.published.filter(|published| *published < self.size());
-        let unpublished = published.map(|published| ports.start() + published..=*ports.end());
-        let is_new = self.logged.unpublished != unpublished;
-        self.logged.unpublished.clone_from(&unpublished);
-        unpublished.filter(|_| is_new)
-    }
-
-    /// Why no container is mapped; `None` if one is, or if there is no snapshot.
-    pub(super) fn nothing_mapped(&self) -> Option<NothingMapped> {
-        let snapshot = self.snapshot.as_ref().filter(|_| self.is_empty())?;
-        Some(nothing_mapped::nothing_mapped(snapshot, &self.assignments.unmapped))
-    }
-
-    /// Why no container has been mapped for a while, if that has not been logged yet; or that one is again.
-    pub(super) fn nothing_mapped_news(&mut self, now: Duration) -> Option<Result<(), NothingMapped>> {
-        match self.nothing_mapped() {
-            None => self.logged.nothing_mapped.take().map(|_| Ok(())),
-            Some(_) if self.empty_since.is_none_or(|since| now < since + nothing_mapped::GRACE) => None,
-            Some(nothing) => {
-                let said = self.logged.nothing_mapped.replace(nothing.kind);
-                (said != Some(nothing.kind)).then_some(Err(nothing))
-            }
-        }
-    }
-
-    /// What has happened to containers that were missing.
-    pub(super) fn linger_news(&mut self) -> BTreeMap<LingerNews, Affected> {
-        self.absences.take_news()
     }
 }
 

@@ -1,0 +1,32 @@
+//! What the log is to say of containers that are missing: a line for each kind of news, however many they are.
+
+use std::sync::Arc;
+
+/// What has happened to containers that had a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::allocation) enum LingerNews {
+    /// They are missing, and linger.
+    Begun,
+    /// They are missing, and it is too long ago that they were listed.
+    Unproven,
+    /// They are listed again.
+    Returned,
+    /// They are not there any more.
+    Gone,
+    /// They could not be asked, since this machine has run out of descriptors or memory.
+    Unknown,
+    /// Others have their addresses.
+    AddressTaken,
+    /// Others have their slots.
+    Superseded,
+    /// They are there, but were not listed again in time.
+    Expired,
+}
+
+/// How many containers something has happened to, and one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::allocation) struct Affected {
+    pub(in crate::allocation) count: usize,
+    pub(in crate::allocation) uuid: Arc<str>,
+    pub(in crate::allocation) slot: u16,
+}
