@@ -74,7 +74,7 @@ bench: setup
 # With the checks for overflows and broken invariants that a release does without.
 .PHONY: soak
 soak: setup
-	SIM_SEEDS=$(SOAK_SEEDS) $(CARGO) test --locked --profile soak --package stalls-actors --lib simulation
+	SIM_SEEDS=$(SOAK_SEEDS) $(CARGO) test --locked --profile soak --package stalls-actors --lib simulation -- --nocapture
 
 .PHONY: lint
 lint: setup

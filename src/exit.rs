@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Unavailable = 69,
     /// A fault inside stalls, logged as critical: an actor stopped or panicked.
     Internal = 70,
-    /// The system lets stalls start no thread.
+    /// The system forbids to start threads (`EX_OSERR`).
     NoThreads = 71,
     /// The machine lacks something at the moment, such as room on a disk or HAProxy: a later start may succeed
     /// (`EX_TEMPFAIL`).

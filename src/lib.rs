@@ -35,6 +35,7 @@ use crate::{
     cli::{Cli, Command},
     exit::Exit,
     settings::{Purpose, Settings, ThisHost},
+    threads::NoThreads,
 };
 
 /// How long the process waits for the last log records to be written before it ends without them.
@@ -56,7 +57,10 @@ fn exit() -> Exit {
     };
     if let Err(error) = threads::check() {
         let _ = writeln!(io::stderr(), "stalls: {error}");
-        return Exit::NoThreads;
+        return match error {
+            NoThreads::Forbidden(_) => Exit::NoThreads,
+            NoThreads::Exhausted(_) => Exit::Temporary,
+        };
     }
     let settings = |purpose| Settings::from_cli(&cli, purpose, &ThisHost);
     let ended = match cli.command {
