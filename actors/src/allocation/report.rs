@@ -40,18 +40,18 @@ fn report_size(log: &Logger, pool: &mut Pool, growth: Option<Growth>) {
     }
 }
 
-/// Logs which containers flap, and which are steady again.
+/// Logs which containers flap, and which are steady again: a line for those of one moment, with one of them.
 fn report_flapping(log: &Logger, pool: &mut Pool) {
-    for news in pool.flap_news() {
-        match news {
-            FlapNews::Damped { uuid, name, is_mapped, penalty } => {
-                warn!(log, "container is flapping, port frozen";
-                    "container" => name, "uuid" => uuid, "mapped" => is_mapped,
-                    "until_steady_for_ms" => penalty.as_millis() as u64);
-            }
-            FlapNews::Steady { uuid, name } => info!(log, "container is steady again";
-                "container" => name, "uuid" => uuid),
-        }
+    let (damped, steady): (Vec<_>, Vec<_>) =
+        pool.flap_news().into_iter().partition(|news| matches!(news, FlapNews::Damped { .. }));
+    if let Some(FlapNews::Damped { uuid, name, is_mapped, penalty }) = damped.first() {
+        warn!(log, "containers are flapping, their ports are frozen"; "containers" => damped.len(),
+            "container" => name, "uuid" => uuid, "mapped" => is_mapped,
+            "until_steady_for_ms" => penalty.as_millis() as u64);
+    }
+    if let Some(FlapNews::Steady { uuid, name }) = steady.first() {
+        info!(log, "containers are steady again"; "containers" => steady.len(),
+            "container" => name, "uuid" => uuid);
     }
 }
 

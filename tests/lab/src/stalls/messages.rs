@@ -58,7 +58,7 @@ pub const NOTHING_MAPPED: &str = "no container is mapped, all ports refuse";
 /// Containers have no port.
 pub const NOT_MAPPED: &str = "containers not mapped";
 /// A container changes its state too often, so its port stays as it is.
-pub const FLAPPING: &str = "container is flapping, port frozen";
+pub const FLAPPING: &str = "containers are flapping, their ports are frozen";
 /// Containers are missing in the metadata; stalls asks them whether they are there.
 pub const LINGER: &str = "containers are missing and linger";
 /// Containers that lingered are in the metadata again.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const DAMPED: &str = "container is flapping, port frozen";
+const DAMPED: &str = "containers are flapping, their ports are frozen";
 
 impl Running {
     /// `a` crashes and is started again, twice.
@@ -31,9 +31,29 @@ async fn a_crash_loop_is_said_and_moves_nothing_until_it_is_over() {
     // The penalty is prolonged for the changes during it.
     pass(ms(90_000)).await;
     assert_eq!(web.log.saying(DAMPED).len(), 2);
-    assert_eq!(web.log.saying("container is steady again").len(), 1);
+    assert_eq!(web.log.saying("containers are steady again").len(), 1);
     web.hears(&[Container { state: Some(state("stopped")), ..a() }, b()]).await;
     assert_eq!(web.told().last().unwrap().1, told(0, &[(5001, "b")]).1);
+}
+
+#[actix_rt::test]
+async fn of_many_that_begin_to_flap_at_once_one_is_named() {
+    let web = Running::fresh();
+    let all = |state: &str| {
+        let in_state = |age| Container {
+            state: Some(crate::testing::state(state)),
+            ..container(&format!("c{age:02}"), age, Some(age))
+        };
+        (1..=50).map(in_state).collect::<Vec<_>>()
+    };
+    for state in ["running", "stopped", "starting", "running", "stopped", "starting", "running"] {
+        web.hears(&all(state)).await;
+    }
+    let said = web.log.saying(DAMPED);
+    assert_eq!(said.len(), 1);
+    assert_eq!(["containers", "container"].map(|key| said[0].field(key)), ["50", "app-c01"]);
+    pass(ms(40_000)).await;
+    assert_eq!(web.log.saying("containers are steady again")[0].field("containers"), "50");
 }
 
 #[actix_rt::test]
