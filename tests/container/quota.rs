@@ -7,6 +7,6 @@ async fn with_a_quarter_of_a_processor_haproxy_has_one_thread() {
     let stage = Stage::prepared(1);
     let stalls = stage.stalls().option("--cpus=0.25").start();
     stage.settled().await;
-    assert_eq!(stalls.shell("grep nbthread /run/stalls/g*/haproxy.cfg").trim(), "nbthread 1");
+    assert_eq!(stalls.shell("grep nbthread /run/stalls/haproxy-g*/haproxy.cfg").trim(), "nbthread 1");
     stalls.stop();
 }

@@ -46,7 +46,8 @@ async fn five_hundred_reloads_leave_nothing_behind() {
     let mut stage = Stage::prepared(3);
     let template = stage.file("haproxy.cfg.hbs", &reload_template());
     let stalls = stage.stalls().option(&format!("--volume={template}:/haproxy.cfg.hbs:ro"));
-    let stalls = stalls.env("HAPROXY_TEMPLATE", "/haproxy.cfg.hbs").start();
+    // The last container runs on while it is missing.
+    let stalls = stalls.env("HAPROXY_TEMPLATE", "/haproxy.cfg.hbs").env("LINGER_MS", 0).start();
     stage.settled().await;
     make_reloads(&mut stage, WARM).await;
     let before = at_rest(&stalls).await;

@@ -2,7 +2,7 @@
 
 use stalls_lab::stalls::messages::{PLAN_APPLIED, SAVED_UNUSABLE};
 
-use crate::harness::{Stage, docker, stalls_image};
+use crate::harness::{Run, Stage, docker, stalls_image};
 
 /// Runs a shell's command line on the volume, as this user.
 fn on_volume(volume: &str, user: &str, command: &str) -> String {
@@ -11,19 +11,26 @@ fn on_volume(volume: &str, user: &str, command: &str) -> String {
 }
 
 #[test]
-fn a_volume_that_cannot_be_written_ends_the_start_with_one_line() {
+fn a_volume_that_cannot_be_used_ends_the_start_with_the_reason() {
     let stage = Stage::prepared(0);
     let read_only = stage.stalls();
     let volume = format!("{}:ro", read_only.volume);
-    let another = stage.stalls();
+    let [foreign_lock, foreign] = [stage.stalls(), stage.stalls()];
     // An empty one would be given to the image's user with each start.
-    on_volume(&another.volume, "0", "touch /var/lib/stalls/file; chown 0:0 /var/lib/stalls");
-    for (run, reason) in [(read_only.volume(volume), "Read-only file system"), (another, "Permission denied")]
-    {
+    let in_it = |run: &Run, file: &str| {
+        let command = format!("cd /var/lib/stalls; touch {file}; chmod 600 {file}; chown 0:0 . {file}");
+        on_volume(&run.volume, "0", &command);
+    };
+    in_it(&foreign_lock, "stalls.lock");
+    in_it(&foreign, "file");
+    for (run, expected, reason) in [
+        (read_only.volume(volume), 75, "Read-only file system"),
+        (foreign_lock, 75, "Permission denied"),
+        (foreign, 64, "is not empty and has no stalls.lock"),
+    ] {
         let (code, written) = run.ended_by_itself();
-        assert_eq!(code, Some(64), "{written}");
-        assert_eq!(written.lines().count(), 1, "{written}");
-        for part in ["STATE_DIR", "/var/lib/stalls", reason] {
+        assert_eq!(code, Some(expected), "{written}");
+        for part in ["/var/lib/stalls", reason] {
             assert!(written.contains(part), "{written}");
         }
     }

@@ -86,6 +86,11 @@ impl Stage {
         self.tell();
     }
 
+    /// Ends a container, whatever the metadata tells; its address is free.
+    pub(crate) fn end(&self, uuid: &str) {
+        docker(&["rm", "--force", &self.container(uuid)]);
+    }
+
     /// The containers that the metadata tells of.
     pub(crate) fn listed(&self) -> Vec<Listed> {
         self.roster.web.clone()
