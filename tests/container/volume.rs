@@ -17,12 +17,10 @@ fn a_volume_that_cannot_be_used_ends_the_start_with_the_reason() {
     let volume = format!("{}:ro", read_only.volume);
     let [foreign_lock, foreign] = [stage.stalls(), stage.stalls()];
     // An empty one would be given to the image's user with each start.
-    let in_it = |run: &Run, file: &str| {
-        let command = format!("cd /var/lib/stalls; touch {file}; chmod 600 {file}; chown 0:0 . {file}");
-        on_volume(&run.volume, "0", &command);
-    };
-    in_it(&foreign_lock, "stalls.lock");
-    in_it(&foreign, "file");
+    let in_it =
+        |run: &Run, command: &str| on_volume(&run.volume, "0", &format!("cd /var/lib/stalls; {command}"));
+    in_it(&foreign_lock, "touch stalls.lock; chown 0:0 .");
+    in_it(&foreign, "touch file");
     for (run, expected, reason) in [
         (read_only.volume(volume), 75, "Read-only file system"),
         (foreign_lock, 75, "Permission denied"),
