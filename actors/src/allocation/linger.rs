@@ -86,7 +86,7 @@ impl Absences {
         let listed: BTreeMap<&str, &Container> =
             changes.iter().filter_map(|change| change.is.as_deref()).map(|is| (&*is.uuid, is)).collect();
         for is in listed.values().filter(|is| !is_missing(is)) {
-            self.is_listed(is, now);
+            self.note_listed(is, now);
         }
         let missing: BTreeMap<&str, &Arc<Container>> = changes
             .iter()
@@ -100,7 +100,7 @@ impl Absences {
         for (slot, assignment) in slots {
             if let Some(was) = missing.get(&*assignment.uuid) {
                 let container = (proof_age <= MAX_PROOF_AGE).then_some(*was);
-                self.is_missing(*slot, assignment, container, linger, now);
+                self.note_missing(*slot, assignment, container, linger, now);
             }
         }
     }
@@ -116,15 +116,15 @@ impl Absences {
     ) {
         let listed: BTreeSet<&str> =
             containers.iter().filter(|c| !is_missing(c)).map(|container| &*container.uuid).collect();
-        containers.iter().filter(|c| !is_missing(c)).for_each(|container| self.is_listed(container, now));
+        containers.iter().filter(|c| !is_missing(c)).for_each(|container| self.note_listed(container, now));
         let missing = slots.iter().filter(|(_, assignment)| !listed.contains(&*assignment.uuid));
         for (slot, assignment) in missing.filter(|_| !linger.is_zero()) {
-            self.is_missing(*slot, assignment, None, linger, now);
+            self.note_missing(*slot, assignment, None, linger, now);
         }
     }
 
     /// The container of this slot is missing; if it was listed a moment ago, as `container`.
-    fn is_missing(
+    fn note_missing(
         &mut self,
         slot: u16,
         assignment: &Assignment,
@@ -138,21 +138,22 @@ impl Absences {
             Some(Absence::Lost { left, .. } | Absence::Listed { left, .. }) => *left,
             None => linger,
         };
-        let (absence, news) = match container.filter(|_| !left.is_zero()) {
+        let (absence, news) = match container {
+            None => (Absence::lost(*address, left, now), LingerNews::Unproven),
+            Some(_) if left.is_zero() => (Absence::lost(*address, left, now), LingerNews::Expired),
             Some(container) => {
                 let container = Arc::clone(container);
                 let lingering =
                     Lingering { container, slot, address: *address, since: now, until: now + left };
                 (Absence::Lingers(lingering), LingerNews::Begun)
             }
-            None => (Absence::lost(*address, left, now), LingerNews::Unproven),
         };
         self.by_uuid.insert(Arc::clone(uuid), absence);
         self.tell(news, uuid, slot);
     }
 
     /// A container is listed.
-    fn is_listed(&mut self, container: &Container, now: Duration) {
+    fn note_listed(&mut self, container: &Container, now: Duration) {
         let uuid = &container.uuid;
         let left = match self.by_uuid.get(uuid) {
             Some(Absence::Lingers(lingering)) => {

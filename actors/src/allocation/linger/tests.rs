@@ -209,8 +209,9 @@ fn its_time_begins_anew_only_after_it_was_listed_for_30_s() {
     assert_eq!(web.hears_after(500, &[a()]).slots(), "0:a 1:b?");
     assert_eq!(web.passes(8_999).slots(), "0:a 1:b?");
     assert_eq!(web.passes(1).slots(), "0:a", "9 s were left of its time");
+    web.news();
     assert_eq!(web.hears(&[a(), b()]).hears(&[a()]).slots(), "0:a", "nothing is left");
-    assert_eq!(web.still_running(), ["10.42.0.3"]);
+    assert_eq!((web.still_running(), web.news()), (vec!["10.42.0.3".into()], vec![(LingerNews::Expired, 1)]));
     web.hears(&[a(), b()]).passes(30_000);
     assert_eq!(web.hears(&[a()]).passes(LINGER - 1).slots(), "0:a 1:b?");
 }
