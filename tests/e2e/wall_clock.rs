@@ -86,7 +86,9 @@ async fn a_process_that_starts_at_another_wall_time_adopts_what_was_before() {
     let mut bystanders = Bystanders::begin(&stage).await;
     for years in [20, -20] {
         clock.set(years * A_YEAR);
+        bystanders.let_free_ports_open(&stage);
         stage.kill_and_start().await;
+        bystanders.free_ports_refuse(&stage);
         bystanders.notice_nothing().await;
         assert_eq!(stage.haproxy().await, haproxy);
         stage.assert_no_reload();

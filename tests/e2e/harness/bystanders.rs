@@ -121,6 +121,22 @@ impl Bystanders {
         }
     }
 
+    /// Allows free ports to be open for a moment, as when a HAProxy is adopted; they must lead nowhere.
+    pub(crate) fn let_free_ports_open(&self, stage: &Stage) {
+        self.set_free_ports(stage, &Expect::Changing(Vec::new()));
+    }
+
+    /// From now on free ports have to refuse.
+    pub(crate) fn free_ports_refuse(&self, stage: &Stage) {
+        self.set_free_ports(stage, &Expect::Refused);
+    }
+
+    fn set_free_ports(&self, stage: &Stage, expect: &Expect) {
+        for port in stage.ports().filter(|port| !self.assignments.contains_key(port)) {
+            self.targets.set(stage.address(port), expect.clone());
+        }
+    }
+
     /// Allows every port to lead nowhere for a while, and to break its connections.
     pub(crate) fn let_break(&mut self, stage: &Stage) {
         self.let_refuse(stage, stage.ports());
