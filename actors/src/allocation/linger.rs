@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 pub(super) use self::news::{Affected, LingerNews};
 use super::{
-    Assignment,
+    Assignment, Unmapped,
     eligibility::{Candidates, Eligible, can_serve},
 };
 use crate::{
@@ -114,9 +114,9 @@ impl Absences {
         linger: Duration,
         now: Duration,
     ) {
-        let listed: BTreeSet<&str> =
-            containers.iter().filter(|c| !is_missing(c)).map(|container| &*container.uuid).collect();
-        containers.iter().filter(|c| !is_missing(c)).for_each(|container| self.note_listed(container, now));
+        let listed = || containers.iter().filter(|container| !is_missing(container));
+        listed().for_each(|container| self.note_listed(container, now));
+        let listed: BTreeSet<&str> = listed().map(|container| &*container.uuid).collect();
         let missing = slots.iter().filter(|(_, assignment)| !listed.contains(&*assignment.uuid));
         for (slot, assignment) in missing.filter(|_| !linger.is_zero()) {
             self.note_missing(*slot, assignment, None, linger, now);
@@ -158,8 +158,7 @@ impl Absences {
         let left = match self.by_uuid.get(uuid) {
             Some(Absence::Lingers(lingering)) => {
                 let Lingering { slot, until, .. } = *lingering;
-                let news = if can_serve(container) { LingerNews::Returned } else { LingerNews::Gone };
-                self.tell(news, uuid, slot);
+                self.tell(LingerNews::of_listed(can_serve(container)), uuid, slot);
                 until.saturating_sub(now)
             }
             Some(Absence::Lost { left, .. }) => *left,
@@ -204,17 +203,22 @@ impl Absences {
         );
     }
 
-    /// Adds the containers that linger to those that can be mapped.
+    /// Adds the containers that linger to those that can be mapped. What is listed at one of their addresses is merely
+    /// damped, since one that runs takes the address; it gives way.
     pub(super) fn join<'a>(&'a self, candidates: &mut Candidates<'a>) {
+        let addresses: BTreeSet<IpAddr> = self.lingering().map(|lingering| lingering.address).collect();
+        if addresses.is_empty() {
+            return;
+        }
         let Candidates { eligible, unmapped } = candidates;
-        let before = eligible.len();
+        for damped in eligible.extract_if(.., |it| addresses.contains(&it.address)) {
+            unmapped.insert(Arc::clone(&damped.container.uuid), Unmapped::Flapping);
+        }
         for Lingering { container, address, since, .. } in self.lingering() {
             unmapped.remove(&container.uuid);
             eligible.push(Eligible { container, address: *address, lingers_since: Some(*since) });
         }
-        if eligible.len() > before {
-            eligible.sort_by(|a, b| a.age().cmp(&b.age()));
-        }
+        eligible.sort_by(|a, b| a.age().cmp(&b.age()));
     }
 
     /// The containers that linger without a slot from now on have lost it to others.
@@ -268,8 +272,7 @@ impl Absences {
         if let Some(Absence::Lingers(lingering)) = self.by_uuid.get(uuid) {
             let Lingering { slot, address, until, .. } = *lingering;
             self.tell(news, uuid, slot);
-            let lost = Absence::lost(address, until.saturating_sub(now), now);
-            self.by_uuid.insert(Arc::clone(uuid), lost);
+            self.by_uuid.insert(Arc::clone(uuid), Absence::lost(address, until.saturating_sub(now), now));
         }
     }
 

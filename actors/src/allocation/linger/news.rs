@@ -30,3 +30,10 @@ pub(in crate::allocation) struct Affected {
     pub(in crate::allocation) uuid: Arc<str>,
     pub(in crate::allocation) slot: u16,
 }
+
+impl LingerNews {
+    /// A container is listed again, and said to serve or to stop.
+    pub(in crate::allocation) fn of_listed(serves: bool) -> Self {
+        if serves { Self::Returned } else { Self::Gone }
+    }
+}
