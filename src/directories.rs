@@ -32,7 +32,7 @@ pub(crate) enum DirectoryError {
     OtherUser {
         /// Whose it is.
         owner: u32,
-        /// Who runs stalls.
+        /// The user that stalls runs as.
         user: u32,
     },
     /// It is used for something else.

@@ -96,7 +96,7 @@ async fn a_source_that_was_away_for_seconds_and_then_gives_a_partial_answer_is_n
 }
 
 #[tokio::test]
-#[ignore = "it takes half a minute"]
+#[ignore = "it takes half a minute, make check has it"]
 async fn a_source_that_was_away_for_minutes_proves_nothing() {
     let mut stage = stage(3).await;
     let mut held = [stage.hold(BASE).await, stage.hold(BASE + 1).await];
@@ -160,7 +160,7 @@ async fn a_listed_container_takes_the_address_of_one_that_lingers_at_once() {
     });
     stage.change_lingering(|world| world.web().scale_to(2)).await;
     stage.line(LINGER).await;
-    // Container 2 is said to have the address, whoever answers there.
+    // The metadata gives the address to container 2, whatever answers there.
     stage.server.change(|world| {
         world.web().edit(&other, |container| container.primary_ip = Some(address.to_string()));
     });

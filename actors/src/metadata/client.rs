@@ -62,7 +62,7 @@ pub(super) fn service_path(service: &ServiceRef) -> String {
     }
 }
 
-/// A path beside the service's that a server with data has: the stack of the asker, whom it then knows, or else any
+/// A path beside the service's that a server with data has: the stack of the asker, if it knows the asker, or else any
 /// stack, since the one in question may have been removed with the service.
 pub(super) fn other_path(service: &ServiceRef) -> String {
     let path = if service.stack.is_none() { "/self/stack/name" } else { "/stacks/0/name" };

@@ -195,7 +195,7 @@ pub(super) fn parse_own_service(path: &str, body: &[u8]) -> Result<OwnService, M
     Ok(OwnService { published, udp: udp_ports(&ports) })
 }
 
-/// To whom the network belongs that a container is in.
+/// Which container the network of a container belongs to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Network {
     /// It has this address.

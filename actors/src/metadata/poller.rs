@@ -212,7 +212,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }
     }
 
-    /// Says once of whoever publishes UDP ports that nobody forwards them.
+    /// Says once of each publisher of UDP ports that stalls does not forward them.
     fn tell_of_udp(&mut self, publisher: &str, published: &BTreeSet<String>) {
         let is_ours = |port: &&String| self.settings.mappings.iter().any(|mapping| is_udp_of(port, mapping));
         let ours: Vec<_> = published.iter().filter(is_ours).collect();

@@ -102,7 +102,7 @@ struct Client {
 }
 
 impl Client {
-    /// Waits for the end of its connection, or for a container that says who it is.
+    /// Waits for the end of its connection, or for a container that tells its name.
     async fn connect(self, address: SocketAddr) {
         let Ok(mut stream) = TcpStream::connect(address).await else { return };
         if self.sends {
