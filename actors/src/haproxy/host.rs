@@ -1,6 +1,6 @@
 //! The host as the supervisor needs it: processes and ports.
 
-use std::{collections::BTreeSet, future::Future, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 use rustix::process::Signal;
@@ -80,10 +80,13 @@ pub trait HaproxyHost: Unpin + 'static {
     /// Those of `ports` that cannot be bound.
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable>;
 
-    /// How many connections to these ports the processes have; `None` if that cannot be known within two seconds.
+    /// How many connections to these ports the processes have; `None` if that cannot be known `within` this time. The
+    /// kernel has one table for all sockets of the host: with 100,000 of them, those of connections that have just ended
+    /// among them, a busy machine takes seconds to read it.
     fn connections(
         &self,
         pids: Vec<u32>,
         ports: BTreeSet<u16>,
+        within: Duration,
     ) -> impl Future<Output = Option<usize>> + 'static;
 }

@@ -37,10 +37,6 @@ const ADOPTED_LOOK: Duration = Duration::from_millis(200);
 /// How long the lines of a HAProxy that has ended may take to arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How long the connections may be counted. The kernel has one table for all sockets of the host: with 100,000 of them,
-/// those of connections that have just ended among them, a busy machine takes long to read it.
-const COUNT_LIMIT: Duration = Duration::from_secs(2);
-
 /// HAProxies as processes of this host.
 #[derive(Clone, Debug)]
 pub struct LocalHaproxy {
@@ -174,9 +170,10 @@ impl HaproxyHost for LocalHaproxy {
         &self,
         pids: Vec<u32>,
         ports: BTreeSet<u16>,
+        within: Duration,
     ) -> impl Future<Output = Option<usize>> + 'static {
         let counted = off_thread(move || pids.into_iter().map(|pid| connections(pid, &ports)).sum());
-        timeout(COUNT_LIMIT, counted).map(|counted| counted.ok()?.ok())
+        timeout(within, counted).map(|counted| counted.ok()?.ok())
     }
 }
 

@@ -190,9 +190,9 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 cancel(self.timers.insert(timer, due), ctx);
             }
             Effect::Disarm(timer) => cancel(self.timers.remove(&timer), ctx),
-            Effect::CountConnections { expelled, pids, ports } => {
+            Effect::CountConnections { expelled, pids, ports, within } => {
                 let processes = pids.len();
-                let counted = self.host.connections(pids, ports);
+                let counted = self.host.connections(pids, ports, within);
                 ctx.spawn(counted.into_actor(self).map(move |connections, supervisor, ctx| {
                     supervisor.dispatch(Event::Counted { expelled, processes, connections }, ctx);
                 }));

@@ -209,7 +209,12 @@ impl HaproxyHost for Haproxies {
         busy.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
     }
 
-    fn connections(&self, _: Vec<u32>, _: BTreeSet<u16>) -> impl Future<Output = Option<usize>> + 'static {
+    fn connections(
+        &self,
+        _: Vec<u32>,
+        _: BTreeSet<u16>,
+        _: Duration,
+    ) -> impl Future<Output = Option<usize>> + 'static {
         ready(None)
     }
 }

@@ -1,10 +1,15 @@
 //! A bound on the processes that drain. Each reload leaves one, for as long as its last connection lasts, and each needs
 //! memory: without a bound, many reloads would end the live one, too.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 
 use super::{Machine, State, event::Effect, news::News};
 use crate::haproxy::generations::Role;
+
+/// How long the connections of a process that has to end may be counted: nothing waits for its end.
+const COUNT_LIMIT: Duration = Duration::from_secs(20);
 
 impl Machine {
     /// Ends the oldest processes that drain, as long as there are too many. What that cuts is counted first: the answer
@@ -25,6 +30,7 @@ impl Machine {
                 expelled: Some(number),
                 pids,
                 ports: ports.clone(),
+                within: COUNT_LIMIT,
             });
         }
     }

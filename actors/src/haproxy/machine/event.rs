@@ -88,7 +88,7 @@ pub(in super::super) enum Effect {
     Disarm(Timer),
     /// Count the connections that these processes have to these ports: one that is to be ended since too many drain, or
     /// all, at the end of the drain time.
-    CountConnections { expelled: Option<u64>, pids: Vec<u32>, ports: BTreeSet<u16> },
+    CountConnections { expelled: Option<u64>, pids: Vec<u32>, ports: BTreeSet<u16>, within: Duration },
     /// Say something in the log.
     Say(News),
     /// End the supervisor.

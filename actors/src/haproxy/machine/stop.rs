@@ -12,6 +12,8 @@ use super::{
 };
 use crate::{haproxy::generations::Role, messages::Leave};
 
+/// How long the connections that are cut may be counted: the stop waits for it.
+const COUNT_LIMIT: Duration = Duration::from_secs(2);
 /// How long a process may take to end once its connections may be cut.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
@@ -71,7 +73,7 @@ impl Machine {
     pub(super) fn drain_is_over(&mut self) {
         let pids = self.generations.all().filter_map(|generation| generation.pid).collect();
         let ports = self.generations.ports();
-        self.effects.push(Effect::CountConnections { expelled: None, pids, ports });
+        self.effects.push(Effect::CountConnections { expelled: None, pids, ports, within: COUNT_LIMIT });
     }
 
     pub(super) fn counted(&mut self, processes: usize, connections: Option<usize>) {

@@ -225,6 +225,7 @@ impl HaproxyHost for FakeHost {
         &self,
         pids: Vec<u32>,
         ports: BTreeSet<u16>,
+        _: Duration,
     ) -> impl Future<Output = Option<usize>> + 'static {
         assert!(ports.contains(&5000), "{ports:?}");
         let host = self.0.borrow();
