@@ -34,6 +34,7 @@ mod children;
 mod coalescer;
 mod excerpt;
 mod in_ms;
+mod reports_changed;
 mod shortage;
 #[cfg(test)]
 mod simulation;
@@ -42,3 +43,4 @@ mod testing;
 
 pub use atomic_file::remove_unfinished;
 pub use children::Children;
+pub use reports_changed::ReportsChanged;

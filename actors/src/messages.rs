@@ -15,9 +15,9 @@
 //! skipping one is harmless. Between two actors messages keep their order.
 
 pub use crate::{
-    allocation::{AllocationReport, PlanChanged, ReportAllocation},
+    allocation::{AllocationReport, Held, PlanChanged, PoolReport, ReleasePort, ReportAllocation},
     config::{ConfigReport, ConfigWritten, ReportConfig},
-    haproxy::{CheckConfig, ExcludePorts, HaproxyReport, Pending, ReportHaproxy},
+    haproxy::{CheckConfig, CutPort, ExcludePorts, HaproxyReport, HaproxyState, Pending, ReportHaproxy},
     lifecycle::{Leave, Shutdown},
-    metadata::{MetadataReport, ReportMetadata, ServiceChanged},
+    metadata::{MetadataReport, ReportMetadata, ServiceChanged, SourceFault},
 };

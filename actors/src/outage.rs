@@ -32,9 +32,9 @@ impl Outage {
         self.current.is_some()
     }
 
-    /// How long it has lasted; `None` when the last attempt did not fail.
-    pub fn lasts_for(&self, now: Instant) -> Option<Duration> {
-        self.current.as_ref().map(|current| now - current.since)
+    /// When it began; `None` when the last attempt did not fail.
+    pub fn since(&self) -> Option<Instant> {
+        self.current.as_ref().map(|current| current.since)
     }
 
     /// Notes a failure; true when it is to be logged: the first one, or the first of its kind.
@@ -65,12 +65,12 @@ mod tests {
         assert!(!outage.failed("unreachable", start));
         assert!(outage.failed("not_found", start));
         assert!(outage.lasts());
-        assert_eq!(outage.lasts_for(start + Duration::from_secs(2)), Some(Duration::from_secs(2)));
+        assert_eq!(outage.since(), Some(start));
         assert!(!outage.failed("unreachable", start));
         let lasted = Duration::from_secs(3);
         assert_eq!(outage.succeeded(start + lasted), Some(Ended { lasted, failures: 4 }));
         assert_eq!(outage.succeeded(start + lasted), None);
         assert!(!outage.lasts());
-        assert_eq!(outage.lasts_for(start + lasted), None);
+        assert_eq!(outage.since(), None);
     }
 }

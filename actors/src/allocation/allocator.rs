@@ -9,19 +9,20 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
 };
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use slog::{Logger, error, warn};
+use slog::{Logger, error, info, warn};
 use tokio::time::Instant;
 
 use super::{
-    AllocatorSettings, NothingMapped, Plan,
+    AllocatorSettings, Hold, Plan,
     memory::to_save,
     own_listeners::own_listeners,
     pool::{Around, Pool},
     report::{report, report_differences},
 };
 use crate::{
-    messages::{AllocationReport, PlanChanged, ReportAllocation, ServiceChanged, Shutdown},
+    messages::{AllocationReport, PlanChanged, ReleasePort, ReportAllocation, ServiceChanged, Shutdown},
     probing::{Connect, Prober, Target, Verdict},
+    reports_changed::ReportsChanged,
     state::{SavedState, Saver, StateStore},
 };
 
@@ -44,6 +45,7 @@ pub struct PortAllocator<C> {
     saver: Option<Saver>,
     /// The saver's work, until the actor starts.
     saving: Option<LocalBoxFuture<'static, ()>>,
+    reports_changed: ReportsChanged,
     started: Instant,
     log: Logger,
 }
@@ -77,10 +79,18 @@ impl<C: Connect> PortAllocator<C> {
             prober: Prober::new(connect),
             saver: Some(saver),
             saving: Some(saving.boxed_local()),
+            reports_changed: ReportsChanged::default(),
             started: Instant::now(),
             settings,
             log,
         }
+    }
+
+    /// Has it noted when its report may differ.
+    #[must_use]
+    pub fn noting(mut self, reports_changed: ReportsChanged) -> Self {
+        self.reports_changed = reports_changed;
+        self
     }
 
     fn end_grace(&mut self) {
@@ -92,6 +102,7 @@ impl<C: Connect> PortAllocator<C> {
             warn!(self.log, "metadata unavailable, serving saved assignments"; "service" => %pool.service());
         }
         self.publish();
+        self.reports_changed.note();
     }
 
     /// Runs all rules for all pools.
@@ -106,6 +117,7 @@ impl<C: Connect> PortAllocator<C> {
         self.arm_timer(now, ctx);
         self.probe(ctx);
         zip(&mut self.pools, growths).for_each(|(pool, growth)| report(&self.log, pool, growth, now));
+        self.reports_changed.note();
     }
 
     fn around(&self) -> Around {
@@ -196,22 +208,24 @@ impl<C: Connect> Handler<ServiceChanged> for PortAllocator<C> {
     }
 }
 
-/// Why this pool maps nothing, if that is so.
-fn describe(pool: &Pool) -> Option<String> {
-    pool.nothing_mapped().map(|NothingMapped { reason, .. }| format!("{}: {reason}", pool.service()))
-}
-
 impl<C: Connect> Handler<ReportAllocation> for PortAllocator<C> {
     type Result = AllocationReport;
 
     fn handle(&mut self, _: ReportAllocation, _: &mut Context<Self>) -> AllocationReport {
+        let report = |pool: &Pool| pool.report(&self.settings, self.started);
+        AllocationReport { plan: self.plan.clone(), pools: self.pools.iter().map(report).collect() }
+    }
+}
+
+impl<C: Connect> Handler<ReleasePort> for PortAllocator<C> {
+    type Result = Option<Hold>;
+
+    fn handle(&mut self, ReleasePort { port, uid }: ReleasePort, ctx: &mut Context<Self>) -> Option<Hold> {
         let now = self.started.elapsed();
-        let lingering = || self.pools.iter().flat_map(Pool::lingering_ports);
-        AllocationReport {
-            lingering_ports: lingering().map(|(port, _)| port).collect(),
-            nothing_mapped: self.pools.iter().filter_map(describe).collect(),
-            lingering_for: lingering().map(|(_, until)| until.saturating_sub(now)).min(),
-        }
+        let hold = self.pools.iter_mut().find_map(|pool| pool.release(port, &self.settings, now))?;
+        info!(self.log, "port released by a person"; "port" => port, "held" => hold.kind(), "uid" => uid);
+        self.decide(&[].into(), ctx);
+        Some(hold)
     }
 }
 

@@ -98,6 +98,14 @@ impl FlapDamper {
         self.histories.get(uuid)?.damped.as_ref()
     }
 
+    /// Ends the penalty of this container, because a person says so.
+    pub(super) fn release(&mut self, uuid: &str) {
+        if let Some(history) = self.histories.get_mut(uuid) {
+            history.damped = None;
+            history.changes.clear();
+        }
+    }
+
     /// When a penalty ends or is prolonged.
     pub(super) fn next_change(&self) -> Option<Duration> {
         self.histories.values().filter_map(|history| Some(history.damped.as_ref()?.until)).min()
@@ -106,6 +114,13 @@ impl FlapDamper {
     /// What has happened since this was asked last.
     pub(super) fn take_news(&mut self) -> Vec<FlapNews> {
         std::mem::take(&mut self.news)
+    }
+}
+
+impl Damped {
+    /// When the penalty ends, if the container is steady until then.
+    pub(super) fn until(&self) -> Duration {
+        self.until
     }
 }
 

@@ -175,6 +175,15 @@ impl Absences {
         }
     }
 
+    /// A person says that a container is to linger no longer. It may run on, so its connections drain.
+    pub(super) fn release(&mut self, uuid: &str, now: Duration) {
+        if let Some(absence) = self.by_uuid.get_mut(uuid)
+            && let Absence::Lingers(Lingering { address, until, .. }) = *absence
+        {
+            *absence = Absence::lost(address, until.saturating_sub(now), now);
+        }
+    }
+
     /// Ends what is over.
     pub(super) fn expire(&mut self, now: Duration) {
         let expired: Vec<_> =
@@ -291,6 +300,14 @@ impl Absence {
 impl Lingering {
     pub(super) fn uuid(&self) -> Arc<str> {
         Arc::clone(&self.container.uuid)
+    }
+
+    pub(super) fn container_uuid(&self) -> &str {
+        &self.container.uuid
+    }
+
+    pub(super) fn since(&self) -> Duration {
+        self.since
     }
 }
 

@@ -50,6 +50,7 @@ mod allocator;
 mod assign;
 mod eligibility;
 mod flapping;
+mod hold;
 mod linger;
 mod memory;
 mod messages;
@@ -67,7 +68,8 @@ mod unmapped;
 
 pub use crate::domain::Assignment;
 pub use allocator::PortAllocator;
-pub use messages::{AllocationReport, PlanChanged, ReportAllocation};
+pub use hold::Hold;
+pub use messages::{AllocationReport, Held, PlanChanged, PoolReport, ReleasePort, ReportAllocation};
 pub use nothing_mapped::NothingMapped;
 pub use own_listeners::ListenAddresses;
 pub use plan::{MappingPlan, Plan};

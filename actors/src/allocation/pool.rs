@@ -1,6 +1,7 @@
 //! One mapping from one snapshot to the next: what is known, and which container has which slot.
 
 mod news;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -264,10 +265,9 @@ impl Pool {
         changes.into_iter().flatten().min()
     }
 
-    /// The ports whose containers linger, and until when.
-    pub(super) fn lingering_ports(&self) -> impl Iterator<Item = (u16, Duration)> {
-        let base = self.mapping.base_port.get();
-        self.absences.lingering().map(move |lingering| (base + lingering.slot, lingering.until))
+    /// The port of a slot.
+    pub(super) fn port(&self, slot: u16) -> u16 {
+        self.mapping.base_port.get().saturating_add(slot)
     }
 
     /// What is to be saved beside the plan.

@@ -24,6 +24,7 @@ use crate::{
     haproxy::{CheckConfig, ExcludePorts},
     in_ms::in_ms,
     messages::{PlanChanged, Shutdown},
+    reports_changed::ReportsChanged,
 };
 
 /// A machine that is short of something may have it again soon.
@@ -90,6 +91,7 @@ pub struct ConfigWriter<S> {
     copy: Option<watch::Sender<Option<Copied>>>,
     backoff: Backoff,
     problems: Problems,
+    reports_changed: ReportsChanged,
     rng: fastrand::Rng,
     log: Logger,
 }
@@ -116,8 +118,16 @@ impl<S: ConfigStore> ConfigWriter<S> {
             copy: None,
             backoff: Backoff::new(FirstRetry::Delayed, MAX_RETRY),
             problems: Problems::default(),
+            reports_changed: ReportsChanged::default(),
             log,
         }
+    }
+
+    /// Has it noted when its report may differ.
+    #[must_use]
+    pub fn noting(mut self, reports_changed: ReportsChanged) -> Self {
+        self.reports_changed = reports_changed;
+        self
     }
 
     /// Tells of a new frame if the plan, or what can be bound, needs one; the routes go to the copy in any case.
@@ -130,6 +140,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
         }
         let frame = self.renderer.frame(&plan, &self.excluded);
         self.problems.note_rendered(frame.as_ref().err(), plan.revision, &self.log);
+        self.reports_changed.note();
         match frame {
             Ok(frame) if known.is_some_and(|known| known.digest == frame.digest) => {}
             Ok(frame) => {
@@ -207,6 +218,7 @@ impl<S: ConfigStore> ConfigWriter<S> {
         };
         let is_newest = self.newest.as_ref().is_some_and(|newest| newest.frame.digest == frame.digest);
         self.problems.note_checked(checked.as_ref().err(), is_newest, frame.revision, &self.log);
+        self.reports_changed.note();
         match checked {
             Ok(()) => self.backoff.reset(),
             Err(error) if error.is_final() => {}

@@ -5,12 +5,14 @@
 mod assignment;
 mod container;
 mod mapping;
+mod reason;
 mod service;
 mod snapshot;
 
 pub use assignment::Assignment;
 pub use container::{Address, Container, Health, Lifecycle, State};
 pub use mapping::{DEFAULT_PORT_COUNT, Mapping};
+pub use reason::Reason;
 pub use service::ServiceRef;
 pub(crate) use snapshot::Change;
 pub use snapshot::{PublishedPorts, Snapshot};

@@ -7,7 +7,7 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::shortage::is_shortage;
+use crate::{domain::Reason, shortage::is_shortage};
 
 /// A port that cannot be bound, and why.
 #[derive(Debug)]
@@ -15,7 +15,38 @@ pub struct Unbindable {
     /// The port.
     pub port: u16,
     /// The system's words.
-    pub reason: io::Error,
+    pub error: io::Error,
+}
+
+impl Unbindable {
+    /// Why, and what would do.
+    pub(super) fn reason(&self) -> Reason {
+        let (kind, what_would_do) = match self.error.kind() {
+            io::ErrorKind::AddrInUse => (
+                "port_taken",
+                "another program has it; `stalls doctor` tells which; end that, or choose another BASE_PORT",
+            ),
+            io::ErrorKind::PermissionDenied => (
+                "port_forbidden",
+                "this user may not bind it; grant CAP_NET_BIND_SERVICE, or choose a BASE_PORT above 1023",
+            ),
+            io::ErrorKind::AddrNotAvailable => {
+                ("no_such_address", "this host does not have the address; check BIND_ADDRESS")
+            }
+            _ => {
+                return Reason {
+                    kind: cannot_bind().kind,
+                    text: format!("it cannot be bound: {}", self.error).into(),
+                };
+            }
+        };
+        Reason::new(kind, format_args!("it cannot be bound: {}: {what_would_do}", self.error))
+    }
+}
+
+/// Why a port cannot be bound of which no more is known.
+pub(super) fn cannot_bind() -> Reason {
+    Reason::new("cannot_bind", "it cannot be bound")
 }
 
 /// Those of `ports` that cannot be bound on `address` (`None`: every IPv4 address).
@@ -26,8 +57,8 @@ pub struct Unbindable {
 pub(super) fn unbindable(address: Option<IpAddr>, ports: impl Iterator<Item = u16>) -> Vec<Unbindable> {
     let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let probe = |port| {
-        let reason = bind(SocketAddr::new(address, port)).err().filter(|reason| !is_shortage(reason))?;
-        Some(Unbindable { port, reason })
+        let error = bind(SocketAddr::new(address, port)).err().filter(|error| !is_shortage(error))?;
+        Some(Unbindable { port, error })
     };
     ports.filter_map(probe).collect()
 }
@@ -54,7 +85,7 @@ mod tests {
         let here = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let found = unbindable(here, [port].into_iter());
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].port, found[0].reason.kind()), (port, io::ErrorKind::AddrInUse));
+        assert_eq!((found[0].port, found[0].error.kind()), (port, io::ErrorKind::AddrInUse));
         assert_eq!(unbindable(None, [port].into_iter()).len(), 1);
         drop(taken);
         assert!(unbindable(here, [port].into_iter()).is_empty());

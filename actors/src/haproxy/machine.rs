@@ -17,6 +17,7 @@
 //! state makes of each event stands in `machine/table.txt`, which a test compares with the code.
 
 mod adopt;
+mod cut;
 mod draining;
 mod ended;
 pub(super) mod event;
@@ -46,7 +47,7 @@ use self::{
 };
 use super::{
     OnLeave,
-    action::{Action, Change, next_action},
+    action::{Action, next_action},
     generations::{Generations, Role},
     wanted::Wanted,
 };
@@ -77,6 +78,8 @@ pub(super) struct Machine {
     generations: Generations,
     /// A comparison that is under way. No action waits for it.
     comparison: Option<Comparison>,
+    /// The ports whose connections a person wants to have ended.
+    cuts: BTreeSet<u16>,
     retry: Retry,
     status: Status,
     effects: Vec<Effect>,
@@ -91,7 +94,7 @@ enum State {
     /// Whether the ports can be bound that a new generation is to bind; that may be why the first start has `failed`.
     Probing { action: Action, failed: Option<Failed> },
     /// The live HAProxy is told of changes.
-    Updating { generation: u64, changes: Vec<Change>, target: Target, waiting: usize, since: Instant },
+    Updating { generation: u64, step: Step, target: Target, waiting: usize, since: Instant },
     /// A new generation is being launched.
     Launching { generation: u64, config: Arc<HaproxyConfig>, step: Step, since: Instant },
     /// Its process runs, and is to serve.
@@ -124,6 +127,7 @@ impl Machine {
             wanted: Wanted::new(settings.updates_at_runtime),
             generations: Generations::default(),
             comparison: None,
+            cuts: BTreeSet::new(),
             retry: Retry::new(settings.seed),
             status: Status::default(),
             effects: Vec::new(),
@@ -179,6 +183,7 @@ impl Machine {
             (Event::Counted { processes, connections, .. }, State::Stopping) => {
                 self.counted(processes, connections);
             }
+            (Event::Cut { port, uid }, _) => self.ask_for_cut(port, uid, now),
             (Event::Ended(generation, how), _) => self.ended(generation, how, now),
             (Event::Due(timer), _) => self.due(timer, now),
             // Whether something serves is not known yet; it will be within seconds, of which the drain time is less.
@@ -205,6 +210,9 @@ impl Machine {
         let is_busy =
             !matches!(self.state, State::Idle) || self.generations.with(Role::Terminating).is_some();
         if is_busy || self.wanted.plan().is_none() {
+            return;
+        }
+        if self.cut_asked(now) {
             return;
         }
         let action = next_action(self.generations.live_one(), &self.wanted, self.settings.on_leave);

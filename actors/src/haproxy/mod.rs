@@ -57,8 +57,10 @@ mod output;
 mod port_state;
 mod process;
 mod query;
+mod report;
 mod runtime_api;
 mod supervisor;
+mod traffic;
 mod update;
 mod wanted;
 
@@ -69,7 +71,7 @@ pub use host::{HaproxyHost, Launch, Leftover, Record, Running};
 pub use machine::SupervisorSettings;
 pub use on_leave::OnLeave;
 pub use process::LocalHaproxy;
+pub use report::{CutPort, HaproxyReport, HaproxyState, Pending, ReportHaproxy};
 pub use runtime_api::{CliError, Command, RuntimeApi, Unavailable, UnixSocketApi};
-pub use supervisor::{
-    CheckConfig, ExcludePorts, HaproxyReport, HaproxySupervisor, Pending, ReportHaproxy, Writer,
-};
+pub use supervisor::{CheckConfig, ExcludePorts, HaproxySupervisor, Writer};
+pub use traffic::{Traffic, traffic};

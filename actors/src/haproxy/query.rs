@@ -90,7 +90,7 @@ pub(super) async fn set_and_query_servers<A: RuntimeApi>(
     Ok(all)
 }
 
-fn ask_for<const N: usize>(
+pub(super) fn ask_for<const N: usize>(
     ports: Option<&BTreeSet<u16>>,
     commands: impl Fn(Option<u16>) -> [Command; N],
 ) -> Vec<Command> {

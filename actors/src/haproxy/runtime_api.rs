@@ -6,4 +6,6 @@ mod reply;
 
 pub use client::{CliError, RuntimeApi, Unavailable, UnixSocketApi};
 pub use command::Command;
-pub(super) use reply::{Frontend, ReplyError, Server, connecting, frontends, pid, port_of, servers, version};
+pub(super) use reply::{
+    Frontend, ReplyError, Server, connecting, frontends, pid, port_of, servers, traffic_of_frontends, version,
+};

@@ -13,8 +13,8 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResponse, Recipient,
-    SpawnHandle, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle,
+    WrapFuture,
 };
 use slog::{Logger, error};
 use tokio::time::Instant;
@@ -35,7 +35,8 @@ use super::{
 };
 use crate::{
     config::ConfigWritten,
-    messages::{PlanChanged, Shutdown},
+    messages::{CutPort, HaproxyReport, PlanChanged, ReportHaproxy, Shutdown},
+    reports_changed::ReportsChanged,
 };
 
 /// `HaproxySupervisor` → `ConfigWriter`: leave these ports out, since they cannot be bound at present.
@@ -50,42 +51,6 @@ pub struct ExcludePorts(pub BTreeSet<u16>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct CheckConfig;
-
-/// The admin side → `HaproxySupervisor`: is HAProxy at work?
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "HaproxyReport")]
-pub struct ReportHaproxy;
-
-/// What the supervisor answers.
-#[derive(Clone, Debug, PartialEq, Eq, MessageResponse)]
-pub enum HaproxyReport {
-    /// It serves.
-    Running {
-        /// Its process.
-        pid: u32,
-        /// The newest plan that is in force; `None` if an earlier stalls process left it behind and it has not been
-        /// told anything yet.
-        revision: Option<u64>,
-        /// The newest plan, if that is another one.
-        pending: Option<Pending>,
-    },
-    /// It is to serve and does not.
-    Down {
-        /// Why the last one died, was given up or failed to start; `None` if there has been none.
-        failure: Option<String>,
-    },
-    /// There is nothing to serve: neither the metadata nor the memory has said which containers there are.
-    NoPlan,
-}
-
-/// A plan that is not in force yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// Its revision.
-    pub revision: u64,
-    /// Why it waits, if that is known: what failed last.
-    pub failure: Option<String>,
-}
 
 /// The writer, as the supervisor sees it.
 pub struct Writer {
@@ -105,6 +70,7 @@ pub struct HaproxySupervisor<H, A> {
     /// What is under way with a HAProxy, of which there is one thing at most.
     operation: Option<SpawnHandle>,
     timers: BTreeMap<Timer, SpawnHandle>,
+    reports_changed: ReportsChanged,
     log: Logger,
 }
 
@@ -112,7 +78,23 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
     /// A supervisor of HAProxies on `host`, reached through `api`.
     pub fn new(settings: SupervisorSettings, host: H, api: A, writer: Writer, log: Logger) -> Self {
         let machine = Machine::new(settings);
-        Self { machine, host, api: Rc::new(api), writer, operation: None, timers: BTreeMap::new(), log }
+        Self {
+            machine,
+            host,
+            api: Rc::new(api),
+            writer,
+            operation: None,
+            timers: BTreeMap::new(),
+            reports_changed: ReportsChanged::default(),
+            log,
+        }
+    }
+
+    /// Has it noted when its report may differ.
+    #[must_use]
+    pub fn noting(mut self, reports_changed: ReportsChanged) -> Self {
+        self.reports_changed = reports_changed;
+        self
     }
 
     /// Has the machine decide what follows from `event`, and does it.
@@ -123,6 +105,7 @@ impl<H: HaproxyHost, A: RuntimeApi> HaproxySupervisor<H, A> {
                 events.extend(self.carry_out(effect, ctx));
             }
         }
+        self.reports_changed.note();
     }
 
     /// Does one thing; gives its answer, if that is there at once.
@@ -281,7 +264,20 @@ impl<H: HaproxyHost, A: RuntimeApi> Handler<ReportHaproxy> for HaproxySupervisor
     type Result = HaproxyReport;
 
     fn handle(&mut self, _: ReportHaproxy, _: &mut Context<Self>) -> HaproxyReport {
-        self.machine.report()
+        let socket = self.machine.live().map(|live| self.host.socket(live));
+        HaproxyReport { socket, ..self.machine.report() }
+    }
+}
+
+impl<H: HaproxyHost, A: RuntimeApi> Handler<CutPort> for HaproxySupervisor<H, A> {
+    type Result = bool;
+
+    fn handle(&mut self, CutPort { port, uid }: CutPort, ctx: &mut Context<Self>) -> bool {
+        let can_cut = self.machine.can_cut(port);
+        if can_cut {
+            self.dispatch(Event::Cut { port, uid }, ctx);
+        }
+        can_cut
     }
 }
 

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use actix::{Message, MessageResponse};
 
-use crate::domain::{ServiceRef, Snapshot};
+use tokio::time::Instant;
+
+use crate::domain::{Reason, ServiceRef, Snapshot};
 
 /// `MetadataPoller` → `PortAllocator`: what the metadata now says of one service.
 ///
@@ -29,8 +31,19 @@ pub struct ServiceChanged {
 pub struct ReportMetadata;
 
 /// What the poller answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, MessageResponse)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, MessageResponse)]
 pub struct MetadataReport {
-    /// For how long it has been slow, wrong or away; `None` if it is not.
-    pub fault_for: Option<Duration>,
+    /// Whether it has answered since the start.
+    pub has_answered: bool,
+    /// What is wrong with it; `None` if nothing is.
+    pub fault: Option<SourceFault>,
+}
+
+/// A fault that lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFault {
+    /// Since when the source has been slow, wrong or away.
+    pub since: Instant,
+    /// The newest kind of fault, as the log has it.
+    pub reason: Reason,
 }

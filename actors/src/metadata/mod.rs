@@ -19,7 +19,7 @@ pub use client::{HttpMetadata, MAX_LONG_POLL, MetadataLimits, MetadataSource};
 #[cfg(test)]
 pub(crate) use document::parse_service;
 pub use fault::MetadataFault;
-pub use messages::{MetadataReport, ReportMetadata, ServiceChanged};
+pub use messages::{MetadataReport, ReportMetadata, ServiceChanged, SourceFault};
 pub use poller::{MetadataPoller, PollerSettings};
 pub use round::fetch_once;
 #[cfg(test)]

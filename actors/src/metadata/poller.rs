@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, rc::Rc, time::Duration};
+use std::{collections::BTreeSet, mem, rc::Rc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 use slog::{Logger, debug, info, warn};
@@ -19,9 +19,10 @@ use super::{
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
-    domain::{Mapping, PublishedPorts, ServiceRef},
-    messages::{MetadataReport, ReportMetadata, ServiceChanged, Shutdown},
+    domain::{Mapping, PublishedPorts, Reason, ServiceRef},
+    messages::{MetadataReport, ReportMetadata, ServiceChanged, Shutdown, SourceFault},
     outage::Outage,
+    reports_changed::ReportsChanged,
 };
 
 /// What the poller is to follow, and how.
@@ -57,6 +58,10 @@ pub struct MetadataPoller<S> {
     followed: Followed,
     backoff: Backoff,
     fault: Outage,
+    /// The newest kind of it.
+    reason: Option<Reason>,
+    has_answered: bool,
+    reports_changed: ReportsChanged,
     /// The last round failed as a whole.
     retries: bool,
     /// Of whose UDP ports the log has told.
@@ -97,6 +102,9 @@ impl<S: MetadataSource> MetadataPoller<S> {
             allocator,
             followed,
             fault: Outage::default(),
+            reason: None,
+            has_answered: false,
+            reports_changed: ReportsChanged::default(),
             retries: false,
             udp_told: BTreeSet::new(),
             others_told: BTreeSet::new(),
@@ -105,6 +113,13 @@ impl<S: MetadataSource> MetadataPoller<S> {
             settings,
             log,
         }
+    }
+
+    /// Has it noted when its report may differ.
+    #[must_use]
+    pub fn noting(mut self, reports_changed: ReportsChanged) -> Self {
+        self.reports_changed = reports_changed;
+        self
     }
 
     fn poll(&mut self, ctx: &mut Context<Self>) {
@@ -239,11 +254,15 @@ impl<S: MetadataSource> MetadataPoller<S> {
         if mode == PollMode::LongPoll {
             self.backoff.reset();
         }
+        if !mem::replace(&mut self.has_answered, true) {
+            self.reports_changed.note();
+        }
         if let Some(missing) = missing {
             self.note_fault(&missing, self.settings.poll_sleep);
         } else if let Some(ended) = self.fault.succeeded(Instant::now()) {
             info!(self.log, "metadata fault ended";
                 "lasted_ms" => ended.lasted.as_millis() as u64, "failures" => ended.failures);
+            self.reports_changed.note();
         }
     }
 
@@ -251,6 +270,8 @@ impl<S: MetadataSource> MetadataPoller<S> {
         if self.fault.failed(fault.kind(), Instant::now()) {
             warn!(self.log, "metadata fault, the last good mapping stays";
                 "kind" => fault.kind(), "path" => fault.path(), "error" => %fault, "retry_ms" => pause.as_millis() as u64);
+            self.reason = Some(Reason::new(fault.kind(), fault));
+            self.reports_changed.note();
         }
     }
 }
@@ -267,7 +288,11 @@ impl<S: MetadataSource> Handler<ReportMetadata> for MetadataPoller<S> {
     type Result = MetadataReport;
 
     fn handle(&mut self, _: ReportMetadata, _: &mut Context<Self>) -> MetadataReport {
-        MetadataReport { fault_for: self.fault.lasts_for(Instant::now()) }
+        let fault = self.fault.since().zip(self.reason.clone());
+        MetadataReport {
+            has_answered: self.has_answered,
+            fault: fault.map(|(since, reason)| SourceFault { since, reason }),
+        }
     }
 }
 

@@ -206,7 +206,7 @@ impl HaproxyHost for Haproxies {
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {
         let host = self.0.host.borrow();
         let busy = ports.filter(|port| host.sockets.is_busy(*port));
-        busy.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
+        busy.map(|port| Unbindable { port, error: io::ErrorKind::AddrInUse.into() }).collect()
     }
 
     fn connections(

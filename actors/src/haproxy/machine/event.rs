@@ -46,6 +46,8 @@ pub(in super::super) enum Event {
     Ended(u64, String),
     /// A timer that was armed is due.
     Due(Timer),
+    /// A person, the user `uid`, wants the connections on this port to end.
+    Cut { port: u16, uid: u32 },
     /// stalls is to stop.
     Shutdown(Leave),
 }

@@ -20,6 +20,7 @@ const EXCLUDED_RETRY: Duration = Duration::from_secs(1);
 impl Machine {
     /// Leaves out the ports that have turned out to be `taken`.
     pub(super) fn exclude_taken(&mut self, taken: Vec<Unbindable>) {
+        self.note_unbindable(&taken);
         let mut excluded = self.wanted.excluded().clone();
         let fresh: Vec<_> = taken.into_iter().filter(|taken| excluded.insert(taken.port)).collect();
         if !fresh.is_empty() {
@@ -49,6 +50,7 @@ impl Machine {
     }
 
     pub(super) fn probed_excluded(&mut self, taken: Vec<Unbindable>, now: Instant) {
+        self.note_unbindable(&taken);
         let still: BTreeSet<u16> = taken.iter().map(|taken| taken.port).collect();
         let free: BTreeSet<u16> = self.wanted.excluded().difference(&still).copied().collect();
         let needed = self.wanted.needed_excluded();

@@ -37,6 +37,7 @@ pub(in super::super) enum News {
     Excluded { ports: Vec<Unbindable>, retry: Duration },
     UnusedExcluded { ports: Vec<Unbindable> },
     Bindable { ports: BTreeSet<u16> },
+    CutAsked { port: u16, uid: u32 },
 }
 
 /// Which HAProxy.
@@ -158,13 +159,16 @@ impl News {
             Self::Excluded { ports, retry } => {
                 let example = ports.first();
                 error!(log, "port cannot be bound, leaving it out"; "ports" => ports.len(),
-                    "port" => example.map(|it| it.port), "error" => example.map(|it| it.reason.to_string()),
+                    "port" => example.map(|it| it.port), "error" => example.map(|it| it.error.to_string()),
                     "retry_ms" => ms(retry));
             }
             Self::UnusedExcluded { ports } => {
                 let example = ports.first();
                 info!(log, "unused port cannot be bound, leaving it out"; "ports" => ports.len(),
-                    "port" => example.map(|it| it.port), "error" => example.map(|it| it.reason.to_string()));
+                    "port" => example.map(|it| it.port), "error" => example.map(|it| it.error.to_string()));
+            }
+            Self::CutAsked { port, uid } => {
+                info!(log, "connections cut by a person"; "port" => port, "uid" => uid);
             }
             Self::Bindable { ports } => {
                 info!(log, "port can be bound again"; "ports" => ports.len(), "port" => ports.first());

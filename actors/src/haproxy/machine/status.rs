@@ -1,14 +1,23 @@
 //! What is in force, and what went wrong last.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use super::{
     Machine,
     news::{News, Step, Target},
 };
 use crate::{
-    haproxy::known_faults::{Fault, Version},
-    messages::{HaproxyReport, Pending},
+    domain::Reason,
+    haproxy::{
+        bindable::{Unbindable, cannot_bind},
+        generations::Role,
+        known_faults::{Fault, Version},
+    },
+    messages::{HaproxyReport, HaproxyState, Pending},
     outage::Outage,
 };
 
@@ -21,6 +30,8 @@ pub(super) struct Status {
     pub(super) no_port: Option<u64>,
     /// The ports that a container needs and that cannot be bound, as far as that has been said.
     pub(super) unserved: BTreeSet<u16>,
+    /// Why ports cannot be bound, as last seen.
+    pub(super) unbindable: BTreeMap<u16, Reason>,
     /// How often an update failed and a reload took its place.
     pub(super) fallbacks: u64,
     /// Why the last HAProxy ended, was given up or failed to start, unless one has served since.
@@ -36,6 +47,35 @@ pub(super) struct Status {
 impl Machine {
     /// Whether HAProxy is at work.
     pub(in super::super) fn report(&self) -> HaproxyReport {
+        let version = self.generations.live_one().and_then(|live| live.version);
+        let excluded = self.wanted.excluded().iter();
+        let why = |port: &u16| self.status.unbindable.get(port).cloned().unwrap_or_else(cannot_bind);
+        HaproxyReport {
+            state: self.state_of_haproxy(),
+            socket: None,
+            version: version.map(|version| version.to_string()),
+            excluded: excluded.map(|port| (*port, why(port))).collect(),
+            waiting: self.waiting().collect(),
+            draining: self.generations.numbers_with(Role::Draining).len(),
+        }
+    }
+
+    /// The number of the generation that serves.
+    pub(in super::super) fn live(&self) -> Option<u64> {
+        self.generations.live()
+    }
+
+    /// The ports that are to lead to a container, and that the live HAProxy does not lead there.
+    fn waiting(&self) -> impl Iterator<Item = u16> {
+        let live = self.generations.live_one();
+        let serves = move |port: &u16, route: &Option<SocketAddr>| {
+            live.and_then(|live| live.ports.get(port)).is_some_and(|state| state.serves(*route))
+        };
+        let used = self.wanted.routes().iter().filter(|(_, route)| route.is_some());
+        used.filter(move |(port, route)| !serves(port, route)).map(|(port, _)| *port)
+    }
+
+    fn state_of_haproxy(&self) -> HaproxyState {
         let (applied, newest) = (self.status.applied, self.wanted.revision());
         let no_port =
             (self.status.no_port == Some(newest)).then(|| "no port of the pool can be bound".into());
@@ -45,11 +85,16 @@ impl Machine {
                 let revision = Some(applied).filter(|revision| *revision > 0);
                 let pending =
                     (newest != applied && newest > 0).then_some(Pending { revision: newest, failure });
-                HaproxyReport::Running { pid, revision, pending }
+                HaproxyState::Running { pid, revision, pending }
             }
-            None if self.wanted.plan().is_some() => HaproxyReport::Down { failure },
-            None => HaproxyReport::NoPlan,
+            None if self.wanted.plan().is_some() => HaproxyState::Down { failure },
+            None => HaproxyState::NoPlan,
         }
+    }
+
+    /// Remembers why these ports cannot be bound.
+    pub(super) fn note_unbindable(&mut self, taken: &[Unbindable]) {
+        self.status.unbindable.extend(taken.iter().map(|taken| (taken.port, taken.reason())));
     }
 
     /// What an action that begins now is for.

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::{
     super::{
-        action::Leaving,
+        action::{Change, Leaving},
         adoption::Decision,
         bindable::Unbindable,
         host::{Leftover, Record},
@@ -47,7 +47,7 @@ fn version() -> Option<Version> {
 }
 
 fn taken() -> Vec<Unbindable> {
-    vec![Unbindable { port: 5001, reason: std::io::ErrorKind::AddrInUse.into() }]
+    vec![Unbindable { port: 5001, error: std::io::ErrorKind::AddrInUse.into() }]
 }
 
 fn silent() -> Unavailable {
@@ -100,6 +100,7 @@ fn event(name: &str) -> Option<Event> {
         "compared, silence" => Event::Compared(1, Err(QueryError::Unavailable(silent()))),
         "counted" => Event::Counted { expelled: None, processes: 1, connections: Some(2) },
         "counted, expelled" => Event::Counted { expelled: Some(1), processes: 1, connections: Some(2) },
+        "cut" => Event::Cut { port: 5000, uid: 0 },
         "live ended" => Event::Ended(1, "signal 9".into()),
         "new ended" => Event::Ended(2, "exit code 1".into()),
         "due Retry" => Event::Due(Timer::Retry),
@@ -254,7 +255,7 @@ fn table() -> BTreeMap<&'static str, Vec<(&'static str, &'static str)>> {
     table
 }
 
-const EVENTS: [&str; 39] = [
+const EVENTS: [&str; 40] = [
     "plan",
     "frame",
     "frame accepted",
@@ -281,6 +282,7 @@ const EVENTS: [&str; 39] = [
     "compared, silence",
     "counted",
     "counted, expelled",
+    "cut",
     "live ended",
     "new ended",
     "due Retry",

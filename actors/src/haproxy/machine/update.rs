@@ -22,21 +22,21 @@ impl Machine {
             comparison.outdated.extend(changes.iter().map(|change| change.port()));
         }
         let may_hang = may_hang_sessions(live.version);
-        self.effects.push(Effect::Update { generation, changes: changes.clone(), may_hang });
-        let target = self.target();
-        self.state = State::Updating { generation, changes, target, waiting, since: now };
+        let (target, step) = (self.target(), Step::Runtime { changes: changes.len() });
+        self.effects.push(Effect::Update { generation, changes, may_hang });
+        self.state = State::Updating { generation, step, target, waiting, since: now };
     }
 
     pub(super) fn updated(&mut self, updated: Result<Ports, UpdateError>, now: Instant) {
-        let State::Updating { generation, changes, target, waiting, since } = self.rest() else { return };
+        let State::Updating { generation, step, target, waiting, since, .. } = self.rest() else { return };
         match updated {
             Ok(ports) => {
                 if let Some(live) = self.generations.get_mut(generation) {
-                    live.revision = Some(target.revision);
+                    live.revision = live.revision.max(Some(target.revision));
                     live.ports.extend(ports);
                 }
                 if waiting == 0 {
-                    self.note_applied(Step::Runtime { changes: changes.len() }, target, now - since);
+                    self.note_applied(step, target, now - since);
                 } else {
                     self.say(News::Partly { target, waiting });
                 }

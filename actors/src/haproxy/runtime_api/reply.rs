@@ -10,7 +10,10 @@ use std::{
 
 use thiserror::Error;
 
-use crate::{excerpt::excerpt, haproxy::known_faults::Version};
+use crate::{
+    excerpt::excerpt,
+    haproxy::{known_faults::Version, traffic::Traffic},
+};
 
 /// The bit of `srv_admin_state` that only says that the configuration had the server disabled at the start
 /// (management.txt, "show servers state"). All others keep connections away from it.
@@ -104,6 +107,21 @@ pub(in super::super) fn frontends(reply: &str) -> Result<Vec<(u16, Frontend)>, R
         Some(Some((port, Frontend { is_open, is_full })))
     };
     read(lines, frontend)
+}
+
+/// What the ports' frontends have passed on, in the reply to `show stat`.
+pub(in super::super) fn traffic_of_frontends(reply: &str) -> Result<Vec<(u16, Traffic)>, ReplyError> {
+    let mut lines = reply.lines();
+    let names = lines.next().unwrap_or_default().trim_start_matches("# ").split(',').collect::<Vec<_>>();
+    let [proxy, sessions, bytes_in, bytes_out] = columns(&names, ["pxname", "scur", "bin", "bout"])?;
+    let traffic = |line: &str| {
+        let value = |column| line.split(',').nth(column);
+        let Some(port) = port_of(value(proxy)?) else { return Some(None) };
+        let count = |column| value(column)?.parse::<u64>().ok();
+        let (sessions, bytes_in, bytes_out) = (count(sessions)?, count(bytes_in)?, count(bytes_out)?);
+        Some(Some((port, Traffic { sessions, bytes_in, bytes_out })))
+    };
+    read(lines, traffic)
 }
 
 fn columns<const N: usize>(names: &[&str], wanted: [&'static str; N]) -> Result<[usize; N], ReplyError> {

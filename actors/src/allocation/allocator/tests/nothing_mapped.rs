@@ -11,7 +11,7 @@ async fn that_nothing_is_mapped_is_one_warning_with_the_reason_and_so_does_the_r
     web.hears(&[Container { address: None, ..a() }, Container { address: None, ..b() }]).await;
     let reason = "of 2 containers none can be mapped: it has no address";
     let report = web.addr.send(ReportAllocation).await.unwrap();
-    assert_eq!(report.nothing_mapped, [format!("web: {reason}")]);
+    assert_eq!(&*report.pools[0].nothing_mapped.as_ref().unwrap().text, reason);
     pass(ms(9_000)).await;
     assert_eq!(web.log.saying(NOTHING).len(), 0, "it comes and goes in a service's normal life");
     pass(ms(60_000)).await;
@@ -20,7 +20,7 @@ async fn that_nothing_is_mapped_is_one_warning_with_the_reason_and_so_does_the_r
     assert_eq!(["service", "kind", "reason"].map(|key| said[0].field(key)), ["web", "no_address", reason]);
     web.hears(&[a(), b()]).await;
     assert_eq!(web.log.saying(AGAIN).len(), 1);
-    assert_eq!(web.addr.send(ReportAllocation).await.unwrap().nothing_mapped, [] as [&str; 0]);
+    assert_eq!(web.addr.send(ReportAllocation).await.unwrap().pools[0].nothing_mapped, None);
 }
 
 #[actix_rt::test]

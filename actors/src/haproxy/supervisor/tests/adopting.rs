@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::HaproxyConfig,
     haproxy::Command,
-    messages::{HaproxyReport, Leave},
+    messages::{HaproxyState, Leave},
     testing::ms,
 };
 
@@ -157,7 +157,7 @@ async fn a_haproxy_left_behind_that_cannot_be_asked_for_want_of_descriptors_is_n
 async fn one_that_was_left_behind_runs_before_anybody_has_told_it_anything() {
     let scene = Scene::new(|host| host.leftovers = vec![(leftover(4, Some(config(1, "a"))), Fate::Serve)]);
     scene.wait(ms(100)).await;
-    assert!(matches!(scene.report().await, HaproxyReport::Running { revision: None, .. }));
+    assert!(matches!(scene.report().await, HaproxyState::Running { revision: None, .. }));
 }
 
 #[actix_rt::test]

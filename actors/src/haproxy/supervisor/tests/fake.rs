@@ -218,7 +218,7 @@ impl HaproxyHost for FakeHost {
     fn unbindable(&self, ports: &mut dyn Iterator<Item = u16>) -> Vec<Unbindable> {
         let host = self.0.borrow();
         let taken = ports.filter(|port| host.taken_ports.contains(port));
-        taken.map(|port| Unbindable { port, reason: io::ErrorKind::AddrInUse.into() }).collect()
+        taken.map(|port| Unbindable { port, error: io::ErrorKind::AddrInUse.into() }).collect()
     }
 
     fn connections(

@@ -6,7 +6,7 @@ use super::fake::{Scene, config, leading_to};
 use crate::{
     config::{Frame, HaproxyConfig, Verdict},
     haproxy::Command,
-    messages::HaproxyReport,
+    messages::HaproxyState,
 };
 
 const TAKEN: &str = "port cannot be bound, leaving it out";
@@ -137,7 +137,7 @@ async fn nothing_is_started_while_every_port_is_taken() {
     let waits = scene.log.saying("no port of the pool can be bound, plan not applied");
     assert_eq!((waits.len(), scene.log.saying("plan applied").len()), (1, 0));
     let failure = Some("no port of the pool can be bound".to_owned());
-    assert_eq!(scene.report().await, HaproxyReport::Down { failure });
+    assert_eq!(scene.report().await, HaproxyState::Down { failure });
 }
 
 #[actix_rt::test]

@@ -1,0 +1,70 @@
+//! What is reported of a pool, and how a person ends what holds one of its ports.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Pool;
+use crate::{
+    allocation::{AllocatorSettings, Hold, NothingMapped},
+    domain::Reason,
+    messages::{Held, PoolReport},
+};
+
+impl Pool {
+    /// What is known beside the plan, on a clock that began at `started`.
+    pub(in crate::allocation) fn report(&self, settings: &AllocatorSettings, started: Instant) -> PoolReport {
+        let held = |(hold, slot, uuid, times): (Hold, u16, &str, _)| {
+            let port = self.port(slot);
+            (port, hold.held(port, uuid, times, started, settings))
+        };
+        let nothing_mapped = self.nothing_mapped();
+        PoolReport {
+            service: self.service().clone(),
+            snapshot: self.snapshot.clone(),
+            nothing_mapped: nothing_mapped.map(|NothingMapped { kind, reason }| Reason::new(kind, reason)),
+            held: self.holds(settings).map(held).collect::<std::collections::BTreeMap<u16, Held>>(),
+        }
+    }
+
+    /// What holds which slot for which container, since when and until when at most. What comes later counts.
+    fn holds(
+        &self,
+        settings: &AllocatorSettings,
+    ) -> impl Iterator<Item = (Hold, u16, &str, (Option<Duration>, Duration))> {
+        let reserved = self.assignments.reservations.iter().map(|(slot, reservation)| {
+            let since = reservation.until.checked_sub(settings.port_reuse_delay);
+            (Hold::Reserved, *slot, &*reservation.uuid, (since, reservation.until))
+        });
+        let frozen = self.assignments.slots.iter().filter_map(|(slot, assignment)| {
+            let damped = self.damper.damped(&assignment.uuid)?;
+            Some((Hold::Frozen, *slot, &*assignment.uuid, (None, damped.until())))
+        });
+        let lingering = self.absences.lingering().map(|lingering| {
+            let since = Some(lingering.since());
+            (Hold::Lingering, lingering.slot, lingering.container_uuid(), (since, lingering.until))
+        });
+        reserved.chain(frozen).chain(lingering)
+    }
+
+    /// Ends what holds this port, and tells what that was. The next decision shows the effect.
+    pub(in crate::allocation) fn release(
+        &mut self,
+        port: u16,
+        settings: &AllocatorSettings,
+        now: Duration,
+    ) -> Option<Hold> {
+        let slot = port.checked_sub(self.mapping.base_port.get())?;
+        let (hold, uuid) = self
+            .holds(settings)
+            .filter(|(_, of, ..)| *of == slot)
+            .last()
+            .map(|(hold, _, uuid, _)| (hold, uuid.to_owned()))?;
+        match hold {
+            Hold::Lingering => self.absences.release(&uuid, now),
+            Hold::Reserved => drop(self.assignments.reservations.remove(&slot)),
+            Hold::Frozen => self.damper.release(&uuid),
+        }
+        Some(hold)
+    }
+}

@@ -1,0 +1,49 @@
+//! The traffic of each port, as HAProxy counts it. Asked only when somebody wants to see it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use serde::Serialize;
+
+use super::{
+    query::{QueryError, ask_for},
+    runtime_api::{Command, RuntimeApi, traffic_of_frontends},
+};
+
+/// The traffic of one port since HAProxy was started; a reload begins anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// The connections that are open now.
+    pub sessions: u64,
+    /// The bytes that clients have sent.
+    pub bytes_in: u64,
+    /// The bytes that clients have received.
+    pub bytes_out: u64,
+}
+
+/// The traffic of these `ports` of the HAProxy behind `socket`, or of all. Those of which it has no frontend are left out.
+///
+/// # Errors
+/// In words: HAProxy does not answer, or not as it should.
+pub async fn traffic<A: RuntimeApi>(
+    api: &A,
+    socket: PathBuf,
+    ports: Option<&BTreeSet<u16>>,
+) -> Result<BTreeMap<u16, Traffic>, String> {
+    let ask = async {
+        let replies = api.run(socket, ask_for(ports, |port| [Command::ShowFrontends(port)])).await?;
+        let mut all = BTreeMap::new();
+        for reply in &replies {
+            all.extend(traffic_of_frontends(reply)?);
+        }
+        Ok(all)
+    };
+    let all: Result<BTreeMap<u16, Traffic>, QueryError> = ask.await;
+    let mut all = all.map_err(|error| error.to_string())?;
+    if let Some(ports) = ports {
+        all.retain(|port, _| ports.contains(port));
+    }
+    Ok(all)
+}
