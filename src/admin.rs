@@ -5,10 +5,18 @@
 //! restart, since the last good mapping serves on. `/readyz` is for a load balancer or a script that waits until stalls
 //! serves.
 
+mod api;
 mod endpoint;
+mod error;
+mod events;
 mod health_probe;
 mod health_response;
+mod host_check;
+mod mapping;
+mod openapi;
+mod routes;
 mod server;
+mod steering;
 
 use std::{
     net::SocketAddr,
@@ -18,9 +26,14 @@ use std::{
 use slog::Logger;
 use tokio::sync::oneshot;
 
-pub(crate) use self::health_probe::HealthProbe;
+pub(crate) use self::{
+    api::Api,
+    health_probe::{ActorReports, HealthProbe},
+    host_check::AllowedHosts,
+    steering::Steering,
+};
 
-use self::endpoint::Endpoint;
+use self::{endpoint::Endpoint, server::Served};
 
 /// Where an instance with this `RUN_DIR` listens.
 pub(crate) fn socket_in(run_dir: &Path) -> PathBuf {
@@ -34,18 +47,20 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// Serves the results of `probe` on the socket and at the address, as soon as each can be bound.
+    /// Serves `api` on the socket and at the address, as soon as each can be bound; there by the names of `hosts` alone.
     pub(crate) fn start(
         run_dir: &Path,
         address: Option<SocketAddr>,
-        probe: &HealthProbe,
+        api: &Api,
+        hosts: &AllowedHosts,
         log: &Logger,
     ) -> Self {
         let socket = Endpoint::Socket(socket_in(run_dir));
         let endpoints = [Some(socket), address.map(Endpoint::Address)].into_iter().flatten();
+        let served = Served { api: api.clone(), hosts: hosts.clone() };
         let start = |endpoint| {
             let (stop, stopped) = oneshot::channel();
-            actix_rt::spawn(server::run(endpoint, probe.clone(), stopped, log.clone()));
+            actix_rt::spawn(server::run(endpoint, served.clone(), stopped, log.clone()));
             stop
         };
         Self { _stop: endpoints.map(start).collect() }

@@ -51,7 +51,7 @@ fn is_of_the_path(error: &io::Error) -> bool {
 }
 
 /// Hides the user and the password of `http://user:password@host`: many people read logs.
-fn without_password(value: &str) -> String {
+pub(crate) fn without_password(value: &str) -> String {
     match value.rsplit_once('@') {
         Some((before, after)) if before.contains(':') => {
             let scheme = before.find("//").map_or("", |end| &before[..end + 2]);

@@ -17,6 +17,7 @@ mod printable;
 mod render;
 mod settings;
 mod signals;
+mod status;
 mod system;
 mod threads;
 

@@ -1,6 +1,7 @@
 //! The settings, parsed and checked. No wrong value gets past here, and one start reports every error.
 
 mod directories;
+mod effective;
 mod haproxy;
 mod host;
 mod log_fields;
@@ -30,7 +31,10 @@ use stalls_actors::{
     haproxy::OnLeave,
 };
 
-pub(crate) use self::host::{Host, ThisHost};
+pub(crate) use self::{
+    effective::EffectiveSetting,
+    host::{Host, ThisHost},
+};
 use self::{
     parser::{Reported, SettingsParser},
     raw_setting::RawSetting,
@@ -89,6 +93,10 @@ pub(crate) struct Settings {
     pub(crate) linger: Duration,
     /// The address of the admin server; `None` is none.
     pub(crate) admin_listen: Option<SocketAddr>,
+    /// By which names the admin address may be called, besides IP addresses, `localhost` and this host's own.
+    pub(crate) admin_hosts: Vec<String>,
+    /// Every setting as it was given.
+    pub(crate) effective: Vec<EffectiveSetting>,
     /// What is logged, and how.
     pub(crate) log: logging::Options,
 }
@@ -177,6 +185,8 @@ impl Settings {
         let linger = parser.value(&table::LINGER_MS, RawSetting::milliseconds);
         let directories = directories::state_and_run(parser, purpose, host);
         let admin_listen = admin_listen(parser, &bind_address, &mappings);
+        let admin_hosts = parser.optional(&table::ADMIN_HOSTS, RawSetting::host_names);
+        let effective = effective::effective(parser.cli());
         let log = log_options(parser, host);
         let (state_dir, run_dir) = directories?;
         Ok(Self {
@@ -198,6 +208,8 @@ impl Settings {
             port_reuse_delay: port_reuse_delay?,
             linger: linger?,
             admin_listen: admin_listen?,
+            admin_hosts: admin_hosts?.unwrap_or_default(),
+            effective,
             log: log?,
         })
     }

@@ -6,9 +6,11 @@ mod tests;
 use std::{io, path::PathBuf, process, sync::Arc, time::Duration};
 
 use actix::Addr;
+use actix_rt::Arbiter;
+use rustix::system::uname;
 use slog::{Logger, crit, info, o, warn};
 use stalls_actors::{
-    Children,
+    Children, ReportsChanged,
     allocation::PortAllocator,
     config::{ConfigFile, ConfigWriter, Renderer, WriterSettings},
     haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi, Writer},
@@ -22,13 +24,14 @@ use stalls_actors::{
 use tokio::time::timeout;
 
 use crate::{
-    admin::{Admin, HealthProbe},
+    admin::{Admin, AllowedHosts, Api, HealthProbe, Steering},
     directories::is_open_to_others,
     ephemeral_ports::warn_of_overlap,
     exit::Exit,
     locks::{DirLocks, LockError},
     settings::Settings,
     signals::{ShutdownSignal, ShutdownSignals, reap_orphans},
+    status::Follower,
 };
 
 /// PID 1 inherits every orphan of its container.
@@ -124,6 +127,8 @@ struct System {
     writer: Addr<ConfigWriter<ConfigFile>>,
     supervisor: Addr<HaproxySupervisor<LocalHaproxy, UnixSocketApi>>,
     admin: Option<Admin>,
+    /// The thread of what people see.
+    observer: Arbiter,
 }
 
 impl System {
@@ -140,8 +145,10 @@ impl System {
             writer: writer.addr(),
             supervisor: supervisor.addr(),
             admin: None,
+            observer: Arbiter::new(),
         };
 
+        let changed = ReportsChanged::default();
         let listen = settings.listen();
         let allocation = settings.allocation();
         let followed = PollerSettings {
@@ -176,7 +183,8 @@ impl System {
                     check: system.writer.clone().recipient(),
                 },
                 log_of("HaproxySupervisor"),
-            ),
+            )
+            .noting(changed.clone()),
         );
         system.actors.run(
             writer,
@@ -185,7 +193,8 @@ impl System {
                 ConfigFile::in_folder(&settings.run_dir, settings.haproxy_bin, renderer, children),
                 system.supervisor.clone().recipient(),
                 log_of("ConfigWriter"),
-            ),
+            )
+            .noting(changed.clone()),
         );
         system.actors.run(
             allocator,
@@ -195,7 +204,8 @@ impl System {
                 TcpConnect,
                 vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
                 log_of("PortAllocator"),
-            ),
+            )
+            .noting(changed.clone()),
         );
         system.actors.run(
             poller,
@@ -204,11 +214,25 @@ impl System {
                 HttpMetadata::new(settings.metadata_url, MetadataLimits::default(), log_of("MetadataPoller")),
                 system.allocator.clone().recipient(),
                 log_of("MetadataPoller"),
-            ),
+            )
+            .noting(changed.clone()),
         );
-        let probe = system.probe();
-        system.admin = Some(Admin::start(&settings.run_dir, settings.admin_listen, &probe, &log_of("Admin")));
+        let (follower, latest) = Follower::new(Arc::new([]));
+        let api = Api::new(system.probe(), latest, system.steering(), settings.effective.into());
+        let hosts = AllowedHosts::new(settings.admin_hosts.into_iter().chain([host_name()]));
+        system.admin =
+            Some(Admin::start(&settings.run_dir, settings.admin_listen, &api, &hosts, &log_of("Admin")));
+        // On a thread of its own: what people see never makes a change wait.
+        system.observer.spawn(follower.run(system.probe(), changed));
         system
+    }
+
+    /// What a person may do.
+    fn steering(&self) -> Steering {
+        Steering {
+            allocator: self.allocator.clone().recipient(),
+            supervisor: self.supervisor.clone().recipient(),
+        }
     }
 
     /// What the admin server asks.
@@ -225,6 +249,7 @@ impl System {
     /// admin server stops at once: a stopping actor would be reported as unhealthy.
     fn shut_down(&mut self, haproxy: Leave) {
         self.admin = None;
+        self.observer.stop();
         let shutdown = Shutdown { haproxy };
         self.poller.do_send(shutdown);
         self.allocator.do_send(shutdown);
@@ -264,4 +289,8 @@ fn log_end(log: &Logger, actor: &'static str, end: &End) {
         End::Panicked(message) => message,
     };
     crit!(log, "actor ended unexpectedly, stopping"; "ended" => actor, "how" => how);
+}
+
+fn host_name() -> String {
+    uname().nodename().to_string_lossy().into_owned()
 }

@@ -194,7 +194,10 @@ fn the_pool_on_the_managed_network_is_what_is_published() {
 #[test]
 fn rancher_asks_for_health_where_stalls_answers() {
     let rancher = yaml(deploy!("rancher/managed-network/rancher-compose.yml"));
-    let admin: SocketAddr = settings()["ADMIN_LISTEN"].default.as_ref().unwrap().parse().unwrap();
+    let stack = yaml(deploy!("rancher/managed-network/docker-compose.yml"));
+    let admin: SocketAddr =
+        text(&stack["services"]["stalls"]["environment"], "ADMIN_LISTEN").parse().unwrap();
+    assert!(admin.ip().is_unspecified());
     assert_eq!(rancher["services"]["stalls"]["health_check"]["port"], admin.port());
 }
 

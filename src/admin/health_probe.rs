@@ -7,7 +7,7 @@ use stalls_actors::messages::{
     AllocationReport, ConfigReport, HaproxyReport, MetadataReport, ReportAllocation, ReportConfig,
     ReportHaproxy, ReportMetadata,
 };
-use tokio::join;
+use tokio::{join, time::Instant};
 
 /// A working actor answers within a millisecond: none waits in a handler.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(1);
@@ -23,16 +23,18 @@ pub(crate) struct HealthProbe {
 
 /// What each actor answered.
 #[derive(Clone, Debug)]
-pub(super) struct ActorReports {
-    pub(super) poller: Result<MetadataReport, ActorError>,
-    pub(super) allocator: Result<AllocationReport, ActorError>,
-    pub(super) writer: Result<ConfigReport, ActorError>,
-    pub(super) supervisor: Result<HaproxyReport, ActorError>,
+pub(crate) struct ActorReports {
+    pub(crate) poller: Result<MetadataReport, ActorError>,
+    pub(crate) allocator: Result<AllocationReport, ActorError>,
+    pub(crate) writer: Result<ConfigReport, ActorError>,
+    pub(crate) supervisor: Result<HaproxyReport, ActorError>,
+    /// When they were asked.
+    pub(crate) at: Instant,
 }
 
 /// Why an actor did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ActorError {
+pub(crate) enum ActorError {
     /// It did not answer in time.
     Timeout,
     /// It has stopped.
@@ -41,14 +43,15 @@ pub(super) enum ActorError {
 
 impl HealthProbe {
     /// Asks all actors at once.
-    pub(super) async fn ask(&self) -> ActorReports {
+    pub(crate) async fn ask(&self) -> ActorReports {
+        let at = Instant::now();
         let (poller, allocator, writer, supervisor) = join!(
             ask(&self.poller, ReportMetadata),
             ask(&self.allocator, ReportAllocation),
             ask(&self.writer, ReportConfig),
             ask(&self.supervisor, ReportHaproxy),
         );
-        ActorReports { poller, allocator, writer, supervisor }
+        ActorReports { poller, allocator, writer, supervisor, at }
     }
 }
 
@@ -64,10 +67,8 @@ async fn ask<M: Message<Result: Send> + Send>(
 
 #[cfg(test)]
 mod tests {
-    use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
-    use tokio::time::Instant;
-
     use super::*;
+    use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
     /// Answers, unless it stops first.
     struct Stage {

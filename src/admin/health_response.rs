@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use rangemap::RangeInclusiveSet;
 use serde::Serialize;
-use stalls_actors::messages::{AllocationReport, HaproxyReport, Pending};
+use stalls_actors::messages::{AllocationReport, HaproxyReport, HaproxyState, Pending};
+use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::health_probe::{ActorError, ActorReports, TIMEOUT};
 
 /// The body of a response: the verdict, its reasons, and what else a person wants to know then.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct HealthResponse {
     status: &'static str,
     /// Why the status is a bad one; empty if it is a good one.
@@ -37,7 +39,7 @@ pub(super) struct HealthResponse {
 }
 
 /// A plan that is not in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 struct NotInForce {
     revision: u64,
     /// What failed last.
@@ -46,7 +48,7 @@ struct NotInForce {
 }
 
 /// Ports that keep their containers although these are missing in the metadata.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 struct Lingering {
     /// The first and the last port of each run.
     ports: Vec<(u16, u16)>,
@@ -62,11 +64,11 @@ impl HealthResponse {
 
     /// `/readyz`: whether a plan is in force.
     pub(super) fn of_readiness(reports: &ActorReports) -> Self {
-        let haproxy = reports.supervisor.as_ref().ok().and_then(|report| match report {
-            HaproxyReport::Running { revision: None, .. } => Some(
+        let haproxy = reports.supervisor.as_ref().ok().and_then(|report| match &report.state {
+            HaproxyState::Running { revision: None, .. } => Some(
                 "haproxy was started by an earlier stalls process and has not received a plan yet".into(),
             ),
-            report => reason_not_running(report),
+            _ => reason_not_running(report),
         });
         Self::new(reports, ["ready", "not_ready"], haproxy)
     }
@@ -83,12 +85,13 @@ impl HealthResponse {
             ActorError::Stopped => Some(format!("{actor} has stopped")),
         });
         let config_problem = reports.writer.as_ref().ok().and_then(|report| report.problem.clone());
+        let is_down =
+            reports.supervisor.as_ref().is_ok_and(|it| matches!(it.state, HaproxyState::Down { .. }));
         // Without a configuration HAProxy does not come to run.
-        let unconfigured =
-            config_problem.clone().filter(|_| matches!(reports.supervisor, Ok(HaproxyReport::Down { .. })));
+        let unconfigured = config_problem.clone().filter(|_| is_down);
         let reasons: Vec<_> = failed.chain(haproxy).chain(unconfigured).collect();
-        let (haproxy_pid, revision, pending) = match &reports.supervisor {
-            Ok(HaproxyReport::Running { pid, revision, pending }) => (Some(*pid), *revision, pending.clone()),
+        let (haproxy_pid, revision, pending) = match reports.supervisor.as_ref().map(|it| &it.state) {
+            Ok(HaproxyState::Running { pid, revision, pending }) => (Some(*pid), *revision, pending.clone()),
             _ => (None, None, None),
         };
         Self {
@@ -100,14 +103,10 @@ impl HealthResponse {
                 .poller
                 .as_ref()
                 .ok()
-                .and_then(|report| report.fault_for)
-                .map(in_ms),
-            lingering: reports.allocator.as_ref().ok().and_then(lingering),
-            nothing_mapped: reports
-                .allocator
-                .as_ref()
-                .map(|it| it.nothing_mapped.clone())
-                .unwrap_or_default(),
+                .and_then(|report| report.fault.as_ref())
+                .map(|fault| in_ms(reports.at.saturating_duration_since(fault.since))),
+            lingering: reports.allocator.as_ref().ok().and_then(|it| lingering(it, reports.at)),
+            nothing_mapped: reports.allocator.as_ref().map(nothing_mapped).unwrap_or_default(),
             pending: pending.map(|Pending { revision, failure }| NotInForce { revision, failure }),
             config_problem,
         }
@@ -120,20 +119,27 @@ impl HealthResponse {
 }
 
 fn reason_not_running(report: &HaproxyReport) -> Option<String> {
-    match report {
-        HaproxyReport::Running { .. } => None,
-        HaproxyReport::Down { failure: Some(failure) } => Some(failure.clone()),
-        HaproxyReport::Down { failure: None } => Some("haproxy is not running yet".into()),
-        HaproxyReport::NoPlan => Some(
+    match &report.state {
+        HaproxyState::Running { .. } => None,
+        HaproxyState::Down { failure: Some(failure) } => Some(failure.clone()),
+        HaproxyState::Down { failure: None } => Some("haproxy is not running yet".into()),
+        HaproxyState::NoPlan => Some(
             "haproxy is not started until the metadata or the saved assignments list the containers".into(),
         ),
     }
 }
 
-fn lingering(report: &AllocationReport) -> Option<Lingering> {
-    let runs: RangeInclusiveSet<u16> = report.lingering_ports.iter().map(|port| *port..=*port).collect();
+/// The services of which no container is mapped, each with the reason.
+fn nothing_mapped(report: &AllocationReport) -> Vec<String> {
+    let why = report.pools.iter().filter_map(|pool| Some((&pool.service, pool.nothing_mapped.as_ref()?)));
+    why.map(|(service, reason)| format!("{service}: {reason}")).collect()
+}
+
+fn lingering(report: &AllocationReport, now: Instant) -> Option<Lingering> {
+    let runs: RangeInclusiveSet<u16> = report.lingering().map(|(port, _)| port..=port).collect();
     let ports = runs.iter().map(|run| (*run.start(), *run.end())).collect();
-    Some(Lingering { ports, for_ms: in_ms(report.lingering_for?) })
+    let first = report.lingering().map(|(_, until)| until).min()?;
+    Some(Lingering { ports, for_ms: in_ms(first.saturating_duration_since(now)) })
 }
 
 fn in_ms(time: Duration) -> u64 {
@@ -142,20 +148,25 @@ fn in_ms(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use stalls_actors::messages::{ConfigReport, MetadataReport};
+    use stalls_actors::{
+        allocation::Hold,
+        domain::{Reason, ServiceRef},
+        messages::{ConfigReport, Held, MetadataReport, PoolReport, SourceFault},
+    };
 
     use super::*;
 
-    fn reports(haproxy: HaproxyReport) -> ActorReports {
+    fn reports(state: HaproxyState) -> ActorReports {
         ActorReports {
             poller: Ok(MetadataReport::default()),
             allocator: Ok(AllocationReport::default()),
             writer: Ok(ConfigReport::default()),
-            supervisor: Ok(haproxy),
+            supervisor: Ok(HaproxyReport { state, ..HaproxyReport::default() }),
+            at: Instant::now(),
         }
     }
 
-    const SERVES: HaproxyReport = HaproxyReport::Running { pid: 7, revision: Some(3), pending: None };
+    const SERVES: HaproxyState = HaproxyState::Running { pid: 7, revision: Some(3), pending: None };
 
     fn json(response: &HealthResponse) -> String {
         assert_eq!(response.is_ok(), ["healthy", "ready"].contains(&response.status));
@@ -172,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_adopted_haproxy_without_a_plan_is_healthy_and_not_ready() {
-        let adopted = reports(HaproxyReport::Running { pid: 7, revision: None, pending: None });
+        let adopted = reports(HaproxyState::Running { pid: 7, revision: None, pending: None });
         assert!(HealthResponse::of_health(&adopted).is_ok());
         let not_ready = json(&HealthResponse::of_readiness(&adopted));
         assert!(not_ready.starts_with(r#"{"status":"not_ready","reasons":["#), "{not_ready}");
@@ -181,11 +192,11 @@ mod tests {
 
     #[test]
     fn without_a_haproxy_stalls_is_neither() {
-        let died = HaproxyReport::Down { failure: Some("haproxy died: signal 9".into()) };
+        let died = HaproxyState::Down { failure: Some("haproxy died: signal 9".into()) };
         for (report, why) in [
             (died, "haproxy died: signal 9"),
-            (HaproxyReport::Down { failure: None }, "haproxy is not running yet"),
-            (HaproxyReport::NoPlan, "haproxy is not started until "),
+            (HaproxyState::Down { failure: None }, "haproxy is not running yet"),
+            (HaproxyState::NoPlan, "haproxy is not started until "),
         ] {
             let down = reports(report);
             let [health, readiness] = [HealthResponse::of_health(&down), HealthResponse::of_readiness(&down)]
@@ -203,7 +214,7 @@ mod tests {
         let problem = Some("the configuration is not accepted: no".to_owned());
         let rejected = ActorReports {
             writer: Ok(ConfigReport { problem }),
-            ..reports(HaproxyReport::Down { failure: Some("haproxy failed to start: exit code 1".into()) })
+            ..reports(HaproxyState::Down { failure: Some("haproxy failed to start: exit code 1".into()) })
         };
         for response in [HealthResponse::of_health(&rejected), HealthResponse::of_readiness(&rejected)] {
             assert_eq!(
@@ -218,7 +229,7 @@ mod tests {
         let pending = Some(Pending { revision: 4, failure: Some("haproxy failed to start: no".into()) });
         let rejected = ActorReports {
             writer: Ok(ConfigReport { problem: Some("the configuration is not accepted: no".into()) }),
-            ..reports(HaproxyReport::Running { pid: 7, revision: Some(3), pending })
+            ..reports(HaproxyState::Running { pid: 7, revision: Some(3), pending })
         };
         assert_eq!(
             json(&HealthResponse::of_health(&rejected)),
@@ -235,6 +246,7 @@ mod tests {
             allocator: Err(ActorError::Timeout),
             writer: Err(ActorError::Timeout),
             supervisor: Err(ActorError::Stopped),
+            at: Instant::now(),
         };
         assert_eq!(
             HealthResponse::of_health(&failed).reasons,
@@ -249,20 +261,34 @@ mod tests {
 
     #[test]
     fn lingering_ports_and_a_metadata_fault_are_reported_and_do_not_count() {
-        let lingering_ports = [5000, 5001, 5002, 5007].into();
+        let now = Instant::now();
+        let held = Held {
+            by: Hold::Lingering,
+            since: None,
+            until: now + Duration::from_millis(1_500),
+            reason: Reason::new("lingering", "it is missing"),
+        };
+        let held = [5000, 5001, 5002, 5007].map(|port| (port, held.clone())).into();
+        let service = ServiceRef { stack: None, service: "web".into() };
+        let nothing_mapped = Some(Reason::new("no_containers", "scale it up"));
+        let fault = SourceFault {
+            since: now - Duration::from_secs(9),
+            reason: Reason::new("unreachable", "cannot be reached"),
+        };
         let reports = ActorReports {
-            poller: Ok(MetadataReport { fault_for: Some(Duration::from_secs(9)) }),
+            poller: Ok(MetadataReport { has_answered: true, fault: Some(fault) }),
             allocator: Ok(AllocationReport {
-                lingering_ports,
-                lingering_for: Some(Duration::from_millis(1_500)),
-                ..AllocationReport::default()
+                plan: None,
+                pools: vec![PoolReport { service, snapshot: None, nothing_mapped, held }],
             }),
+            at: now,
             ..reports(SERVES)
         };
         assert_eq!(
             json(&HealthResponse::of_health(&reports)),
             r#"{"status":"healthy","haproxy_pid":7,"revision":3,"metadata_fault_for_ms":9000,"#.to_owned()
-                + r#""lingering":{"ports":[[5000,5002],[5007,5007]],"for_ms":1500}}"#
+                + r#""lingering":{"ports":[[5000,5002],[5007,5007]],"for_ms":1500},"#
+                + r#""nothing_mapped":["web: scale it up"]}"#
         );
     }
 }

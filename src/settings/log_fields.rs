@@ -30,6 +30,7 @@ impl KV for Settings {
             "port_reuse_delay_ms" => millis(self.port_reuse_delay),
             "linger_ms" => millis(self.linger),
             "admin_listen" => self.admin_listen.map(|address| address.to_string()),
+            "admin_hosts" => self.admin_hosts.join(","),
         )
         .serialize(record, serializer)
     }

@@ -25,6 +25,11 @@ impl<'a> SettingsParser<'a> {
         Self { cli, errors: Vec::new() }
     }
 
+    /// The command line.
+    pub(super) fn cli(&self) -> &'a Cli {
+        self.cli
+    }
+
     /// The value of a setting that is required or has a default.
     pub(super) fn value<T>(
         &mut self,

@@ -110,6 +110,21 @@ impl RawSetting<'_> {
         }
     }
 
+    /// Names of hosts, separated by commas.
+    pub(super) fn host_names(&self) -> Result<Vec<String>, ConfigError> {
+        let is_name = |name: &str| {
+            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+            !name.is_empty() && name.len() <= 253 && name.bytes().all(is_allowed)
+        };
+        let names: Vec<_> = self.text.split(',').map(str::trim).collect();
+        match names.iter().all(|name| is_name(name)) {
+            true => Ok(names.into_iter().map(str::to_owned).collect()),
+            false => Err(self.wrong(
+                "must be names such as stalls.example.org, separated by commas, without a port or a wildcard",
+            )),
+        }
+    }
+
     pub(super) fn boolean(&self) -> Result<bool, ConfigError> {
         match self.text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "1" => Ok(true),
@@ -201,6 +216,14 @@ mod tests {
         assert_eq!(raw("[::1]:8405").socket_address_or_off().unwrap().unwrap().port(), 8405);
         for text in ["8405", "localhost:8405", "127.0.0.1", "0.0.0.0:0", "OFF"] {
             assert!(raw(text).socket_address_or_off().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_hosts_have_neither_port_nor_wildcard() {
+        assert_eq!(raw("a.example, b_2-x").host_names().unwrap(), ["a.example", "b_2-x"]);
+        for text in ["*", "a.example:80", "a,,b", "a b", "http://a"] {
+            assert!(raw(text).host_names().is_err(), "{text}");
         }
     }
 

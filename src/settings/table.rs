@@ -183,8 +183,11 @@ settings! {
         RUN_DIR: Text("DIR"), Value("/run/stalls"),
             "The directory for sockets and HAProxy's configuration, an absolute path of at most 70 bytes; it is \
              created if missing, and each stalls instance needs its own";
-        ADMIN_LISTEN: Text("IP:PORT"), Value("0.0.0.0:8405"),
-            "The IP address and port that answer `/healthz` and `/readyz` over HTTP, outside of the pool; or `off`";
+        // Names and addresses are nobody else's business.
+        ADMIN_LISTEN: Text("IP:PORT"), Value("127.0.0.1:8405"),
+            "The IP address and port of the page, the API, the metrics and `/healthz`, outside of the pool; or `off`";
+        ADMIN_HOSTS: Text("NAMES"), Found("this host's name"),
+            "Names, separated by commas, by which browsers may call that address, besides IP addresses and `localhost`";
         LOG_FORMAT: Choice("FORMAT", &["json", "term"]), Found("`term` on a terminal, else `json`"),
             "How the log is written to stdout, as one JSON object a line or for people";
         LOG_LEVEL: Choice("LEVEL", &["critical", "error", "warning", "info", "debug", "trace"]), Value("info"),

@@ -66,7 +66,7 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.drain, Duration::from_secs(8));
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(60));
     assert_eq!(settings.linger, Duration::from_secs(300));
-    assert_eq!(settings.admin_listen, Some("0.0.0.0:8405".parse().unwrap()));
+    assert_eq!(settings.admin_listen, Some("127.0.0.1:8405".parse().unwrap()));
     assert_eq!(settings.log, logging::Options { format: Format::Json, level: slog::Level::Info });
 }
 

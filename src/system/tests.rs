@@ -67,6 +67,8 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
         port_reuse_delay: Duration::MAX,
         linger: Duration::ZERO,
         admin_listen: None,
+        admin_hosts: Vec::new(),
+        effective: Vec::new(),
         log: Options { format: Format::Json, level: Level::Info },
     }
 }

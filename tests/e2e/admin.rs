@@ -65,7 +65,7 @@ async fn prepared() -> Stage {
 /// Asks as any client of HTTP does, and reads until the server closes.
 async fn ask(stage: &Stage, method: &str, path: &str) -> Response {
     let mut stream = TcpStream::connect(address(stage)).await.expect("the admin address listens");
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: stalls\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("the request is taken");
     let mut text = String::new();
     stream.read_to_string(&mut text).await.expect("the answer comes");

@@ -12,6 +12,7 @@
 )]
 
 mod admin;
+mod api;
 mod changes;
 mod crashes;
 mod descriptors;

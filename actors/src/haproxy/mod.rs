@@ -74,4 +74,4 @@ pub use process::LocalHaproxy;
 pub use report::{CutPort, HaproxyReport, HaproxyState, Pending, ReportHaproxy};
 pub use runtime_api::{CliError, Command, RuntimeApi, Unavailable, UnixSocketApi};
 pub use supervisor::{CheckConfig, ExcludePorts, HaproxySupervisor, Writer};
-pub use traffic::{Traffic, traffic};
+pub use traffic::{Traffic, traffic, uptime};

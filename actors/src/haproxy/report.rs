@@ -15,7 +15,7 @@ use crate::domain::Reason;
 pub struct ReportHaproxy;
 
 /// What the supervisor answers.
-#[derive(Clone, Debug, PartialEq, Eq, MessageResponse)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, MessageResponse)]
 pub struct HaproxyReport {
     /// Whether it runs.
     pub state: HaproxyState,
@@ -32,7 +32,7 @@ pub struct HaproxyReport {
 }
 
 /// Whether HAProxy is at work.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HaproxyState {
     /// It serves.
     Running {
@@ -50,6 +50,7 @@ pub enum HaproxyState {
         failure: Option<String>,
     },
     /// There is nothing to serve: neither the metadata nor the memory has said which containers there are.
+    #[default]
     NoPlan,
 }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -46,4 +47,11 @@ pub async fn traffic<A: RuntimeApi>(
         all.retain(|port, _| ports.contains(port));
     }
     Ok(all)
+}
+
+/// How long the HAProxy behind `socket` has run, to the second; `None` if it does not say.
+pub async fn uptime<A: RuntimeApi>(api: &A, socket: PathBuf) -> Option<Duration> {
+    let replies = api.run(socket, vec![Command::ShowInfo]).await.ok()?;
+    let seconds = replies.first()?.lines().find_map(|line| line.strip_prefix("Uptime_sec: "))?;
+    Some(Duration::from_secs(seconds.trim().parse().ok()?))
 }
