@@ -1,10 +1,13 @@
 //! The command line, built from the table of settings. It only collects text: `settings` parses the values, so that one
 //! start reports every error and not just the first.
 
+mod command;
+
 use std::ffi::{OsStr, OsString};
 
-use clap::{Arg, ArgMatches, Command as Parser, builder::ValueParser};
+use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches, Subcommand, builder::ValueParser};
 
+pub(crate) use self::command::Command;
 use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
 
 const ABOUT: &str =
@@ -38,37 +41,18 @@ pub(crate) struct Cli {
     matches: ArgMatches,
 }
 
-/// A command besides running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Print HAProxy's configuration.
-    Render,
-    /// Ask the instance whose `RUN_DIR` it is whether it is healthy.
-    Health,
-}
-
-/// Every command with its name and its help.
-const COMMANDS: [(Command, &str, &str); 2] = [
-    (Command::Render, "render", "Print HAProxy's configuration for the current metadata, and exit"),
-    (
-        Command::Health,
-        "health",
-        "Ask the stalls instance whose RUN_DIR it is whether it is healthy, and exit with 0 or 1",
-    ),
-];
-
 impl Cli {
     /// Parses the arguments and the environment of the process.
     ///
     /// # Errors
     /// An unknown flag or command; also `--help` and `--version`, whose text the error carries.
     pub(crate) fn from_process() -> Result<Self, clap::Error> {
-        parser().try_get_matches().map(Self::new)
+        parser().try_get_matches().and_then(Self::new)
     }
 
-    fn new(matches: ArgMatches) -> Self {
-        let chosen = COMMANDS.into_iter().find(|(_, name, _)| matches.subcommand_name() == Some(*name));
-        Self { command: chosen.map(|(command, ..)| command), matches }
+    fn new(matches: ArgMatches) -> Result<Self, clap::Error> {
+        let command = matches.subcommand().map(|_| Command::from_arg_matches(&matches)).transpose()?;
+        Ok(Self { command, matches })
     }
 
     /// The text of a setting; an empty one counts as none.
@@ -81,12 +65,13 @@ impl Cli {
 }
 
 fn parser() -> Parser {
-    Parser::new("stalls")
+    Command::augment_subcommands(Parser::new("stalls"))
+        .subcommand_required(false)
+        .arg_required_else_help(false)
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .long_about(format!("{ABOUT}.\n\n{HOW_TO_SET}"))
         .after_help(AFTER_HELP)
-        .subcommands(COMMANDS.map(|(_, name, about)| Parser::new(name).about(about)))
         .args(SETTINGS.iter().map(|setting| argument(setting)))
 }
 
@@ -118,7 +103,7 @@ impl Cli {
         arguments: impl IntoIterator<Item = T>,
     ) -> Result<Self, clap::Error> {
         let arguments = std::iter::once("stalls".into()).chain(arguments.into_iter().map(Into::into));
-        parser().mut_args(|arg| arg.env(None::<&str>)).try_get_matches_from(arguments).map(Self::new)
+        parser().mut_args(|arg| arg.env(None::<&str>)).try_get_matches_from(arguments).and_then(Self::new)
     }
 }
 

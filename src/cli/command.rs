@@ -1,0 +1,13 @@
+//! What stalls can do besides running. Each variant is a command, its documentation is the command's help, and its fields
+//! are the command's own arguments.
+
+use clap::Subcommand;
+
+/// A command besides running.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Print HAProxy's configuration for the current metadata, and exit.
+    Render,
+    /// Ask the stalls instance whose RUN_DIR it is whether it is healthy, and exit with 0 or 1.
+    Health,
+}
