@@ -3,17 +3,17 @@
 
 use std::{fs, ops::RangeInclusive};
 
-use rangemap::RangeInclusiveSet;
 use slog::{Logger, warn};
 
-/// The settings of this network namespace. Where `/proc/sys` is hidden, nothing is known.
+use crate::port_ranges::{self, Ports, text, without};
+
+/// A setting of this network namespace. Where `/proc/sys` is hidden, nothing is known.
 const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
-const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 
 /// Warns of ports of the `pool` that outgoing connections may take, and says what would do.
 pub(crate) fn warn_of_overlap(pool: &RangeInclusive<u16>, log: &Logger) {
-    let (Ok(range), Ok(reserved)) = (fs::read_to_string(RANGE), fs::read_to_string(RESERVED)) else { return };
-    let (Some(range), Some(reserved)) = (parse_range(&range), parse_reserved(&reserved)) else { return };
+    let (Ok(range), Ok(reserved)) = (fs::read_to_string(RANGE), port_ranges::reserved()) else { return };
+    let Some(range) = parse_range(&range) else { return };
     let exposed = exposed(pool, &range, &reserved);
     if !exposed.is_empty() {
         let mut all = reserved;
@@ -31,41 +31,11 @@ fn parse_range(text: &str) -> Option<RangeInclusive<u16>> {
     (first <= last).then_some(first..=last)
 }
 
-/// `8080,9000-9010`, or nothing.
-fn parse_reserved(text: &str) -> Option<RangeInclusiveSet<u16>> {
-    let entries = text.trim().split(',').filter(|entry| !entry.is_empty());
-    let range = |entry: &str| {
-        let (first, last) = entry.split_once('-').unwrap_or((entry, entry));
-        let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        (first <= last).then_some(first..=last)
-    };
-    entries.map(range).collect()
-}
-
 /// The ports of the pool that are in the range, and not reserved.
-fn exposed(
-    pool: &RangeInclusive<u16>,
-    range: &RangeInclusive<u16>,
-    reserved: &RangeInclusiveSet<u16>,
-) -> RangeInclusiveSet<u16> {
-    let mut exposed = RangeInclusiveSet::new();
+fn exposed(pool: &RangeInclusive<u16>, range: &RangeInclusive<u16>, reserved: &Ports) -> Ports {
     let (first, last) = (*pool.start().max(range.start()), *pool.end().min(range.end()));
-    if first <= last {
-        exposed.insert(first..=last);
-    }
-    for reserved in reserved.iter() {
-        exposed.remove(reserved.clone());
-    }
-    exposed
-}
-
-/// As the kernel reads it.
-fn text(ports: &RangeInclusiveSet<u16>) -> String {
-    let range = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
-        (first, last) if first == last => first.to_string(),
-        (first, last) => format!("{first}-{last}"),
-    };
-    ports.iter().map(range).collect::<Vec<_>>().join(",")
+    let both = (first <= last).then_some(first..=last);
+    without(&both.into_iter().collect(), reserved)
 }
 
 #[cfg(test)]
@@ -73,15 +43,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_words_are_read() {
+    fn the_range_is_read() {
         assert_eq!(parse_range("32768\t60999\n"), Some(32_768..=60_999));
         for bad in ["", "32768", "9 1", "x y", "1 70000"] {
             assert_eq!(parse_range(bad), None, "{bad:?}");
-        }
-        assert_eq!(text(&parse_reserved("8080,9000-9010,9011\n").unwrap()), "8080,9000-9011");
-        assert!(parse_reserved("\n").unwrap().is_empty());
-        for bad in ["x", "9-1", "1-", "70000"] {
-            assert_eq!(parse_reserved(bad), None, "{bad:?}");
         }
     }
 
@@ -98,7 +63,7 @@ mod tests {
             (32_767..=32_767, "", ""),
             (60_999..=60_999, "", "60999"),
         ] {
-            let exposed = exposed(&pool, &(32_768..=60_999), &parse_reserved(reserved).unwrap());
+            let exposed = exposed(&pool, &(32_768..=60_999), &port_ranges::parse(reserved).unwrap());
             assert_eq!(text(&exposed), expected, "{pool:?} {reserved}");
         }
     }

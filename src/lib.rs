@@ -13,6 +13,8 @@ mod exit;
 mod health;
 mod locks;
 mod logging;
+mod port_ranges;
+mod ports;
 mod printable;
 mod render;
 mod settings;
@@ -64,10 +66,13 @@ fn exit() -> Exit {
         };
     }
     let settings = |purpose| Settings::from_cli(&cli, purpose, &ThisHost);
-    let ended = match cli.command {
+    let ended = match &cli.command {
         None => settings(Purpose::Run).map(run),
-        Some(Command::Render) => settings(Purpose::Render).map(render::run),
+        Some(Command::Render) => settings(Purpose::Look).map(render::run),
         Some(Command::Health) => settings::run_dir(&cli).map(|run_dir| health::run(&run_dir)),
+        Some(Command::Ports { format }) => {
+            settings(Purpose::Look).map(|settings| ports::run(&settings, *format))
+        }
     };
     ended.unwrap_or_else(|errors| {
         let _ = write!(io::stderr(), "{errors}");

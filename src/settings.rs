@@ -50,8 +50,8 @@ use crate::{
 pub(crate) enum Purpose {
     /// To run: the directories are created and must be writable, and HAProxy must be installed.
     Run,
-    /// To print the configuration: nothing is touched on the host but the template.
-    Render,
+    /// To print or check something: nothing is touched on the host but the template.
+    Look,
 }
 
 /// The value of every setting.
@@ -71,7 +71,7 @@ pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
     /// The directory for sockets and HAProxy's configuration; absolute, at most 70 bytes, without `,` and `$`.
     pub(crate) run_dir: PathBuf,
-    /// HAProxy's executable; absolute. For [`Purpose::Render`] it is not checked.
+    /// HAProxy's executable; absolute. For [`Purpose::Look`] it is not checked.
     pub(crate) haproxy_bin: PathBuf,
     /// The template of HAProxy's configuration.
     pub(crate) template: Template,
@@ -101,6 +101,17 @@ pub(crate) struct Settings {
     pub(crate) log: logging::Options,
 }
 
+/// The ports of one mapping.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    /// Whose containers they lead to.
+    pub(crate) service: ServiceRef,
+    /// One or more.
+    pub(crate) ports: RangeInclusive<u16>,
+    /// Whether their number is the default: what stalls' own service publishes may say another.
+    pub(crate) is_assumed: bool,
+}
+
 /// What the stages need, the same to run and to render.
 impl Settings {
     /// The services to follow.
@@ -124,11 +135,12 @@ impl Settings {
         }
     }
 
-    /// The ports of each pool, as far as they are known before the metadata is.
-    pub(crate) fn pools(&self) -> impl Iterator<Item = RangeInclusive<u16>> {
+    /// Each pool, as far as it is known before the metadata is.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = Pool> {
         self.allocation().pools.into_iter().map(|PoolSettings { mapping, room, .. }| {
             let sized = mapping.port_count.map(NonZeroU16::get);
-            mapping.pool(sized.unwrap_or(DEFAULT_PORT_COUNT.min(room)))
+            let ports = mapping.pool(sized.unwrap_or(DEFAULT_PORT_COUNT.min(room)));
+            Pool { service: mapping.service, ports, is_assumed: sized.is_none() }
         })
     }
 

@@ -42,7 +42,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs until a signal or a fault.
 pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     if let Err(error) =
-        settings.listen().check_descriptors(settings.pools().map(|pool| pool.len() as u64).sum())
+        settings.listen().check_descriptors(settings.pools().map(|pool| pool.ports.len() as u64).sum())
     {
         crit!(log, "the pool cannot be served"; "error" => %error);
         return Exit::Temporary;
@@ -65,7 +65,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         remove_unfinished(directory);
     }
     for pool in settings.pools() {
-        warn_of_overlap(&pool, log);
+        warn_of_overlap(&pool.ports, log);
     }
     let state = match StateFile::opened_in(&settings.state_dir) {
         Ok(state) => state,

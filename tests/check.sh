@@ -20,6 +20,9 @@ sh "$here/run.sh"
 part 'the files below deploy/'
 sh "$here/deploy.sh"
 
+part 'the ports, as other programs read them'
+sh "$here/ports.sh"
+
 if docker info >/dev/null 2>&1; then
     { read -r RUST_IMAGE && read -r HAPROXY_IMAGE && read -r DEBIAN_IMAGE; } <<NAMES
 $(sh "$here/stand_ins.sh" rust haproxy debian)

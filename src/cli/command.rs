@@ -3,6 +3,8 @@
 
 use clap::Subcommand;
 
+use crate::ports;
+
 /// A command besides running.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Command {
@@ -10,4 +12,10 @@ pub(crate) enum Command {
     Render,
     /// Ask the stalls instance whose RUN_DIR it is whether it is healthy, and exit with 0 or 1.
     Health,
+    /// Print the ports of the pools, to be published, accepted by a firewall or reserved.
+    Ports {
+        /// What is to read them.
+        #[arg(long, value_enum, default_value_t = ports::Format::Compose)]
+        format: ports::Format,
+    },
 }

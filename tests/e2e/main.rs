@@ -31,6 +31,7 @@ mod lingering;
 mod metadata;
 mod metadata_faults;
 mod permissions;
+mod ports;
 mod reconcile;
 mod reloads;
 mod restart;

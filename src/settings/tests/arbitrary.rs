@@ -81,7 +81,7 @@ proptest! {
     ) {
         let usual = REQUIRED.map(|(name, value)| (name, OsString::from(value)));
         let all: BTreeMap<_, _> = given.into_iter().chain(usual.into_iter().filter(|_| complete)).collect();
-        let purpose = if render { Purpose::Render } else { Purpose::Run };
+        let purpose = if render { Purpose::Look } else { Purpose::Run };
         match Settings::from_cli(&cli(all), purpose, &FakeHost::with_haproxy()) {
             Ok(settings) => {
                 prop_assert_eq!(settings.mappings.len(), 1);
