@@ -20,7 +20,8 @@ command stalls runs until SIGTERM or SIGINT.";
 const AFTER_HELP: &str = "\
 Exit codes:
     0  stopped by a signal
-    1  health: stalls is unhealthy, or does not answer
+    1  health: stalls is unhealthy, or does not answer; doctor: there are errors or warnings
+    2  doctor: it could not look
    64  a setting is wrong: one line for each error on stderr; or another stalls instance uses its
        directories: see the log
    69  render: the metadata service gave no usable answer

@@ -8,8 +8,10 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Stopped by a signal after the drain; or printed what was asked for.
     Ok = 0,
-    /// `stalls health`: the instance is unhealthy, or does not answer.
+    /// `stalls health`: the instance is unhealthy, or does not answer. `stalls doctor`: it has found errors or warnings.
     Unhealthy = 1,
+    /// `stalls doctor` could not look, and has found nothing.
+    NotLooked = 2,
     /// A setting or a flag is wrong, or another instance uses a directory: the next start would fail, too.
     Config = 64,
     /// `stalls render` got no usable answer from the metadata service.

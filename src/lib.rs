@@ -7,8 +7,9 @@
 mod admin;
 mod cli;
 mod config_error;
+mod current_plan;
 mod directories;
-mod ephemeral_ports;
+mod doctor;
 mod exit;
 mod health;
 mod locks;
@@ -70,6 +71,9 @@ fn exit() -> Exit {
         None => settings(Purpose::Run).map(run),
         Some(Command::Render) => settings(Purpose::Look).map(render::run),
         Some(Command::Health) => settings::run_dir(&cli).map(|run_dir| health::run(&run_dir)),
+        Some(Command::Doctor { json }) => {
+            settings(Purpose::Look).map(|settings| doctor::run(&settings, *json))
+        }
         Some(Command::Ports { format }) => {
             settings(Purpose::Look).map(|settings| ports::run(&settings, *format))
         }

@@ -71,8 +71,10 @@ pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
     /// The directory for sockets and HAProxy's configuration; absolute, at most 70 bytes, without `,` and `$`.
     pub(crate) run_dir: PathBuf,
-    /// HAProxy's executable; absolute. For [`Purpose::Look`] it is not checked.
+    /// HAProxy's executable; absolute. For [`Purpose::Look`] it need not be there.
     pub(crate) haproxy_bin: PathBuf,
+    /// The file of the template, unless it is the built-in one.
+    pub(crate) template_file: Option<PathBuf>,
     /// The template of HAProxy's configuration.
     pub(crate) template: Template,
     /// How often the live HAProxy is compared with the plan; a second to an hour.
@@ -184,6 +186,7 @@ impl Settings {
         let metadata_url = parser.value(&table::METADATA_URL, metadata_url::parse);
         let allow_loopback = parser.value(&table::ALLOW_LOOPBACK, RawSetting::boolean);
         let haproxy_bin = haproxy::executable(parser, purpose, host);
+        let template_file = parser.text(&table::HAPROXY_TEMPLATE).map(PathBuf::from);
         let template = haproxy::template(parser, host);
         let poll_sleep = parser.value(&table::POLL_SLEEP_TIME_MS, RawSetting::milliseconds);
         let reconcile_interval = parser.value(&table::RECONCILE_INTERVAL_MS, RawSetting::milliseconds);
@@ -210,6 +213,7 @@ impl Settings {
             state_dir,
             run_dir,
             haproxy_bin: haproxy_bin?,
+            template_file,
             template: template?,
             reconcile_interval: reconcile_interval?,
             on_leave: on_leave?.unwrap_or_default(),

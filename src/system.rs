@@ -25,8 +25,7 @@ use tokio::time::timeout;
 
 use crate::{
     admin::{Admin, AllowedHosts, Api, HealthProbe, Steering},
-    directories::is_open_to_others,
-    ephemeral_ports::warn_of_overlap,
+    doctor,
     exit::Exit,
     locks::{DirLocks, LockError},
     settings::Settings,
@@ -41,9 +40,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs until a signal or a fault.
 pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
-    if let Err(error) =
-        settings.listen().check_descriptors(settings.pools().map(|pool| pool.ports.len() as u64).sum())
-    {
+    if let Err(error) = settings.listen().limits(settings.pools().map(|pool| pool.ports.len() as u64).sum()) {
         crit!(log, "the pool cannot be served"; "error" => %error);
         return Exit::Temporary;
     }
@@ -59,14 +56,9 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         }
     };
     for directory in directories {
-        if is_open_to_others(directory) {
-            info!(log, "other users may write to directory, and replace what is in it"; "path" => %directory.display());
-        }
         remove_unfinished(directory);
     }
-    for pool in settings.pools() {
-        warn_of_overlap(&pool.ports, log);
-    }
+    doctor::log(&doctor::at_start(&settings), log);
     let state = match StateFile::opened_in(&settings.state_dir) {
         Ok(state) => state,
         Err(error) => {

@@ -34,7 +34,7 @@ if [ -d /sys/fs/cgroup/cpu ]; then cgroups=/sys/fs/cgroup/cpu; else cgroups=/sys
     leave_out 'there can be no cgroup with a quota here' quota::a_quota
 rmdir "$cgroups/stalls-test" 2>/dev/null || true
 (echo 'add table inet stalls_probe { flags owner; }' | nft -i) >/dev/null 2>&1 ||
-    leave_out 'no packets can be dropped here (nft)' off_the_network
+    leave_out 'packets can be neither dropped nor led elsewhere here (nft)' off_the_network doctor::a_dnat_rule
 grep -qs '^0*1 ' /proc/net/if_inet6 ||
     leave_out 'there is no IPv6 address ::1 here' routing::the_address_of_both_families hostile::a_container_may_have_an_ipv6
 [ "${TEST_EFFORT:-}" != full ] || arguments="$arguments --include-ignored"

@@ -12,6 +12,12 @@ pub(crate) enum Command {
     Render,
     /// Ask the stalls instance whose RUN_DIR it is whether it is healthy, and exit with 0 or 1.
     Health,
+    /// Look for what keeps stalls from its work on this host, or may come to, and print what would do.
+    Doctor {
+        /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the ports of the pools, to be published, accepted by a firewall or reserved.
     Ports {
         /// What is to read them.

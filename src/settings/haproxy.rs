@@ -36,7 +36,7 @@ pub(super) fn executable(
                 || ConfigError::missing(HAPROXY_BIN.name, "install haproxy, or set HAPROXY_BIN").temporary();
             parser.check(find(host).ok_or_else(missing))
         }
-        None => Ok(PathBuf::from(USUAL_PATHS[0])),
+        None => Ok(find(host).unwrap_or_else(|| PathBuf::from(USUAL_PATHS[0]))),
     }
 }
 

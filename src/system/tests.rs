@@ -57,6 +57,7 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
         state_dir: folder.to_owned(),
         run_dir: folder.join("run"),
         haproxy_bin: "/nonexistent".into(),
+        template_file: None,
         template: Template::built_in().unwrap(),
         reconcile_interval: Duration::from_secs(30),
         on_leave: OnLeave::ByState,

@@ -17,6 +17,7 @@ mod changes;
 mod crashes;
 mod descriptors;
 mod disk_full;
+mod doctor;
 mod documents;
 mod field;
 mod flapping;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use stalls_lab::stalls::messages::{OPEN_TO_OTHERS, PLAN_APPLIED};
+use stalls_lab::stalls::messages::{HOST_FINDING, PLAN_APPLIED};
 
 use crate::harness::{Stage, run, until};
 
@@ -60,7 +60,8 @@ async fn an_empty_directory_of_any_mode_is_used_and_keeps_its_mode() {
         stage.kill_and_start().await;
         stage.settled().await;
         assert_eq!(directories.map(|directory| mode(&directory)), [open, open]);
-        assert_eq!(stage.lines(OPEN_TO_OTHERS).len(), 2);
+        let findings = stage.lines(HOST_FINDING);
+        assert_eq!(findings.iter().filter(|line| line["kind"] == "directory_open").count(), 2);
         stage.end().await;
     }
 }

@@ -88,7 +88,7 @@ fn overlap(a: &RangeInclusive<u16>, b: &RangeInclusive<u16>) -> bool {
 }
 
 /// Whether one port cannot be bound to both `address` and `bind_address`, the address of the pools.
-pub(super) fn binds_collide(address: IpAddr, bind_address: Option<IpAddr>) -> bool {
+pub fn binds_collide(address: IpAddr, bind_address: Option<IpAddr>) -> bool {
     collide(address, bind_address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
 }
 

@@ -30,12 +30,12 @@ pub struct ListenSettings {
 }
 
 impl ListenSettings {
-    /// Whether a HAProxy may open as many descriptors as a pool of so many ports needs.
+    /// The limits of a HAProxy with so many ports.
     ///
     /// # Errors
     /// [`RenderError::TooFewDescriptors`].
-    pub fn check_descriptors(&self, ports: u64) -> Result<(), RenderError> {
-        Limits::new(self, ports).map(drop)
+    pub fn limits(&self, ports: u64) -> Result<Limits, RenderError> {
+        Limits::new(self, ports)
     }
 }
 

@@ -98,7 +98,12 @@ impl GenerationDirs {
         if fs::metadata(&process)?.uid() != geteuid().as_raw() {
             return Ok(None);
         }
-        let arguments = fs::read(format!("{process}/cmdline"))?;
+        self.generation_by_arguments(pid)
+    }
+
+    /// The generation that the process `pid` of any user has the arguments of.
+    fn generation_by_arguments(&self, pid: u32) -> io::Result<Option<u64>> {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline"))?;
         let arguments: Vec<_> = arguments.split(|byte| *byte == 0).collect();
         Ok(arguments.windows(3).find_map(|window| match window {
             [b"-db", b"-f", config] => {
@@ -114,6 +119,13 @@ impl GenerationDirs {
     pub(super) fn runs(&self, pid: u32, generation: u64) -> bool {
         self.generation_of(pid).map_or_else(|error| is_shortage(&error), |found| found == Some(generation))
     }
+}
+
+/// Whether the process `pid` has the arguments of a HAProxy that a stalls process with this `RUN_DIR` has started. It is to be
+/// looked at, never to be signalled: any user can give a process these arguments.
+pub fn is_started_from(run_dir: &Path, pid: u32) -> bool {
+    let dirs = GenerationDirs::new(run_dir.to_owned());
+    dirs.generation_by_arguments(pid).is_ok_and(|generation| generation.is_some())
 }
 
 /// The number in the name of a folder, spelt as stalls does.

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A version of HAProxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version {
+pub struct Version {
     pub(super) major: u16,
     pub(super) minor: u16,
     pub(super) patch: u16,
@@ -48,12 +48,15 @@ const KNOWN: [Known; 4] = [
 ];
 
 impl Version {
+    /// The oldest that stalls works with.
+    pub const OLDEST: Self = Self::series(2, 6);
+
     const fn series(major: u16, minor: u16) -> Self {
         Self { major, minor, patch: 0 }
     }
 
     /// Reads what HAProxy calls its version, such as `3.0.11-1+deb13u4` or `3.5-dev5-1a2b3c`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let numbers = text.trim().split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
         let mut numbers = numbers.split('.').map(|number| number.parse().ok());
         let (major, minor) = (numbers.next()??, numbers.next()??);
@@ -64,6 +67,11 @@ impl Version {
     pub(super) fn faults(self) -> impl Iterator<Item = Fault> {
         let has = move |known: &Known| self >= known.from && known.before.is_none_or(|before| self < before);
         KNOWN.into_iter().filter(has).map(|known| known.fault)
+    }
+
+    /// What people notice of its faults in spite of what stalls does.
+    pub fn remaining_faults(self) -> impl Iterator<Item = &'static str> {
+        self.faults().filter_map(Fault::remains)
     }
 }
 
@@ -81,7 +89,7 @@ pub(super) fn may_hang_sessions(version: Option<Version>) -> bool {
 
 impl Fault {
     /// What people notice of it in spite of what stalls does, and what that is; `None` if nobody notices anything.
-    pub(super) fn remains(self) -> Option<&'static str> {
+    fn remains(self) -> Option<&'static str> {
         match self {
             Self::HangingSessions => Some(
                 "it never closes a connection that is cut while its container has not answered yet, so a port whose \

@@ -67,7 +67,9 @@ mod wanted;
 pub use bindable::Unbindable;
 #[cfg(test)]
 pub(crate) use fake_haproxy::FakeHaproxy;
+pub use generation_dirs::is_started_from;
 pub use host::{HaproxyHost, Launch, Leftover, Record, Running};
+pub use known_faults::Version;
 pub use machine::SupervisorSettings;
 pub use on_leave::OnLeave;
 pub use process::LocalHaproxy;

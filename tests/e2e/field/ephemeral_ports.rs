@@ -8,7 +8,8 @@ use std::{
 };
 
 use stalls_lab::stalls::messages::{
-    FAILED_TO_START, IN_EPHEMERAL_RANGE, PORT_BINDABLE_AGAIN, PORT_UNBINDABLE, SERVES, UNUSED_UNBINDABLE,
+    FAILED_TO_START, HOST_FINDING, PLAN_APPLIED, PORT_BINDABLE_AGAIN, PORT_UNBINDABLE, SERVES,
+    UNUSED_UNBINDABLE,
 };
 use tokio::time::sleep;
 
@@ -72,16 +73,20 @@ async fn a_pool_in_the_ephemeral_range_is_warned_of_with_what_would_do() {
     let first: u16 = range.split_whitespace().next().unwrap().parse().unwrap();
     let mut stage = Stage::prepared(1).await.on_base(first - 4);
     stage.start();
-    let line = stage.line(IN_EPHEMERAL_RANGE).await;
+    stage.line(PLAN_APPLIED).await;
+    let said = |stage: &Stage| -> Vec<_> {
+        let lines = stage.lines(HOST_FINDING).into_iter();
+        lines.filter(|line| line["kind"] == "ephemeral_range").collect()
+    };
+    let lines = said(&stage);
+    let [line] = &lines[..] else { panic!("{lines:?}") };
     let overlap = format!("{first}-{}", first + POOL - 5);
-    assert_eq!((&line["level"], &line["ports"]), (&"warning".into(), &overlap.as_str().into()));
+    assert_eq!((&line["level"], &line["subject"]), (&"warning".into(), &format!("ports {overlap}").into()));
     let remedy = line["remedy"].as_str().unwrap();
-    assert!(
-        remedy.starts_with("sysctl -w net.ipv4.ip_local_reserved_ports=") && remedy.contains(&overlap),
-        "{line}"
-    );
-    assert!(line["range"].as_str().unwrap().contains("net.ipv4.ip_local_port_range"), "{line}");
+    let reserves = "sysctl -w net.ipv4.ip_local_reserved_ports=";
+    assert!(remedy.contains(reserves) && remedy.contains(&overlap), "{line}");
+    assert!(line["reason"].as_str().unwrap().contains("net.ipv4.ip_local_port_range"), "{line}");
 
     let below = Stage::with_scale(1).await;
-    below.expect_lines(IN_EPHEMERAL_RANGE, 0).await;
+    assert!(said(&below).is_empty());
 }

@@ -15,7 +15,7 @@ use crate::{
     haproxy::{
         bindable::{Unbindable, cannot_bind},
         generations::Role,
-        known_faults::{Fault, Version},
+        known_faults::Version,
     },
     messages::{HaproxyReport, HaproxyState, Pending},
     outage::Outage,
@@ -118,9 +118,8 @@ impl Machine {
         if let Some(version) = version
             && self.status.version.replace(version) != Some(version)
         {
-            let remains =
-                version.faults().filter_map(Fault::remains).map(|fault| News::KnownFault { version, fault });
-            remains.collect::<Vec<_>>().into_iter().for_each(|news| self.say(news));
+            let remaining = version.remaining_faults().map(|fault| News::KnownFault { version, fault });
+            remaining.for_each(|news| self.say(news));
         }
     }
 

@@ -12,14 +12,12 @@ pub const ENDS: &str = "stalls ends";
 pub const CONNECTIONS_CUT: &str = "drain time is over, connections are cut";
 /// As process 1 stalls has reaped processes that are not its children.
 pub const ORPHANS_REAPED: &str = "orphans reaped";
-/// Others may write to `RUN_DIR` or `STATE_DIR`.
-pub const OPEN_TO_OTHERS: &str = "other users may write to directory, and replace what is in it";
 /// Another stalls process uses `RUN_DIR` or `STATE_DIR`, or it cannot be locked now.
 pub const DIRECTORY_NOT_LOCKED: &str = "cannot lock directory";
 /// `RUN_DIR` or `STATE_DIR` was removed; stalls has made it again.
 pub const DIRECTORY_LOCKED_AGAIN: &str = "directory was removed, it is created and locked again";
-/// The pool lies in the range of ports that the kernel gives to outgoing connections.
-pub const IN_EPHEMERAL_RANGE: &str = "outgoing connections may take ports of the pool";
+/// One of the findings of `stalls doctor`, at the start.
+pub const HOST_FINDING: &str = "host check has found something";
 /// stalls listens on `ADMIN_LISTEN`.
 pub const ADMIN_LISTENING: &str = "listening on admin address";
 /// Another program listens on `ADMIN_LISTEN`.

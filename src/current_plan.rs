@@ -1,0 +1,54 @@
+//! The plan that a stalls process with these settings would make of the present metadata.
+
+use slog::{Discard, Logger, o};
+use stalls_actors::{
+    allocation::{Plan, plan_once},
+    domain::PublishedPorts,
+    metadata::{HttpMetadata, MetadataFault, MetadataLimits, fetch_once},
+    state::StateFile,
+};
+
+use crate::settings::Settings;
+
+/// What the metadata and the saved assignments come to.
+#[derive(Debug)]
+pub(crate) struct CurrentPlan {
+    pub(crate) plan: Plan,
+    /// What stalls' own service publishes, if that was asked for.
+    pub(crate) published: PublishedPorts,
+    /// Why the plan was made without the saved assignments.
+    pub(crate) without_state: Option<String>,
+}
+
+/// Runs `work`, which may ask the metadata, to its end.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runner = actix_rt::System::new();
+    let done = runner.block_on(work);
+    // Dropping it would wait for a DNS lookup.
+    std::mem::forget(runner);
+    done
+}
+
+/// Asks once, and changes nothing.
+///
+/// # Errors
+/// The metadata give no usable answer.
+pub(crate) async fn ask(
+    settings: &Settings,
+    needs_published_ports: bool,
+) -> Result<CurrentPlan, MetadataFault> {
+    let source = HttpMetadata::new(
+        settings.metadata_url.clone(),
+        MetadataLimits::default(),
+        Logger::root(Discard, o!()),
+    );
+    let snapshots = fetch_once(&source, &settings.services(), needs_published_ports).await?;
+    let published = snapshots.values().next().map(|snapshot| snapshot.published.clone());
+    // A container without an index keeps its saved slot.
+    let (state, without_state) = match StateFile::in_folder(&settings.state_dir).peek() {
+        Ok(state) => (state, None),
+        Err(reason) => (None, Some(reason.to_string())),
+    };
+    let plan = plan_once(&settings.allocation(), &state.unwrap_or_default(), &snapshots);
+    Ok(CurrentPlan { plan, published: published.unwrap_or_default(), without_state })
+}
