@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the files of a release in the folder dist below the target folder:
 #
-#   stalls-VERSION-MACHINE-linux.tar.gz   the binary, its licence and what else a host without containers needs
+#   stalls-VERSION-MACHINE-linux.tar.gz   the binary, its licence, manual pages, completions and what else a host without
+#                                         containers needs
 #   stalls-VERSION.cdx.json               what the binary is made of (an SBOM as CycloneDX)
 #   stalls-VERSION-image.tar.gz           the image, for `docker load`; where an engine answers
 #   SHA256SUMS                            of all these
@@ -24,6 +25,7 @@ fail() {
 [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed; commit or remove them first"
 
 "$cargo" build --locked --release --package stalls
+"$cargo" build --locked --package stalls --example generate
 # Only now: set earlier, it would make cargo compile a part of the dependencies anew.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
@@ -42,6 +44,7 @@ install -m 755 "$target/release/stalls" "$dist/$name"
 install -m 644 LICENSE README.md CHANGELOG.md SECURITY.md deploy/systemd/stalls.* "$dist/$name"
 install -d "$dist/$name/docs"
 install -m 644 docs/*.md "$dist/$name/docs"
+"$target/debug/examples/generate" "$dist/$name" "$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)"
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
     --directory "$dist" --file "$dist/$name-$machine-linux.tar" "$name"
 gzip -n9 "$dist/$name-$machine-linux.tar"

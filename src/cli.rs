@@ -14,8 +14,8 @@ const ABOUT: &str =
     "Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy";
 
 const HOW_TO_SET: &str = "\
-Each setting is an environment variable or a flag; the flag wins, and an empty value counts as unset. Without a \
-command stalls runs until SIGTERM or SIGINT.";
+Each setting is an environment variable (BASE_PORT) or a flag (--base-port); the flag wins, and an empty value counts \
+as unset. Without a command stalls runs until SIGTERM or SIGINT.";
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -65,7 +65,8 @@ impl Cli {
     }
 }
 
-fn parser() -> Parser {
+/// The definition of the command line.
+pub fn parser() -> Parser {
     Command::augment_subcommands(Parser::new("stalls"))
         .subcommand_required(false)
         .arg_required_else_help(false)

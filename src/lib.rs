@@ -1,7 +1,7 @@
 //! Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy.
 //!
-//! This is the whole program. Only its entry point and the table of settings are public: integration tests compare the
-//! table with `deploy/`.
+//! This is the whole program. Only its entry point, the table of settings and the command line are public: integration
+//! tests compare the table with `deploy/`, and a release has manual pages and completions of the command line.
 #![forbid(unsafe_code)]
 
 mod admin;
@@ -34,6 +34,7 @@ use std::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slog::info;
 
+pub use crate::cli::parser as command_line;
 pub use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
 use crate::{
     cli::{Cli, Command},

@@ -55,8 +55,13 @@ same "SHA256SUMS"
 sha256sum --check --strict --quiet SHA256SUMS || fail "SHA256SUMS: they are wrong"
 say "the files are there, and what SHA256SUMS says"
 
+# A page for each command that is documented, beside that of stalls.
+# shellcheck disable=SC2016 # a quotation mark of Markdown
+commands=$(sed -n 's/^| \[`stalls \([a-z]*\).*/-\1/p' "$OLDPWD/docs/commands.md")
+# shellcheck disable=SC2046,SC2086 # they are several words
 for file in stalls LICENSE README.md CHANGELOG.md SECURITY.md stalls.service stalls.sysusers stalls.env \
-    $(git -C "$OLDPWD" ls-files 'docs/*.md'); do
+    $(git -C "$OLDPWD" ls-files 'docs/*.md') completions/_stalls completions/stalls.bash completions/stalls.fish \
+    man/stalls.1 $(printf 'man/stalls%s.1\n' $commands); do
     printf '%s\n' "$name/$file"
 done >"$scratch/wanted"
 tar -C "$scratch" -xzf "$tarball"
@@ -66,6 +71,7 @@ same "$tarball"
 program=$scratch/$name/stalls
 [ "$("$program" --version)" = "stalls $version" ] || fail "$tarball: its stalls is $("$program" --version)"
 ! readelf --section-headers "$program" | grep -q -e '\.symtab' -e '\.debug' || fail "$tarball: stalls is not stripped"
+sh "$OLDPWD/tests/shells.sh" "$scratch/$name"
 say "$tarball: stalls $version, stripped, with $(wc -l <"$scratch/wanted") files"
 
 # Every crate that stalls is made of, by cargo's own account.
