@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use crate::{
     admin::{Admin, AllowedHosts, Api, HealthProbe, Steering},
-    doctor,
+    doctor::{self, Finding},
     exit::Exit,
     locks::{DirLocks, LockError},
     settings::Settings,
@@ -58,7 +58,8 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     for directory in directories {
         remove_unfinished(directory);
     }
-    doctor::log(&doctor::at_start(&settings), log);
+    let findings = doctor::at_start(&settings);
+    doctor::log(&findings, log);
     let state = match StateFile::opened_in(&settings.state_dir) {
         Ok(state) => state,
         Err(error) => {
@@ -67,7 +68,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         }
     };
     let runner = actix_rt::System::new();
-    let served = runner.block_on(serve(settings, state, &locks, log));
+    let served = runner.block_on(serve(settings, state, findings, &locks, log));
     // Dropping it would wait for threads that may hang in a DNS lookup or on a disk.
     std::mem::forget(runner);
     served.unwrap_or_else(|error| {
@@ -76,14 +77,20 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
     })
 }
 
-async fn serve(settings: Settings, state: StateFile, locks: &DirLocks, log: &Logger) -> io::Result<Exit> {
+async fn serve(
+    settings: Settings,
+    state: StateFile,
+    findings: Vec<Finding>,
+    locks: &DirLocks,
+    log: &Logger,
+) -> io::Result<Exit> {
     let mut signals = ShutdownSignals::listen()?;
     let children = Children::default();
     if process::id() == INIT {
         reap_orphans(children.clone(), log.clone())?;
     }
     let drain = settings.drain;
-    let mut system = System::start(settings, state, children, log);
+    let mut system = System::start(settings, state, findings, children, log);
     let first = tokio::select! {
         signal = signals.next() => signal,
         (actor, end) = system.actors.first_end() => {
@@ -124,7 +131,13 @@ struct System {
 }
 
 impl System {
-    fn start(settings: Settings, state: StateFile, children: Children, log: &Logger) -> Self {
+    fn start(
+        settings: Settings,
+        state: StateFile,
+        findings: Vec<Finding>,
+        children: Children,
+        log: &Logger,
+    ) -> Self {
         let log_of = |actor: &'static str| log.new(o!("actor" => actor));
         let poller = Prepared::new("MetadataPoller");
         let allocator = Prepared::new("PortAllocator");
@@ -209,7 +222,7 @@ impl System {
             )
             .noting(changed.clone()),
         );
-        let (follower, latest) = Follower::new(Arc::new([]));
+        let (follower, latest) = Follower::new(findings.into());
         let api = Api::new(system.probe(), latest, system.steering(), settings.effective.into());
         let hosts = AllowedHosts::new(settings.admin_hosts.into_iter().chain([host_name()]));
         system.admin =

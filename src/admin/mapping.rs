@@ -9,8 +9,9 @@ use tokio::{sync::watch, time::timeout};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{api::Api, error::ApiError};
-use crate::status::{
-    EventId, Finding, Haproxy, Latest, PortState, PortStatus, Service, Source, Status, Timestamp, Unmapped,
+use crate::{
+    doctor::Finding,
+    status::{EventId, Haproxy, Latest, PortState, PortStatus, Service, Source, Status, Timestamp, Unmapped},
 };
 
 /// How long a client may wait for a change: below the idle time-outs of the proxies of the field.

@@ -1,11 +1,13 @@
 //! What a check has found.
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// Something that keeps stalls from doing its work, or may come to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Finding {
     /// What it is, for programs.
+    #[schema(value_type = String)]
     pub(crate) kind: Kind,
     /// How bad it is.
     pub(crate) severity: Severity,
@@ -18,7 +20,7 @@ pub(crate) struct Finding {
 }
 
 /// How bad it is; the worst one is the least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
     /// stalls cannot do its work.

@@ -14,12 +14,13 @@ use stalls_actors::{
 use tokio::time::Instant;
 
 use super::{
-    EventId, Finding, Haproxy, PortState, PortStatus, Service, Source, Status, Timestamp, Unmapped,
+    EventId, Haproxy, PortState, PortStatus, Service, Source, Status, Timestamp, Unmapped,
     clock::Clock,
     document::{HaproxyRuns, SourceState, UnmappedContainer},
     hash::hash,
     port::ContainerStatus,
 };
+use crate::doctor::Finding;
 
 /// What the actors report, and what else is known. What an actor has not answered is as it was.
 #[derive(Clone, Debug, Default)]

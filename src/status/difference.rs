@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{EventId, Finding, Haproxy, PortStatus, Service, Source, Status, Timestamp, Unmapped};
+use super::{EventId, Haproxy, PortStatus, Service, Source, Status, Timestamp, Unmapped};
+use crate::doctor::Finding;
 
 /// What differs from the state before. What is absent is as it was.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::{PortStatus, Timestamp};
+use crate::doctor::Finding;
 
 /// Which state of all this is meant: another one after every change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,30 +178,4 @@ pub(crate) struct UnmappedContainer {
     /// Its identity; empty if it has none.
     #[schema(value_type = String)]
     pub(crate) uuid: Arc<str>,
-}
-
-/// Something about the machine or the settings that a person should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Finding {
-    /// A stable label.
-    pub(crate) kind: &'static str,
-    pub(crate) severity: Severity,
-    /// What it is about.
-    pub(crate) subject: String,
-    /// What is so.
-    pub(crate) reason: String,
-    /// What would do.
-    pub(crate) remedy: String,
-}
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Severity {
-    /// Something does not work.
-    Error,
-    /// Something may stop to work.
-    Warning,
-    /// Good to know.
-    Note,
 }

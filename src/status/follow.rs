@@ -18,11 +18,14 @@ use tokio::{
 };
 
 use super::{
-    Difference, EventId, Finding, History, Status, Timestamp,
+    Difference, EventId, History, Status, Timestamp,
     clock::Clock,
     compose::{Inputs, Moment, compose, nothing},
 };
-use crate::admin::{ActorReports, HealthProbe};
+use crate::{
+    admin::{ActorReports, HealthProbe},
+    doctor::Finding,
+};
 
 /// What changes within this time is one difference. A change takes HAProxy a millisecond or two, so that none is shown
 /// half-way; and 20 differences a second are as many as people and browsers can follow.

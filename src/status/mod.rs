@@ -20,7 +20,7 @@ mod traffic;
 pub(crate) use self::{
     clock::Timestamp,
     difference::Difference,
-    document::{EventId, Finding, Haproxy, Service, Source, Status, Unmapped},
+    document::{EventId, Haproxy, Service, Source, Status, Unmapped},
     follow::{Follower, Latest},
     history::{Change, History, Since},
     port::{PortState, PortStatus},
