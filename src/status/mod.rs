@@ -15,6 +15,8 @@ mod follow;
 mod hash;
 mod history;
 mod port;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 pub(crate) use self::{
