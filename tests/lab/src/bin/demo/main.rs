@@ -1,5 +1,6 @@
 //! The demo: stalls at work, on loopback, between a metadata server and containers that say which one they are.
 
+mod life;
 mod mapping;
 mod screen;
 mod stage;
@@ -76,14 +77,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     played.and_then(|outcome| ended.map(|()| outcome))
 }
 
-/// All steps, and then, unless the demo is to exit, the time to look around.
+/// All steps, and then, unless the demo is to exit, an everyday life to look at.
 async fn play(stage: &mut Stage, screen: &Screen, exit: bool) -> anyhow::Result<()> {
     steps::play(stage, screen).await?;
     stage.all_shown = true;
     if !exit {
-        screen.invitation(stage.base_port)?;
-        stage.stalls.log_ended().await;
-        bail!("stalls has ended by itself");
+        screen.invitation(stage.base_port, stage.admin)?;
+        life::go_on(stage, screen).await?;
     }
     Ok(())
 }

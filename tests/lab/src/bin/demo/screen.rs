@@ -5,6 +5,7 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
+    net::SocketAddr,
     time::Duration,
 };
 
@@ -83,12 +84,13 @@ impl Screen {
     }
 
     /// How to look around.
-    pub(crate) fn invitation(&self, base_port: u16) -> io::Result<()> {
+    pub(crate) fn invitation(&self, base_port: u16, admin: SocketAddr) -> io::Result<()> {
         self.line("")?;
+        self.title(&format!("The page: http://{admin}/"))?;
         self.line(&format!(
             "Look around: `nc 127.0.0.1 {base_port}` says which container it has reached, then echoes."
         ))?;
-        self.line("Ctrl-C ends the demo.")
+        self.line("Things go on changing every few seconds. Ctrl-C ends the demo.")
     }
 
     fn change(&self, port: u16, was: Option<&MappedContainer>, now: Option<&MappedContainer>) -> String {

@@ -26,6 +26,9 @@ const LISTEN_IP: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// The first port, if it and those behind it are free.
 const PREFERRED_BASE_PORT: u16 = 5000;
 
+/// The port of the page, if it is free; else one behind it.
+const PREFERRED_ADMIN_PORT: u16 = 8405;
+
 /// How many containers there are at first.
 const CONTAINERS: usize = 5;
 
@@ -43,6 +46,8 @@ pub(crate) struct Stage {
     pub(crate) server: MetadataServer,
     pub(crate) stalls: Stalls,
     pub(crate) base_port: u16,
+    /// Where the page of stalls is.
+    pub(crate) admin: SocketAddr,
     /// Whether all steps have been played.
     pub(crate) all_shown: bool,
     fleet: Fleet,
@@ -52,7 +57,9 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts everything; returns before stalls has mapped anything.
     pub(crate) async fn set_up(stalls: &Path) -> anyhow::Result<Self> {
-        let base_port = free_base_port().context("no run of free ports")?;
+        let base_port = free_run(PREFERRED_BASE_PORT, POOL).context("no run of free ports")?;
+        let admin_port = free_run(PREFERRED_ADMIN_PORT, 1).context("no free port for the page")?;
+        let admin = (LISTEN_IP, admin_port).into();
         let block = Block::reserve();
         let mut options = MetadataOptions::new(World::new(block.container_addresses(), CONTAINERS));
         options.listen = (block.metadata_ip(), 0).into();
@@ -64,10 +71,11 @@ impl Stage {
             .env("BASE_PORT", base_port)
             .env("PORT_COUNT", POOL)
             .env("DRAIN_MS", DRAIN.as_millis())
+            .env("ADMIN_LISTEN", admin)
             // The terminal's Ctrl-C is for the demo, which then ends stalls in good order.
             .own_process_group()
             .start();
-        Ok(Self { server, stalls, base_port, all_shown: false, fleet, _block: block })
+        Ok(Self { server, stalls, base_port, admin, all_shown: false, fleet, _block: block })
     }
 
     /// What should be mapped now.
@@ -120,11 +128,11 @@ impl Stage {
     }
 }
 
-/// The first port from 5000 on that begins a run of free ones.
-fn free_base_port() -> Option<u16> {
-    let mut base = PREFERRED_BASE_PORT;
+/// The first port from `preferred` on that begins a run of so many free ones.
+fn free_run(preferred: u16, count: u16) -> Option<u16> {
+    let mut base = preferred;
     loop {
-        let end = base.checked_add(POOL)?;
+        let end = base.checked_add(count)?;
         match (base..end).rev().find(|port| TcpListener::bind((LISTEN_IP, *port)).is_err()) {
             None => return Some(base),
             Some(taken) => base = taken + 1,

@@ -53,7 +53,7 @@ async fn hold(stage: &Stage) -> anyhow::Result<Held> {
 }
 
 /// Changes the service, and waits until every port is as it should be.
-async fn change(
+pub(super) async fn change(
     stage: &mut Stage,
     screen: &Screen,
     done: &str,
@@ -84,7 +84,7 @@ async fn foreign_change(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
 }
 
 /// Kills HAProxy, and waits until it serves again.
-async fn kill_haproxy(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
+pub(super) async fn kill_haproxy(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
     let (mapping, pids, begun) = (stage.mapping(), stage.stalls.haproxy_pids(), Instant::now());
     stage.stalls.signal_haproxy(Signal::KILL);
     stage.settled(&mapping).await.context("HAProxy killed")?;
