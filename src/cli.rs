@@ -20,7 +20,8 @@ as unset. Without a command stalls runs until SIGTERM or SIGINT.";
 const AFTER_HELP: &str = "\
 Exit codes:
     0  stopped by a signal
-    1  health: stalls is unhealthy, or does not answer; doctor: there are errors or warnings
+    1  health: stalls is unhealthy; doctor: there are errors or warnings; health, status, release,
+       cut: no stalls instance answers, or it refuses
     2  doctor: it could not look
    64  a setting is wrong: one line for each error on stderr; or another stalls instance uses its
        directories: see the log

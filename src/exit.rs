@@ -8,7 +8,8 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Stopped by a signal after the drain; or printed what was asked for.
     Ok = 0,
-    /// `stalls health`: the instance is unhealthy, or does not answer. `stalls doctor`: it has found errors or warnings.
+    /// `stalls health`: the instance is unhealthy. `stalls doctor`: it has found errors or warnings. All that ask an
+    /// instance: it does not answer, or refuses.
     Unhealthy = 1,
     /// `stalls doctor` could not look, and has found nothing.
     NotLooked = 2,

@@ -20,9 +20,12 @@ mod printable;
 mod render;
 mod settings;
 mod signals;
+mod socket_client;
 mod status;
+mod steer;
 mod system;
 mod threads;
+mod view;
 
 use std::{
     io::{self, Write},
@@ -40,6 +43,7 @@ use crate::{
     cli::{Cli, Command},
     exit::Exit,
     settings::{Purpose, Settings, ThisHost},
+    steer::Order,
     threads::NoThreads,
 };
 
@@ -67,11 +71,17 @@ fn exit() -> Exit {
             NoThreads::Exhausted(_) => Exit::Temporary,
         };
     }
+    let run_dir = || settings::run_dir(&cli);
     let settings = |purpose| Settings::from_cli(&cli, purpose, &ThisHost);
     let ended = match &cli.command {
         None => settings(Purpose::Run).map(run),
         Some(Command::Render) => settings(Purpose::Look).map(render::run),
-        Some(Command::Health) => settings::run_dir(&cli).map(|run_dir| health::run(&run_dir)),
+        Some(Command::Health) => run_dir().map(|run_dir| health::run(&run_dir)),
+        Some(Command::Status(options)) => run_dir().map(|run_dir| view::run(&run_dir, *options)),
+        Some(Command::Release { port }) => {
+            run_dir().map(|run_dir| steer::run(&run_dir, Order::Release, *port))
+        }
+        Some(Command::Cut { port }) => run_dir().map(|run_dir| steer::run(&run_dir, Order::Cut, *port)),
         Some(Command::Doctor { json }) => {
             settings(Purpose::Look).map(|settings| doctor::run(&settings, *json))
         }

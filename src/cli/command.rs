@@ -3,7 +3,7 @@
 
 use clap::Subcommand;
 
-use crate::ports;
+use crate::{ports, view};
 
 /// A command besides running.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -12,6 +12,20 @@ pub(crate) enum Command {
     Render,
     /// Ask the stalls instance whose RUN_DIR it is whether it is healthy, and exit with 0 or 1.
     Health,
+    /// Show what the stalls instance whose RUN_DIR it is does with each port.
+    Status(view::Options),
+    /// End what holds a port for a while: its container is missing or flaps, or the port is reserved.
+    Release {
+        /// The port: 1 to 65535.
+        #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+        port: u16,
+    },
+    /// Cut the open connections of a port.
+    Cut {
+        /// The port: 1 to 65535.
+        #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+        port: u16,
+    },
     /// Look for what keeps stalls from its work on this host, or may come to, and print what would do.
     Doctor {
         /// Print the findings as JSON.

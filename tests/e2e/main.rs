@@ -42,6 +42,7 @@ mod scaling;
 mod settings;
 mod shutdown;
 mod state_file;
+mod status;
 mod taken_ports;
 mod takeover;
 mod wall_clock;
