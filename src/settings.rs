@@ -27,7 +27,7 @@ use stalls_actors::{
         pool_limits,
     },
     config::{ListenSettings, Template},
-    domain::{DEFAULT_PORT_COUNT, Mapping, ServiceRef},
+    domain::{DEFAULT_PORT_COUNT, Mapping, ProxyProtocol, ServiceRef},
     haproxy::OnLeave,
 };
 
@@ -85,6 +85,12 @@ pub(crate) struct Settings {
     pub(crate) max_connections_per_port: Option<u64>,
     /// How long a connection may be silent, up to 24 days; `None` is no limit.
     pub(crate) idle_timeout: Option<Duration>,
+    /// Which version of the PROXY protocol the containers are sent, if any.
+    pub(crate) send_proxy: Option<ProxyProtocol>,
+    /// Whether HAProxy checks each container.
+    pub(crate) health_check: bool,
+    /// How often it does; 100 ms to an hour.
+    pub(crate) health_check_interval: Duration,
     /// How many processes may drain at a time after reloads; 1 to 1000.
     pub(crate) max_draining: usize,
     /// How long open connections may go on after the first signal; up to a day.
@@ -152,6 +158,8 @@ impl Settings {
             descriptor_limit: descriptor_limit(),
             max_connections_per_port: self.max_connections_per_port,
             idle_timeout: self.idle_timeout,
+            send_proxy: self.send_proxy,
+            health_check: self.health_check.then_some(self.health_check_interval),
             processors: processors(),
         }
     }
@@ -176,7 +184,8 @@ impl Settings {
     pub(crate) fn from_cli(cli: &Cli, purpose: Purpose, host: &impl Host) -> Result<Self, ConfigErrors> {
         let mut parser = SettingsParser::new(cli);
         let read = Self::read(&mut parser, purpose, host);
-        parser.finish(read)
+        let tried = read.and_then(|settings| haproxy::tried(&mut parser, settings, host));
+        parser.finish(tried)
     }
 
     /// Parses every setting before it returns an error, so that all errors are found.
@@ -194,6 +203,9 @@ impl Settings {
         let max_connections_per_port =
             parser.optional(&table::MAX_CONNECTIONS_PER_PORT, RawSetting::connections);
         let idle_timeout = parser.value(&table::IDLE_TIMEOUT_MS, RawSetting::milliseconds);
+        let send_proxy = parser.optional(&table::SEND_PROXY, |raw| raw.choice(proxy_protocol));
+        let health_check = parser.value(&table::HEALTH_CHECK, RawSetting::boolean);
+        let health_check_interval = parser.value(&table::HEALTH_CHECK_INTERVAL_MS, RawSetting::milliseconds);
         let max_draining = parser.value(&table::MAX_DRAINING, RawSetting::count);
         let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
         let port_reuse_delay = parser.value(&table::PORT_REUSE_DELAY_MS, RawSetting::milliseconds);
@@ -219,6 +231,9 @@ impl Settings {
             on_leave: on_leave?.unwrap_or_default(),
             max_connections_per_port: max_connections_per_port?,
             idle_timeout: Some(idle_timeout?).filter(|limit| !limit.is_zero()),
+            send_proxy: send_proxy?,
+            health_check: health_check?,
+            health_check_interval: health_check_interval?,
             max_draining: max_draining?,
             drain: drain?,
             port_reuse_delay: port_reuse_delay?,
@@ -272,6 +287,10 @@ fn pool_error(conflict: PoolConflict<'_>) -> ConfigError {
 
 fn on_leave(name: &str) -> Option<OnLeave> {
     [OnLeave::Cut, OnLeave::Drain].into_iter().find(|action| action.name() == name)
+}
+
+fn proxy_protocol(name: &str) -> Option<ProxyProtocol> {
+    ProxyProtocol::ALL.into_iter().find(|version| version.name() == name)
 }
 
 /// The directory of the instance that has these settings.

@@ -206,7 +206,7 @@ impl System {
             PortAllocator::new(
                 allocation,
                 state,
-                TcpConnect,
+                TcpConnect { send_proxy: settings.send_proxy },
                 vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
                 log_of("PortAllocator"),
             )

@@ -235,6 +235,8 @@ pub(crate) fn plan_of(revision: u64, routes: &Routes) -> Plan {
 /// Listening on every IPv4 address, with the defaults of the settings.
 pub(crate) const fn listen_settings(descriptor_limit: u64) -> ListenSettings {
     ListenSettings {
+        send_proxy: None,
+        health_check: None,
         bind_address: None,
         descriptor_limit,
         max_connections_per_port: None,

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use stalls_actors::config::Template;
 
 use super::{
-    Host, Purpose,
+    Host, Purpose, Settings,
     parser::{Reported, SettingsParser},
-    table::{HAPROXY_BIN, HAPROXY_TEMPLATE},
+    table::{HAPROXY_BIN, HAPROXY_TEMPLATE, HEALTH_CHECK, SEND_PROXY},
 };
 use crate::config_error::ConfigError;
 
@@ -36,7 +36,7 @@ pub(super) fn executable(
                 || ConfigError::missing(HAPROXY_BIN.name, "install haproxy, or set HAPROXY_BIN").temporary();
             parser.check(find(host).ok_or_else(missing))
         }
-        None => Ok(find(host).unwrap_or_else(|| PathBuf::from(USUAL_PATHS[0]))),
+        None => Ok(find(host).unwrap_or_else(|| USUAL_PATHS[0].into())),
     }
 }
 
@@ -59,4 +59,33 @@ pub(super) fn template(parser: &mut SettingsParser<'_>, host: &impl Host) -> Res
         ConfigError::missing(HAPROXY_TEMPLATE.name, format_args!("the built-in template is invalid: {error}"))
     };
     configured.map_or_else(|| parser.check(Template::built_in().map_err(broken)), Ok)
+}
+
+/// Tries the configured template with all settings, and with HAProxy if that can be asked.
+pub(super) fn tried(
+    parser: &mut SettingsParser<'_>,
+    settings: Settings,
+    host: &impl Host,
+) -> Result<Settings, Reported> {
+    let (template, listen) = (&settings.template, settings.listen());
+    if template.is_built_in() {
+        return Ok(settings);
+    }
+    for (setting, is_ignored) in [
+        (&SEND_PROXY, settings.send_proxy.is_some() && !template.sends_proxy()),
+        (&HEALTH_CHECK, settings.health_check && !template.checks_health()),
+    ] {
+        parser.optional(setting, |raw| match is_ignored {
+            true => Err(raw.wrong(format_args!("has no effect with this {}", HAPROXY_TEMPLATE.name))),
+            false => Ok(()),
+        })?;
+    }
+    // What cannot be rendered is reported by those who render the real one.
+    let objections =
+        template.sample(&listen).ok().and_then(|text| host.objections(&settings.haproxy_bin, &text));
+    parser.optional(&HAPROXY_TEMPLATE, |raw| match objections {
+        Some(words) => Err(raw.wrong(format_args!("is rejected by HAProxy: {words}"))),
+        None => Ok(()),
+    })?;
+    Ok(settings)
 }

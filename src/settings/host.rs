@@ -8,6 +8,8 @@ use std::{
 };
 
 use rustix::fs::{Access, access};
+use stalls_actors::{Children, config::Checker};
+use tokio::runtime::Builder;
 
 use crate::directories::{self, DirectoryError};
 
@@ -39,6 +41,9 @@ pub(crate) trait Host {
     /// # Errors
     /// The error of the file system; or the file is not a regular one, or not UTF-8.
     fn read(&self, file: &Path) -> io::Result<String>;
+
+    /// What this HAProxy has against a configuration, in its own words; `None` if nothing, or if it cannot be asked.
+    fn objections(&self, haproxy: &Path, configuration: &str) -> Option<String>;
 }
 
 /// The host that stalls runs on.
@@ -71,6 +76,12 @@ impl Host for ThisHost {
             return Err(io::Error::other("not a regular file"));
         }
         fs::read_to_string(file)
+    }
+
+    fn objections(&self, haproxy: &Path, configuration: &str) -> Option<String> {
+        let checker = Checker::new(haproxy.to_owned(), Children::default());
+        let runtime = Builder::new_current_thread().enable_all().build().ok()?;
+        runtime.block_on(checker.objections(configuration)).ok()?
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slog::{KV, Record, Serializer, kv};
-use stalls_actors::domain::Mapping;
+use stalls_actors::domain::{Mapping, ProxyProtocol};
 
 use super::Settings;
 
@@ -25,6 +25,9 @@ impl KV for Settings {
             "on_leave" => self.on_leave.name(),
             "max_connections_per_port" => self.max_connections_per_port,
             "idle_timeout_ms" => self.idle_timeout.map_or(0, millis),
+            "send_proxy" => self.send_proxy.map(ProxyProtocol::name),
+            "health_check" => self.health_check,
+            "health_check_interval_ms" => millis(self.health_check_interval),
             "max_draining" => self.max_draining,
             "drain_ms" => millis(self.drain),
             "port_reuse_delay_ms" => millis(self.port_reuse_delay),

@@ -155,6 +155,10 @@ settings! {
         // A process needs some tens of megabytes at 1000 ports, and a day of reloads leaves some.
         MAX_DRAINING: Number("COUNT", 1..=1000), Value("16"),
             "How many HAProxy processes may drain after reloads; the oldest is ended then";
+        SEND_PROXY: Choice("VERSION", &["v1", "v2"]), Found("nothing is sent"),
+            "Which version of the PROXY protocol the containers are sent";
+        HEALTH_CHECK: Bool, Value("false"),
+            "Whether HAProxy checks each container by a connection, and closes new ones while that fails";
     }
     "Times (milliseconds)" {
         // The original program's default.
@@ -165,6 +169,9 @@ settings! {
             "How often the live HAProxy is compared with the plan, and repaired if it differs";
         IDLE_TIMEOUT_MS: Number("MS", 0..=MAX_IDLE_TIMEOUT_MS), Value("0"),
             "How long a connection may be silent (0: without limit)";
+        // HAProxy's own default.
+        HEALTH_CHECK_INTERVAL_MS: Number("MS", 100..=HOUR_MS), Value("2000"),
+            "How often `HEALTH_CHECK` has each container checked";
         // 2 s are left to stop in order.
         DRAIN_MS: Number("MS", 0..=DAY_MS), Value("8000"),
             "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after \

@@ -62,6 +62,8 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.on_leave, OnLeave::ByState);
     assert_eq!(settings.max_connections_per_port, None);
     assert_eq!(settings.idle_timeout, None);
+    assert_eq!((settings.send_proxy, settings.health_check), (None, false));
+    assert_eq!(settings.health_check_interval, Duration::from_secs(2));
     assert_eq!(settings.max_draining, 16);
     assert_eq!(settings.drain, Duration::from_secs(8));
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(60));
@@ -84,6 +86,9 @@ fn every_value_arrives() {
         ("MAX_CONNECTIONS_PER_PORT", "100000"),
         ("IDLE_TIMEOUT_MS", "2073600000"),
         ("MAX_DRAINING", "1000"),
+        ("SEND_PROXY", "v2"),
+        ("HEALTH_CHECK", "true"),
+        ("HEALTH_CHECK_INTERVAL_MS", "100"),
         ("DRAIN_MS", "0"),
         ("PORT_REUSE_DELAY_MS", "86400000"),
         ("LINGER_MS", "86400000"),
@@ -104,6 +109,8 @@ fn every_value_arrives() {
     assert_eq!(settings.on_leave, OnLeave::Drain);
     assert_eq!(settings.max_connections_per_port, Some(100_000));
     assert_eq!(settings.idle_timeout, Some(Duration::from_secs(24 * 86_400)));
+    assert_eq!(settings.send_proxy, Some(ProxyProtocol::V2));
+    assert_eq!(settings.listen().health_check, Some(Duration::from_millis(100)));
     assert_eq!(settings.drain, Duration::ZERO);
     assert_eq!(settings.port_reuse_delay, Duration::from_secs(86_400));
     assert_eq!(settings.linger, Duration::from_secs(86_400));
@@ -263,6 +270,44 @@ fn a_template_is_read_and_rendered_at_once() {
         assert_eq!(printed.lines().count(), 1);
     }
     assert!(errors(&[("HAPROXY_TEMPLATE", "/t.hbs")]).contains("must be a readable file"));
+}
+
+#[test]
+fn a_template_is_tried_with_haproxy_if_there_is_one() {
+    let built_in = include_str!("../../actors/src/config/haproxy.cfg.hbs");
+    let own = concat!(include_str!("../../actors/src/config/haproxy.cfg.hbs"), "    frobnicate\n");
+    let try_out = |text, purpose, executables: &[&'static str]| {
+        let host = FakeHost {
+            files: [("/t.hbs", text)].into(),
+            executables: executables.to_vec(),
+            objections: Some("unknown keyword\n'frobnicate'"),
+            ..FakeHost::default()
+        };
+        settings(&[("HAPROXY_TEMPLATE", "/t.hbs")], purpose, &host).map(drop)
+    };
+    let haproxy = ["/usr/sbin/haproxy"];
+    let rejected =
+        "HAPROXY_TEMPLATE=\"/t.hbs\": is rejected by HAProxy: unknown keyword\\n'frobnicate'\n".to_owned();
+    assert_eq!(try_out(own, Purpose::Run, &haproxy), Err(rejected.clone()));
+    assert_eq!(try_out(own, Purpose::Render, &haproxy), Err(rejected));
+    assert_eq!(try_out(own, Purpose::Render, &[]), Ok(()));
+    assert_eq!(try_out(built_in, Purpose::Run, &haproxy), Ok(()));
+}
+
+#[test]
+fn a_setting_that_the_template_makes_nothing_of_is_a_mistake() {
+    let lacking = include_str!("../../actors/src/config/haproxy.cfg.hbs")
+        .replace("if send_proxy", "if false")
+        .replace("unless @root.send_proxy", "unless false")
+        .replace("if health_check_interval_ms", "if false");
+    let lacking = &*lacking.leak();
+    let host = FakeHost { files: [("/t.hbs", lacking)].into(), ..FakeHost::with_haproxy() };
+    for (name, value) in [("SEND_PROXY", "v1"), ("HEALTH_CHECK", "true")] {
+        let given = [("HAPROXY_TEMPLATE", "/t.hbs"), (name, value)];
+        let printed = settings(&given, Purpose::Run, &host).unwrap_err();
+        assert_eq!(printed, format!("{name}=\"{value}\": has no effect with this HAPROXY_TEMPLATE\n"));
+        assert!(run(&[(name, value)]).is_ok(), "the built-in template has it");
+    }
 }
 
 #[test]

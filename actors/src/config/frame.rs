@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Limits;
+use super::{Limits, servers::Servers};
 use crate::allocation::Plan;
 
 /// Where each port leads; `None` where it refuses.
@@ -59,11 +59,13 @@ impl FrameDigest {
         template: &str,
         bind_address: Option<IpAddr>,
         limits: Limits,
+        servers: Servers,
         pools: &[RangeInclusive<u16>],
         excluded: &BTreeSet<u16>,
         fixed_routes: Option<&Routes>,
     ) -> Self {
-        let values = format!("{bind_address:?} {limits:?} {pools:?} {excluded:?} {fixed_routes:?}\n");
+        let values =
+            format!("{bind_address:?} {limits:?} {servers:?} {pools:?} {excluded:?} {fixed_routes:?}\n");
         let digest = Sha256::new().chain_update(values).chain_update(template).finalize();
         Self(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
     }

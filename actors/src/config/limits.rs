@@ -8,7 +8,7 @@ use super::{ListenSettings, RenderError};
 
 /// A connection takes two descriptors, and half a one more for the pipes of splicing.
 const DESCRIPTORS_PER_CONNECTION: f64 = 2.5;
-/// What HAProxy needs beside connections and listeners, its command line among it, with a margin for a reload.
+/// What HAProxy needs beside connections, listeners and health checks, its command line among it, with a margin for a reload.
 const RESERVED_DESCRIPTORS: u64 = 140;
 /// More connections than one host is asked for; bounds what HAProxy sets aside for an unlimited process.
 pub const MAX_CONNECTIONS: u64 = 100_000;
@@ -41,7 +41,8 @@ impl Limits {
     /// [`RenderError::TooFewDescriptors`].
     pub(super) fn new(settings: &ListenSettings, ports: u64) -> Result<Self, RenderError> {
         let idle_timeout = settings.idle_timeout.unwrap_or(MAX_IDLE_TIMEOUT);
-        let maxconn = maxconn(settings.descriptor_limit, ports)?;
+        let checks = if settings.health_check.is_some() { ports } else { 0 };
+        let maxconn = maxconn(settings.descriptor_limit, ports, checks)?;
         let share = if ports == 1 { maxconn } else { maxconn / 2 };
         Ok(Self {
             maxconn,
@@ -53,8 +54,8 @@ impl Limits {
 }
 
 /// HAProxy does not start, sometimes without a word, when `maxconn` asks for more than the limit allows.
-fn maxconn(limit: u64, ports: u64) -> Result<u64, RenderError> {
-    let reserved = ports + RESERVED_DESCRIPTORS;
+fn maxconn(limit: u64, ports: u64, checks: u64) -> Result<u64, RenderError> {
+    let reserved = ports + checks + RESERVED_DESCRIPTORS;
     let fits = (limit.saturating_sub(reserved) as f64 / DESCRIPTORS_PER_CONNECTION) as u64;
     if fits < MIN_CONNECTIONS {
         let needed = reserved + (MIN_CONNECTIONS as f64 * DESCRIPTORS_PER_CONNECTION) as u64;
@@ -92,10 +93,19 @@ mod tests {
 
     #[test]
     fn maxconn_follows_the_descriptor_limit() {
-        assert_eq!(maxconn(1024, 64).unwrap(), 328);
-        assert_eq!(maxconn(u64::MAX, 64).unwrap(), MAX_CONNECTIONS);
-        let error = maxconn(1024, 5000).unwrap_err().to_string();
+        assert_eq!(maxconn(1024, 64, 0).unwrap(), 328);
+        assert_eq!(maxconn(u64::MAX, 64, 0).unwrap(), MAX_CONNECTIONS);
+        let error = maxconn(1024, 5000, 0).unwrap_err().to_string();
         assert!(error.contains("(ulimit -n) to 5165 or more"), "{error}");
-        assert_eq!(maxconn(5165, 5000).unwrap(), MIN_CONNECTIONS);
+        assert_eq!(maxconn(5165, 5000, 0).unwrap(), MIN_CONNECTIONS);
+    }
+
+    #[test]
+    fn each_health_check_may_have_a_connection_too() {
+        let maxconn = |health_check| {
+            let settings = ListenSettings { health_check, ..listen_settings(1024) };
+            Limits::new(&settings, 64).unwrap().maxconn
+        };
+        assert_eq!((maxconn(None), maxconn(Some(Duration::from_secs(2)))), (328, 302));
     }
 }

@@ -6,15 +6,18 @@
 //! `haproxy -c` check it when the supervisor asks for that. The file `haproxy.cfg` is a copy for people: neither
 //! HAProxy nor stalls ever reads it.
 
+mod check;
 mod config_file;
 mod copy;
 mod frame;
 mod limits;
 mod problems;
 mod render;
+mod servers;
 mod template;
 mod writer;
 
+pub use check::{CheckError, Checker};
 pub use config_file::{ConfigError, ConfigFile, ConfigStore};
 pub use frame::{Frame, FrameDigest, HaproxyConfig, Routes};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_IDLE_TIMEOUT};

@@ -10,9 +10,10 @@ use thiserror::Error;
 
 use super::{
     Frame, FrameDigest, HaproxyConfig, Limits,
+    servers::Servers,
     template::{Listener, Template, TemplateError, Values},
 };
-use crate::allocation::Plan;
+use crate::{allocation::Plan, domain::ProxyProtocol};
 
 /// What concerns every configuration alike.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,10 @@ pub struct ListenSettings {
     pub max_connections_per_port: Option<u64>,
     /// How long a connection may be silent; `None` is as long as HAProxy can tell, 24 days.
     pub idle_timeout: Option<Duration>,
+    /// Which version of the PROXY protocol the containers are sent, if any.
+    pub send_proxy: Option<ProxyProtocol>,
+    /// How often HAProxy checks each container by a connection; `None` is never.
+    pub health_check: Option<Duration>,
     /// How many processors a process may use at once.
     pub processors: usize,
 }
@@ -97,6 +102,7 @@ impl Renderer {
             self.template.source(),
             self.settings.bind_address,
             limits,
+            Servers::new(&self.settings),
             &pools,
             &excluded,
             fixed_routes.as_ref(),
@@ -123,13 +129,12 @@ impl Renderer {
             bind: bind(self.settings.bind_address, *port),
             server: server.map(|server| server.to_string()),
         });
-        let values = Values { limits: config.frame.limits, listeners: listeners.collect() };
-        let mut text = self.template.render(&values)?;
-        // HAProxy insists on the last newline.
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        Ok(text)
+        let values = Values {
+            limits: config.frame.limits,
+            servers: Servers::new(&self.settings),
+            listeners: listeners.collect(),
+        };
+        Ok(self.template.render(&values)?)
     }
 }
 

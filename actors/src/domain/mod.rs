@@ -5,6 +5,7 @@
 mod assignment;
 mod container;
 mod mapping;
+mod proxy_protocol;
 mod reason;
 mod service;
 mod snapshot;
@@ -12,6 +13,7 @@ mod snapshot;
 pub use assignment::Assignment;
 pub use container::{Address, Container, Health, Lifecycle, State};
 pub use mapping::{DEFAULT_PORT_COUNT, Mapping};
+pub use proxy_protocol::ProxyProtocol;
 pub use reason::Reason;
 pub use service::ServiceRef;
 pub(crate) use snapshot::Change;

@@ -25,6 +25,8 @@ pub(crate) struct FakeHaproxy {
     pub(crate) version: &'static str,
     /// The ports that have sessions which are connecting to the server.
     pub(crate) connecting: BTreeSet<u16>,
+    /// Those that a health check finds down.
+    pub(super) down: BTreeSet<u16>,
     /// Those that have sessions which no longer end: 3.0 was told to end them while they were connecting.
     pub(crate) hanging: BTreeSet<u16>,
     ports: BTreeMap<u16, Port>,
@@ -54,8 +56,8 @@ impl FakeHaproxy {
             sessions: Vec::new(),
         };
         let ports = slots.iter().map(|(number, slot)| (*number, port(slot))).collect();
-        let [connecting, hanging, taken] = [const { BTreeSet::new() }; 3];
-        Self { pid, version: WELL, connecting, hanging, ports, taken }
+        let [connecting, down, hanging, taken] = [const { BTreeSet::new() }; 4];
+        Self { pid, version: WELL, connecting, down, hanging, ports, taken }
     }
 
     /// One that has just been started with `config`: it listens on all its ports until it is told otherwise.
@@ -67,14 +69,15 @@ impl FakeHaproxy {
 
     /// What it does with each port.
     pub(super) fn slots(&self) -> Ports {
-        let slot = |port: &Port| PortState {
+        let slot = |number: &u16, port: &Port| PortState {
             server: port.server,
             displaced: None,
             is_ready: !port.is_maintained,
             is_open: port.is_open,
+            is_down: !port.is_maintained && self.down.contains(number),
             is_full: port.sessions.len() >= LIMIT,
         };
-        self.ports.iter().map(|(number, port)| (*number, slot(port))).collect()
+        self.ports.iter().map(|(number, port)| (*number, slot(number, port))).collect()
     }
 
     /// Whether it says that it accepts connections.
@@ -84,7 +87,8 @@ impl FakeHaproxy {
 
     /// Where a client that connects now lands; `None` if it is refused or led nowhere.
     pub(crate) fn leads_to(&self, port: u16) -> Option<SocketAddr> {
-        let port = self.ports.get(&port).filter(|port| port.is_open && !port.is_maintained)?;
+        let is_up = !self.down.contains(&port);
+        let port = self.ports.get(&port).filter(|port| port.is_open && !port.is_maintained && is_up)?;
         Some(port.server)
     }
 
@@ -125,8 +129,14 @@ impl FakeHaproxy {
                 port.coming = Some(address);
                 "IP changed from 'this' to 'that'"
             }
-            (Command::SetReady(_), Some(port)) => {
-                port.is_maintained = false;
+            (Command::SetReady(number), Some(port)) => {
+                if std::mem::replace(&mut port.is_maintained, false) {
+                    self.down.remove(&number);
+                }
+                ""
+            }
+            (Command::SetHealthy(number), Some(_)) => {
+                self.down.remove(&number);
                 ""
             }
             (Command::SetMaintenance(_), Some(port)) => {
@@ -173,10 +183,12 @@ impl FakeHaproxy {
 
     fn show_servers(&self, only: Option<u16>) -> String {
         let head =
-            "1\n# be_name srv_name srv_addr srv_admin_state srv_uweight srv_iweight srv_port\n".to_owned();
+            "1\n# be_name srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port\n"
+                .to_owned();
         self.shown(only).fold(head, |text, (port, p)| {
             let (ip, admin) = (p.server.ip(), u8::from(p.is_maintained));
-            text + &format!("p{port} c {ip} {admin} 1 1 {}\n", p.server.port())
+            let state = if p.is_maintained || self.down.contains(port) { 0 } else { 2 };
+            text + &format!("p{port} c {ip} {state} {admin} 1 1 {}\n", p.server.port())
         })
     }
 

@@ -68,8 +68,7 @@ fn is_bind_failure(text: &str) -> bool {
 }
 
 /// HAProxy announces whatever it was told to do, as warnings and worse: with a pool of 1000 that is a thousand lines
-/// that say nothing is wrong. A server that a health check of the user's own template finds down is another matter,
-/// and says so in other words.
+/// that say nothing is wrong. What health checks find, stalls says for all ports at once.
 fn is_echo(text: &str) -> bool {
     // A process that drains stops all its proxies, the user's own ones too.
     if text.starts_with("Stopping ") || text.starts_with("Proxy ") && text.contains(" stopped (") {
@@ -84,6 +83,8 @@ fn is_echo(text: &str) -> bool {
         ("Resumed ", ""),
         ("Server ", " is going DOWN for maintenance"),
         ("Server ", " (leaving forced maintenance)"),
+        ("Server ", " is DOWN, reason: "),
+        ("Server ", " is UP, reason: "),
         ("proxy ", " has no server available!"),
     ];
     is_ours && told.iter().any(|(start, rest)| text.starts_with(start) && text.contains(rest))
@@ -126,13 +127,15 @@ mod tests {
         for text in [
             "Server p5001/c is going DOWN for maintenance. 0 active and 0 backup servers left.",
             "Server p5001/c is UP/READY (leaving forced maintenance).",
+            "Server p5001/c is DOWN, reason: Layer4 connection problem, info: \"Connection refused\".",
+            "Server p5001/c is UP, reason: Layer4 check passed, check duration: 0ms.",
             "proxy p5001 has no server available!",
             "proxy 'p5001' has no server available!",
         ] {
             assert_eq!(parse(&format!("<1>{text}")), (Level::Debug, text));
         }
         for trouble in [
-            "Server p5001/c is DOWN, reason: Layer4 connection problem",
+            "Server web/c is DOWN, reason: Layer4 connection problem",
             "proxy web has no server available!",
             "Server prod/c is going DOWN for maintenance.",
         ] {

@@ -15,6 +15,8 @@ pub(super) struct PortState {
     pub(super) is_ready: bool,
     /// Whether it listens.
     pub(super) is_open: bool,
+    /// Whether a health check finds its server down, so that new connections are closed at once.
+    pub(super) is_down: bool,
     /// Whether it has as many connections as it may have.
     pub(super) is_full: bool,
 }
@@ -25,12 +27,12 @@ pub(super) type Ports = BTreeMap<u16, PortState>;
 impl PortState {
     /// A port that leads to `server`.
     pub(super) fn used(server: SocketAddr) -> Self {
-        Self { server, displaced: None, is_ready: true, is_open: true, is_full: false }
+        Self { server, displaced: None, is_ready: true, is_open: true, is_down: false, is_full: false }
     }
 
     /// A port that refuses; whatever it led to last is of no account.
     pub(super) fn free(server: SocketAddr) -> Self {
-        Self { server, displaced: None, is_ready: false, is_open: false, is_full: false }
+        Self { server, displaced: None, is_ready: false, is_open: false, is_down: false, is_full: false }
     }
 
     /// Whether this is what `route` asks for.

@@ -65,6 +65,7 @@ pub(super) async fn query<A: RuntimeApi>(
                 displaced: None,
                 is_ready: server.is_ready,
                 is_open: *is_open,
+                is_down: server.is_down,
                 is_full: *is_full,
             },
         ))

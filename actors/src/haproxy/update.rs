@@ -85,20 +85,24 @@ pub(super) async fn update<A: RuntimeApi>(
 
 async fn make<A: RuntimeApi>(api: &A, socket: &Path, changes: &[Change]) -> Result<(), UpdateError> {
     let Commands { first, then } = commands(changes);
-    await_effect(api, socket, first, changes).await?;
+    let down = await_effect(api, socket, first, changes).await?;
+    // What a health check found at the old address says nothing of the new one.
+    let then: Vec<_> = down.into_iter().map(Command::SetHealthy).chain(then).collect();
     if !then.is_empty() {
         api.run(socket.to_owned(), then).await?;
     }
     Ok(())
 }
 
-/// Sends `first`, and waits until the new addresses are in force. Before HAProxy 2.9 they are at once.
+/// Sends `first`, and waits until the new addresses are in force. Before HAProxy 2.9 they are at once. Gives the ports
+/// among them that a health check has found down.
 async fn await_effect<A: RuntimeApi>(
     api: &A,
     socket: &Path,
     first: Vec<Command>,
     changes: &[Change],
-) -> Result<(), UpdateError> {
+) -> Result<BTreeSet<u16>, UpdateError> {
+    let mut down = BTreeSet::new();
     let mut awaited: Vec<_> =
         changes.iter().filter_map(|change| Some((change.port(), change.route()?))).collect();
     let mut commands = first;
@@ -109,8 +113,9 @@ async fn await_effect<A: RuntimeApi>(
         let ports = awaited.iter().map(|(port, _)| *port).collect();
         let servers = set_and_query_servers(api, socket.to_owned(), commands, &ports).await?;
         commands = Vec::new();
+        down.extend(servers.iter().filter(|(_, server)| server.is_down).map(|(port, _)| *port));
         awaited.retain(|(port, server)| servers.get(port).is_none_or(|shown| shown.address != *server));
-        let Some((port, _)) = awaited.first() else { return Ok(()) };
+        let Some((port, _)) = awaited.first() else { return Ok(down) };
         queries += 1;
         if queries < QUERIES_WITHOUT_PAUSE {
             continue;

@@ -9,10 +9,12 @@ use std::{
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     time::sleep,
 };
+
+use crate::domain::ProxyProtocol;
 
 /// What the kernel may hold of what a container sends: enough to notice an end, too little to matter to a host that
 /// watches a thousand containers.
@@ -54,15 +56,18 @@ pub enum End {
     Broken,
 }
 
-/// Connects over TCP and says nothing.
+/// Connects over TCP and says nothing but what the containers expect of every connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct TcpConnect;
+pub struct TcpConnect {
+    /// Which version of the PROXY protocol they expect, if any.
+    pub send_proxy: Option<ProxyProtocol>,
+}
 
 impl Connect for TcpConnect {
     type Connection = TcpStream;
 
     fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + 'static {
-        connect(address)
+        connect(address, self.send_proxy)
     }
 
     fn is_local(&self, address: IpAddr) -> bool {
@@ -79,14 +84,18 @@ fn is_routed_to_itself(address: IpAddr) -> io::Result<bool> {
     Ok(socket.local_addr()?.ip() == address)
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr, send_proxy: Option<ProxyProtocol>) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // The kernel takes the buffer's size into account when it connects.
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     let probes = TcpKeepalive::new().with_time(KEEPALIVE_PAUSE).with_interval(KEEPALIVE_PAUSE);
     SockRef::from(&socket).set_tcp_keepalive(&probes)?;
     SockRef::from(&socket).set_tcp_user_timeout(Some(SILENCE_LIMIT))?;
-    socket.connect(address).await
+    let mut stream = socket.connect(address).await?;
+    if let Some(version) = send_proxy {
+        stream.write_all(version.own_header()).await?;
+    }
+    Ok(stream)
 }
 
 impl Connection for TcpStream {
@@ -106,7 +115,7 @@ impl Connection for TcpStream {
 mod tests {
     use std::net::Shutdown;
 
-    use tokio::{io::AsyncWriteExt, net::TcpListener};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -114,7 +123,7 @@ mod tests {
     async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (connected, accepted) =
-            tokio::join!(TcpConnect.connect(listener.local_addr().unwrap()), listener.accept());
+            tokio::join!(TcpConnect::default().connect(listener.local_addr().unwrap()), listener.accept());
         (connected.unwrap(), accepted.unwrap().0)
     }
 
@@ -122,9 +131,9 @@ mod tests {
     async fn only_a_listener_can_be_connected_to() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        assert!(TcpConnect.connect(address).await.is_ok());
+        assert!(TcpConnect::default().connect(address).await.is_ok());
         drop(listener);
-        let refused = TcpConnect.connect(address).await.unwrap_err();
+        let refused = TcpConnect::default().connect(address).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
@@ -135,10 +144,10 @@ mod tests {
         let own = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()).map(|own| own.ip());
         let own = own.into_iter().filter(|own| !own.is_unspecified());
         for own in own.chain(["127.0.0.1".parse().unwrap(), "127.9.9.9".parse().unwrap()]) {
-            assert!(TcpConnect.is_local(own), "{own}");
+            assert!(TcpConnect::default().is_local(own), "{own}");
         }
         for other in ["192.0.2.1", "2001:db8::1"] {
-            assert!(!TcpConnect.is_local(other.parse().unwrap()), "{other}");
+            assert!(!TcpConnect::default().is_local(other.parse().unwrap()), "{other}");
         }
     }
 
@@ -159,5 +168,20 @@ mod tests {
         let sends = async move { theirs.write_all(&vec![7; 200_000]).await };
         let (sent, end) = tokio::join!(sends, ours.end());
         assert!(sent.is_ok() && end == End::Closed, "{sent:?}, {end:?}");
+    }
+
+    #[tokio::test]
+    async fn a_container_that_expects_the_proxy_protocol_is_told_that_this_is_for_no_client() {
+        for (version, expected) in [
+            (ProxyProtocol::V1, &b"PROXY UNKNOWN\r\n"[..]),
+            (ProxyProtocol::V2, b"\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a\x20\x00\x00\x00"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let connect = TcpConnect { send_proxy: Some(version) };
+            drop(connect.connect(listener.local_addr().unwrap()).await.unwrap());
+            let mut received = Vec::new();
+            listener.accept().await.unwrap().0.read_to_end(&mut received).await.unwrap();
+            assert_eq!(received, expected, "{version:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::{faults::Fault, scene::Scene};
 use crate::{
-    config::{ConfigError, ConfigStore, HaproxyConfig},
+    config::{CheckError, ConfigError, ConfigStore, HaproxyConfig},
     state::{SavedState, StateError, StateStore},
 };
 
@@ -35,8 +35,9 @@ impl Files {
         }
         self.0.trace.say("disk: configuration neither checked nor written");
         Err(match self.0.draw(0..3) {
-            0 => ConfigError::CheckTimedOut { haproxy: "haproxy".into() },
-            1 => ConfigError::Check { haproxy: "haproxy".into(), source: io::ErrorKind::OutOfMemory.into() },
+            0 => CheckError::TimedOut { haproxy: "haproxy".into() }.into(),
+            1 => CheckError::NotRun { haproxy: "haproxy".into(), source: io::ErrorKind::OutOfMemory.into() }
+                .into(),
             _ => ConfigError::Io { path: "haproxy.cfg".into(), source: io::ErrorKind::StorageFull.into() },
         })
     }

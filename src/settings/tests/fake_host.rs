@@ -20,6 +20,7 @@ pub(super) struct FakeHost {
     pub(super) files: BTreeMap<&'static str, &'static str>,
     pub(super) read_only: Vec<&'static str>,
     pub(super) foreign: Vec<&'static str>,
+    pub(super) objections: Option<&'static str>,
     pub(super) made: Mutex<Vec<PathBuf>>,
 }
 
@@ -60,5 +61,9 @@ impl Host for FakeHost {
     fn read(&self, file: &Path) -> io::Result<String> {
         let found = self.files.iter().find(|(path, _)| file == Path::new(path));
         found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn objections(&self, haproxy: &Path, _: &str) -> Option<String> {
+        self.objections.filter(|_| self.is_executable(haproxy)).map(str::to_owned)
     }
 }

@@ -9,7 +9,7 @@ use actix::Addr;
 
 use super::*;
 use crate::{
-    config::{Routes, Template, template::tests::RELOADING},
+    config::{CheckError, Routes, Template, template::tests::RELOADING},
     messages::Leave,
     supervise::{ActorSet, End},
     testing::{Lines, Received, listen_settings, ms, pass, plan_of, run, settle},
@@ -97,7 +97,10 @@ fn disk_full() -> ConfigError {
 }
 
 fn cannot_be_run() -> ConfigError {
-    ConfigError::Check { haproxy: "/usr/sbin/haproxy".into(), source: io::ErrorKind::NotFound.into() }
+    ConfigError::Check(CheckError::NotRun {
+        haproxy: "/usr/sbin/haproxy".into(),
+        source: io::ErrorKind::NotFound.into(),
+    })
 }
 
 /// A plan of so many ports with a container at `10.42.0.<n>` on each of the first.

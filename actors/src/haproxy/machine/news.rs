@@ -34,6 +34,8 @@ pub(in super::super) enum News {
     NoLongerExhausted { lasted: Duration },
     Full { port: u16, ports: usize },
     NoLongerFull,
+    Down { port: u16, ports: usize },
+    NoLongerDown,
     Excluded { ports: Vec<Unbindable>, retry: Duration },
     UnusedExcluded { ports: Vec<Unbindable> },
     Bindable { ports: BTreeSet<u16> },
@@ -156,6 +158,10 @@ impl News {
                 warn!(log, "connection limit of ports reached, new connections wait"; "port" => port, "ports" => ports);
             }
             Self::NoLongerFull => info!(log, "all ports are below their connection limit again"),
+            Self::Down { port, ports } => {
+                warn!(log, "health check of ports fails, new connections are closed"; "port" => port, "ports" => ports);
+            }
+            Self::NoLongerDown => info!(log, "health checks of all ports pass again"),
             Self::Excluded { ports, retry } => {
                 let example = ports.first();
                 error!(log, "port cannot be bound, leaving it out"; "ports" => ports.len(),

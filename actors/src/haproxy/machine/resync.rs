@@ -164,6 +164,7 @@ impl Machine {
 
     fn note_seen(&mut self, comparison: &Comparison, seen: &Ports, now: Instant) {
         self.note_full(seen);
+        self.note_down(seen);
         let Some(live) = self.generations.get_mut(comparison.generation) else { return };
         let mut ports = Vec::new();
         for (port, known) in live.ports.iter_mut().filter(|(port, _)| !comparison.outdated.contains(port)) {
@@ -182,16 +183,26 @@ impl Machine {
 
     /// HAProxy does not say that a port is full; it shows it.
     fn note_full(&mut self, seen: &Ports) {
-        let full =
-            seen.iter().filter(|(_, state)| state.is_full).map(|(port, _)| *port).collect::<BTreeSet<_>>();
-        let was_full = mem::replace(&mut self.status.full, full);
-        let full = &self.status.full;
-        if let Some(port) = full.difference(&was_full).next() {
-            let news = News::Full { port: *port, ports: full.len() };
-            self.say(news);
-        } else if full.is_empty() && !was_full.is_empty() {
-            self.say(News::NoLongerFull);
-        }
+        let of_these = ports_where(seen, |state| state.is_full);
+        let news = begun_or_ended(
+            &mut self.status.full,
+            of_these,
+            |port, ports| News::Full { port, ports },
+            News::NoLongerFull,
+        );
+        news.into_iter().for_each(|news| self.say(news));
+    }
+
+    /// Of what health checks find, stalls says for all ports at once what HAProxy would say for each.
+    fn note_down(&mut self, seen: &Ports) {
+        let of_these = ports_where(seen, |state| state.is_down);
+        let news = begun_or_ended(
+            &mut self.status.down,
+            of_these,
+            |port, ports| News::Down { port, ports },
+            News::NoLongerDown,
+        );
+        news.into_iter().for_each(|news| self.say(news));
     }
 
     // === what stalls has no more of ===
@@ -220,4 +231,22 @@ impl Machine {
 
 fn is_exhausted(answer: &Result<Ports, QueryError>) -> bool {
     matches!(answer, Err(QueryError::Unavailable(Unavailable::Exhausted { .. })))
+}
+
+fn ports_where(seen: &Ports, is_so: impl Fn(&PortState) -> bool) -> BTreeSet<u16> {
+    seen.iter().filter(|(_, state)| is_so(state)).map(|(port, _)| *port).collect()
+}
+
+/// What there is to say now that it is so of the ports `now`: that it has begun for one, or has ended for all.
+fn begun_or_ended(
+    was: &mut BTreeSet<u16>,
+    now: BTreeSet<u16>,
+    begun: impl FnOnce(u16, usize) -> News,
+    ended: News,
+) -> Option<News> {
+    let before = mem::replace(was, now);
+    match was.difference(&before).next() {
+        Some(port) => Some(begun(*port, was.len())),
+        None => (was.is_empty() && !before.is_empty()).then_some(ended),
+    }
 }

@@ -40,6 +40,8 @@ pub(super) struct Status {
     pub(super) version: Option<Version>,
     /// HAProxy cannot be asked, for want of something here.
     pub(super) exhausted: Outage,
+    /// The ports that a health check found down when they were last looked at.
+    pub(super) down: BTreeSet<u16>,
     /// The ports that had as many connections as they may have when they were last looked at.
     pub(super) full: BTreeSet<u16>,
 }

@@ -23,6 +23,8 @@ pub enum Command {
     SetReady(u16),
     /// Give the server its share of the connections, which is all of them.
     SetFullWeight(u16),
+    /// Take the server for healthy until a health check says otherwise.
+    SetHealthy(u16),
     /// Let the server not be used; its connections live on.
     SetMaintenance(u16),
     /// Stop listening: connections are refused, established ones live on. The socket stays bound, but a
@@ -49,6 +51,7 @@ impl fmt::Display for Command {
             }
             Self::SetReady(port) => write!(f, "set server p{port}/c state ready"),
             Self::SetFullWeight(port) => write!(f, "set server p{port}/c weight 100%"),
+            Self::SetHealthy(port) => write!(f, "set server p{port}/c health up"),
             Self::SetMaintenance(port) => write!(f, "set server p{port}/c state maint"),
             Self::DisableFrontend(port) => write!(f, "disable frontend p{port}"),
             Self::EnableFrontend(port) => write!(f, "enable frontend p{port}"),
@@ -77,6 +80,7 @@ impl Command {
             }
             Self::SetReady(_)
             | Self::SetFullWeight(_)
+            | Self::SetHealthy(_)
             | Self::SetMaintenance(_)
             | Self::ShutdownSessions(_) => reply.is_empty(),
         }
@@ -91,6 +95,7 @@ impl Command {
             Self::SetAddress(port, _)
             | Self::SetReady(port)
             | Self::SetFullWeight(port)
+            | Self::SetHealthy(port)
             | Self::SetMaintenance(port)
             | Self::DisableFrontend(port)
             | Self::EnableFrontend(port)
@@ -148,6 +153,7 @@ mod tests {
             any::<(u16, SocketAddr)>().prop_map(|(port, address)| Command::SetAddress(port, address)),
             port().prop_map(Command::SetReady),
             port().prop_map(Command::SetFullWeight),
+            port().prop_map(Command::SetHealthy),
             port().prop_map(Command::SetMaintenance),
             port().prop_map(Command::DisableFrontend),
             port().prop_map(Command::EnableFrontend),

@@ -19,6 +19,9 @@ use crate::{
 /// (management.txt, "show servers state"). All others keep connections away from it.
 const WAS_DISABLED: u32 = 0x04;
 
+/// The `srv_op_state` of a server in maintenance, and of one that a health check finds down.
+const STOPPED: &str = "0";
+
 /// A reply is not what was asked for.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(in super::super) enum ReplyError {
@@ -34,6 +37,8 @@ pub(in super::super) struct Server {
     pub(in super::super) address: SocketAddr,
     /// Neither in maintenance nor draining nor weighted down.
     pub(in super::super) is_ready: bool,
+    /// A health check finds it down: HAProxy closes new connections.
+    pub(in super::super) is_down: bool,
 }
 
 /// The frontend of a port.
@@ -73,9 +78,18 @@ pub(in super::super) fn servers(reply: &str) -> Result<Vec<(u16, Server)>, Reply
     // The first line is the version of the format, which the command's success has been judged by.
     let mut lines = reply.lines().skip(1);
     let names = lines.next().unwrap_or_default().trim_start_matches("# ").split(' ').collect::<Vec<_>>();
-    let [backend, server, address, port, admin_state, weight, full_weight] = columns(
+    let [backend, server, address, port, state, admin_state, weight, full_weight] = columns(
         &names,
-        ["be_name", "srv_name", "srv_addr", "srv_port", "srv_admin_state", "srv_uweight", "srv_iweight"],
+        [
+            "be_name",
+            "srv_name",
+            "srv_addr",
+            "srv_port",
+            "srv_op_state",
+            "srv_admin_state",
+            "srv_uweight",
+            "srv_iweight",
+        ],
     )?;
     let server = |line: &str| {
         let values: Vec<&str> = line.split(' ').collect();
@@ -85,8 +99,10 @@ pub(in super::super) fn servers(reply: &str) -> Result<Vec<(u16, Server)>, Reply
         let address: IpAddr = values.get(address)?.parse().ok()?;
         let port: u16 = values.get(port)?.parse().ok()?;
         let admin_state: u32 = values.get(admin_state)?.parse().ok()?;
-        let is_ready = admin_state & !WAS_DISABLED == 0 && values.get(weight)? == values.get(full_weight)?;
-        Some(Some((of, Server { address: SocketAddr::new(address, port), is_ready })))
+        let is_enabled = admin_state & !WAS_DISABLED == 0;
+        let is_ready = is_enabled && values.get(weight)? == values.get(full_weight)?;
+        let is_down = is_enabled && *values.get(state)? == STOPPED;
+        Some(Some((of, Server { address: SocketAddr::new(address, port), is_ready, is_down })))
     };
     read(lines, server)
 }
@@ -159,11 +175,12 @@ mod tests {
 3 p5001 1 c 127.0.0.1 0 5 1 1 - 1
 4 p5002 1 c fd00::9 2 0 0 1 - 80
 7 p5004 1 c 10.0.0.9 2 4 1 1 - 80
+8 p5005 1 c 10.0.0.5 0 0 1 1 - 80
 5 mine 1 c 10.9.9.9 2 0 1 1 - 80
 6 p5003 1 other - 2 0 1 1 - 80";
 
     fn server(address: &str, is_ready: bool) -> Server {
-        Server { address: address.parse().unwrap(), is_ready }
+        Server { address: address.parse().unwrap(), is_ready, is_down: false }
     }
 
     #[test]
@@ -173,14 +190,15 @@ mod tests {
             (5001, server("127.0.0.1:1", false)),
             (5002, server("[fd00::9]:80", false)),
             (5004, server("10.0.0.9:80", true)),
+            (5005, Server { is_down: true, ..server("10.0.0.5:80", true) }),
         ];
         assert_eq!(servers(SERVERS).unwrap(), expected);
     }
 
     #[test]
     fn columns_may_move_but_not_be_missing() {
-        let moved = "1\n# srv_name srv_iweight be_name srv_addr srv_port srv_uweight srv_admin_state new\n\
-                     c 1 p5000 10.0.0.7 8080 1 0 x";
+        let moved = "1\n# srv_name srv_iweight be_name srv_addr srv_port srv_uweight srv_admin_state srv_op_state new\n\
+                     c 1 p5000 10.0.0.7 8080 1 0 2 x";
         assert_eq!(servers(moved).unwrap(), [(5000, server("10.0.0.7:8080", true))]);
         let missing = SERVERS.replace("srv_port", "srv_bort");
         assert_eq!(servers(&missing), Err(ReplyError::NoColumn("srv_port")));

@@ -3,6 +3,7 @@
 mod adopting;
 mod comparing;
 mod cutting;
+mod down;
 mod exhausted;
 mod fake;
 mod full;
