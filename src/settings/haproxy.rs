@@ -81,11 +81,21 @@ pub(super) fn tried(
         })?;
     }
     // What cannot be rendered is reported by those who render the real one.
-    let objections =
-        template.sample(&listen).ok().and_then(|text| host.objections(&settings.haproxy_bin, &text));
-    parser.optional(&HAPROXY_TEMPLATE, |raw| match objections {
-        Some(words) => Err(raw.wrong(format_args!("is rejected by HAProxy: {words}"))),
-        None => Ok(()),
-    })?;
+    if let Ok(text) = template.sample(&listen)
+        && let Some(words) = host.objections(&settings.haproxy_bin, &text)
+    {
+        let line = line_of_which(&words, &text).unwrap_or_default();
+        parser.optional(&HAPROXY_TEMPLATE, |raw| {
+            Err::<(), _>(raw.wrong(format_args!("is rejected by HAProxy: {words}{line}")))
+        })?;
+    }
     Ok(settings)
+}
+
+/// The line of `text` that HAProxy calls by its number: nobody else can look at it.
+fn line_of_which(words: &str, text: &str) -> Option<String> {
+    let (_, after) = words.split_once("/dev/stdin:")?;
+    let number: usize = after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    let line = text.lines().nth(number.checked_sub(1)?)?;
+    Some(format!(" | line {number}: {}", line.trim()))
 }

@@ -280,14 +280,16 @@ fn a_template_is_tried_with_haproxy_if_there_is_one() {
         let host = FakeHost {
             files: [("/t.hbs", text)].into(),
             executables: executables.to_vec(),
-            objections: Some("unknown keyword\n'frobnicate'"),
+            objections: Some("parsing [/dev/stdin:2] : unknown keyword\n'frobnicate'"),
             ..FakeHost::default()
         };
         settings(&[("HAPROXY_TEMPLATE", "/t.hbs")], purpose, &host).map(drop)
     };
     let haproxy = ["/usr/sbin/haproxy"];
     let rejected =
-        "HAPROXY_TEMPLATE=\"/t.hbs\": is rejected by HAProxy: unknown keyword\\n'frobnicate'\n".to_owned();
+        "HAPROXY_TEMPLATE=\"/t.hbs\": is rejected by HAProxy: parsing [/dev/stdin:2] : unknown keyword\\n\
+                    'frobnicate' | line 2: log stdout format short local0 notice\n"
+            .to_owned();
     assert_eq!(try_out(own, Purpose::Run, &haproxy), Err(rejected.clone()));
     assert_eq!(try_out(own, Purpose::Render, &haproxy), Err(rejected));
     assert_eq!(try_out(own, Purpose::Render, &[]), Ok(()));

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::harness::{BASE, Ended, SOON, Script, Stage, launch, run, until};
+use crate::harness::{BASE, Ended, REJECTED_AMONG_MANY, SOON, Script, Stage, launch, run, until};
 
 /// Lets HAProxy check a configuration, but not serve if the file `broken` is there.
 const SERVES_UNLESS_BROKEN: &str = r#"case " $* " in
@@ -279,8 +279,7 @@ async fn the_socket_comes_back_with_its_directory_and_goes_with_stalls() {
 async fn a_configuration_that_haproxy_rejects_is_the_reason_and_not_the_metadata() {
     let template = tempfile::NamedTempFile::new().unwrap();
     let built_in = include_str!("../../actors/src/config/haproxy.cfg.hbs");
-    fs::write(template.path(), built_in.replacen("defaults\n", "defaults\n    frobnicate {{maxconn}}\n", 1))
-        .unwrap();
+    fs::write(template.path(), format!("{built_in}{REJECTED_AMONG_MANY}")).unwrap();
     let mut stage = prepared().await.env("HAPROXY_TEMPLATE", template.path().display());
     stage.start();
     stage.line(NOT_ACCEPTED).await;

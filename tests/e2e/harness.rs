@@ -65,6 +65,10 @@ pub(crate) const POOL: u16 = 16;
 /// The port that the containers listen on.
 pub(crate) const BACKEND_PORT: u16 = 8080;
 
+/// The end of a template that HAProxy accepts with the few sample ports, and rejects with the ports of a pool.
+pub(crate) const REJECTED_AMONG_MANY: &str =
+    "{{#each listeners}}{{#if (gt port 5002)}}\n  frobnicate {{@root.maxconn}}\n{{/if}}{{/each}}\n";
+
 /// The pause between two checks of a condition that cannot be awaited.
 const CHECK_EVERY: Duration = Duration::from_millis(5);
 

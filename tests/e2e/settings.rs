@@ -2,24 +2,12 @@
 
 use std::{fs, net::Ipv4Addr};
 
-use stalls_lab::stalls::{
-    Launch,
-    messages::{NOT_ACCEPTED, PLAN_APPLIED, SLOT_ASSIGNED},
-};
-use tempfile::TempDir;
-
 use crate::harness::{BASE, Ended, POOL, Stage, free_run, launch, run};
+use stalls_lab::stalls::{Launch, messages::PLAN_APPLIED};
 
 /// A start without a metadata server or containers.
 fn alone() -> Launch {
     launch(Ipv4Addr::LOCALHOST, "http://127.0.0.1:1/2015-12-19")
-}
-
-fn template(text: &str) -> (TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("template");
-    fs::write(&path, text).unwrap();
-    (folder, path.display().to_string())
 }
 
 #[tokio::test]
@@ -140,49 +128,6 @@ async fn a_flag_wins_over_its_variable() {
     let ended = run(&stage.launch().clone().arg("render").arg("--base-port").arg("6000")).await;
     assert_eq!(ended.code, Some(0));
     assert!(ended.stdout.contains(&"listen p6000".to_owned()), "{:#?}", ended.stdout);
-}
-
-/// The shortest possible template.
-const TEMPLATE: &str = "global\n  stats socket \"${HAP_CLI}\" mode 600 level admin expose-fd listeners\n\
-    defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1h\n  timeout server 1h\n\
-    {{#each listeners}}\nlisten p{{port}}\n  bind {{bind}}\n\
-      server c {{#if server}}{{server}}{{else}}127.0.0.1:1 disabled{{/if}}\n{{/each}}\n";
-
-#[tokio::test]
-async fn a_custom_template_is_used() {
-    let (_folder, path) = template(TEMPLATE);
-    let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path).started().await;
-    stage.change(|world| world.web().scale_to(4)).await;
-    stage.settled().await;
-    assert!(stage.haproxy_cfg().await.contains("timeout connect 1s"));
-}
-
-#[tokio::test]
-async fn a_rejected_configuration_is_reported_in_haproxys_own_words() {
-    let (_folder, path) = template(&format!("{TEMPLATE}listen x\n  frobnicate {{{{maxconn}}}}\n"));
-    let mut stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path);
-    stage.start();
-    let rejected = stage.line(NOT_ACCEPTED).await;
-    assert_eq!((rejected["kind"].as_str(), rejected["level"].as_str()), (Some("rejected"), Some("error")));
-    assert!(rejected["error"].as_str().unwrap().contains("unknown keyword 'frobnicate'"), "{rejected}");
-    let kept = fs::read_to_string(stage.launch().run_dir().join("haproxy.cfg.rejected")).unwrap();
-    assert!(kept.contains("  frobnicate "), "{kept}");
-    // stalls neither checks it again nor starts HAProxy with it as long as only the routes differ.
-    let mark = stage.stalls().log_mark();
-    stage.change(|world| world.web().scale_to(4)).await;
-    stage.line_after(mark, SLOT_ASSIGNED).await;
-    stage.expect_lines(NOT_ACCEPTED, 1).await;
-    stage.end().await;
-}
-
-#[tokio::test]
-async fn a_template_that_cannot_be_rendered_is_a_mistake() {
-    for text in ["{{#each listeners}}", "maxconn {{maxcon}}", "maxconn {{maxconn}}"] {
-        let (_folder, path) = template(text);
-        let ended = run(&alone().env("HAPROXY_TEMPLATE", path)).await;
-        assert_eq!((ended.code, ended.stderr.len()), (Some(64), 1), "{:?}", ended.stderr);
-        assert!(ended.stderr[0].starts_with("HAPROXY_TEMPLATE="), "{:?}", ended.stderr);
-    }
 }
 
 #[tokio::test]

@@ -107,7 +107,9 @@ impl Checker {
 /// What HAProxy said, on one line.
 fn words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // A notice says which HAProxy speaks.
+    let is_said = |line: &&str| !line.is_empty() && !line.starts_with("[NOTICE]");
+    let lines: Vec<_> = text.lines().map(str::trim).filter(is_said).collect();
     let words: String = lines.join(" | ").chars().take(MAX_WORDS).collect();
     if words.is_empty() { format!("nothing, and {}", output.status) } else { words }
 }

@@ -15,6 +15,7 @@ use tokio::{
 use crate::{
     listening::Listening,
     metadata::{MetadataServer, Service},
+    proxied::{Expectation, Told},
 };
 
 /// A connection within this machine that has not been made by then finds no room in the queue of the other side.
@@ -36,6 +37,7 @@ pub struct Identity {
 #[derive(Debug, Default)]
 pub struct Backends {
     running: BTreeMap<SocketAddr, (Identity, Listening)>,
+    expectation: Expectation,
 }
 
 impl Backends {
@@ -64,11 +66,14 @@ impl Backends {
     /// When the listener has no address.
     pub fn serve(&mut self, listener: TcpListener, identity: Identity) {
         let announcement = format!("{} {}\n", identity.uuid, identity.name.escape_default());
-        let listening = Listening::on(listener, move |stream, _| {
-            let announcement = announcement.clone();
+        let expectation = self.expectation.clone();
+        let listening = Listening::on(listener, move |mut stream, _| {
+            let (announcement, expectation) = (announcement.clone(), expectation.clone());
             async move {
-                // A client may go away at any time.
-                let _ = announce_and_echo(stream, &announcement).await;
+                if expectation.is_met_by(&mut stream).await {
+                    // A client may go away at any time.
+                    let _ = announce_and_echo(stream, &announcement).await;
+                }
             }
         });
         let listening = listening.unwrap_or_else(|error| panic!("a backend has no address: {error}"));
@@ -98,6 +103,16 @@ impl Backends {
             queued.push(stream);
         }
         queued
+    }
+
+    /// From now on each connection has to begin with a header of this version of the PROXY protocol, 1 or 2.
+    pub fn expect_proxy(&self, version: u8) {
+        self.expectation.expect(version);
+    }
+
+    /// What connections have begun with since then.
+    pub fn told(&self) -> Vec<Told> {
+        self.expectation.told()
     }
 
     /// The running backends and their addresses.
@@ -156,6 +171,16 @@ impl Fleet {
     /// The running backends and their addresses.
     pub fn running(&self) -> impl Iterator<Item = (SocketAddr, &Identity)> {
         self.backends.running()
+    }
+
+    /// From now on the containers expect this version of the PROXY protocol, 1 or 2.
+    pub fn expect_proxy(&self, version: u8) {
+        self.backends.expect_proxy(version);
+    }
+
+    /// What connections to containers have begun with since then.
+    pub fn told(&self) -> Vec<Told> {
+        self.backends.told()
     }
 
     /// Ends the process of the container at this address, whatever the world says.

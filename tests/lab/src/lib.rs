@@ -2,6 +2,7 @@
 //!
 //! - [`metadata`]: a Rancher metadata server with the real one's quirks and with faults on demand
 //! - [`backend`]: the "containers", which announce themselves to every client
+//! - [`proxied`]: what they are told by the PROXY protocol, if they expect it
 //! - [`backend_everywhere`]: one "container" at every loopback address at once, for pools of thousands
 //! - [`client`] and [`load`]: clients that connect through HAProxy, one at a time and many at once
 //! - [`registry`]: containers that are processes of their own, and sign in with the metadata server
@@ -48,5 +49,6 @@ pub mod haproxy;
 mod listening;
 pub mod load;
 pub mod metadata;
+pub mod proxied;
 pub mod registry;
 pub mod stalls;

@@ -115,6 +115,10 @@ pub const HAPROXY_SAYS: &str = "haproxy says";
 pub const PORTS_FULL: &str = "connection limit of ports reached, new connections wait";
 /// No port has as many connections as it may have.
 pub const PORTS_NO_LONGER_FULL: &str = "all ports are below their connection limit again";
+/// A health check finds containers down.
+pub const PORTS_DOWN: &str = "health check of ports fails, new connections are closed";
+/// No health check finds a container down.
+pub const PORTS_NO_LONGER_DOWN: &str = "health checks of all ports pass again";
 /// HAProxy has ended unexpectedly.
 pub const DIED: &str = "haproxy died";
 /// A new HAProxy has ended, or has not answered, before it served.
