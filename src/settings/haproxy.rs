@@ -72,7 +72,7 @@ pub(super) fn tried(
         return Ok(settings);
     }
     for (setting, is_ignored) in [
-        (&SEND_PROXY, settings.send_proxy.is_some() && !template.sends_proxy()),
+        (&SEND_PROXY, settings.send_proxy.is_some_and(|version| !template.sends_proxy(version))),
         (&HEALTH_CHECK, settings.health_check && !template.checks_health()),
     ] {
         parser.optional(setting, |raw| match is_ignored {

@@ -60,6 +60,16 @@ async fn a_container_is_told_the_addresses_of_the_client_also_after_a_change() {
     }
 }
 
+/// Else a connection could find no address while a new one is set, and lead to the host itself.
+#[tokio::test]
+async fn before_2_9_no_thread_sees_what_another_one_sets() {
+    let stage = prepared(1, 2).await.started().await;
+    let info = stage.cli("show info").await;
+    let value = |name| info.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+    let is_older = ["2.6.", "2.7.", "2.8."].iter().any(|series| value("Version: ").starts_with(series));
+    assert!(!is_older || value("Nbthread: ") == "1", "{info}");
+}
+
 #[tokio::test]
 async fn it_is_after_a_reload_too() {
     let mut stage = prepared(2, 2).await.with_reloads().started().await;

@@ -44,6 +44,20 @@ async fn what_haproxy_rejects_is_a_mistake_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn the_documented_template_serves_with_all_that_settings_make_of_it() {
+    let page = include_str!("../../docs/template.md");
+    let (_, example) = page.split_once("```handlebars template\n").unwrap();
+    let (_folder, path) = template(example.split_once("```").unwrap().0);
+    let stage = Stage::prepared(3).await.env("HAPROXY_TEMPLATE", path).env("HEALTH_CHECK", true);
+    let mut stage = stage.env("SEND_PROXY", "v2");
+    stage.fleet().expect_proxy(2);
+    let mut stage = stage.started().await;
+    stage.change(|world| drop(world.web().replace(2))).await;
+    stage.settled().await;
+    stage.assert_no_reload();
+}
+
+#[tokio::test]
 async fn what_haproxy_only_warns_of_is_used() {
     let without_times = TEMPLATE.replace("  timeout client 1h\n  timeout server 1h\n", "");
     assert_ne!(without_times, TEMPLATE);

@@ -23,7 +23,8 @@ impl Servers {
     }
 }
 
-fn keyword(version: ProxyProtocol) -> &'static str {
+/// What HAProxy calls it.
+pub(super) fn keyword(version: ProxyProtocol) -> &'static str {
     match version {
         ProxyProtocol::V1 => "send-proxy",
         ProxyProtocol::V2 => "send-proxy-v2",

@@ -6,7 +6,11 @@ use handlebars::{Handlebars, no_escape};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Limits, ListenSettings, RenderError, servers::Servers};
+use super::{
+    Limits, ListenSettings, RenderError,
+    servers::{Servers, keyword},
+};
+use crate::domain::ProxyProtocol;
 
 /// The environment variable through which a configuration learns where the socket of its runtime API is.
 pub const CLI_SOCKET_VARIABLE: &str = "HAP_CLI";
@@ -118,20 +122,20 @@ impl Template {
         *self.source == *BUILT_IN
     }
 
-    /// Whether it has HAProxy send the PROXY protocol if there is `send_proxy`.
-    pub fn sends_proxy(&self) -> bool {
-        self.heeds(Servers { send_proxy: ALL_SERVERS.send_proxy, ..NO_SERVERS })
+    /// Whether it has HAProxy send this version of the PROXY protocol if that is set.
+    pub fn sends_proxy(&self, version: ProxyProtocol) -> bool {
+        let keyword = keyword(version);
+        let servers = Servers { send_proxy: Some(keyword), ..NO_SERVERS };
+        self.sampled(servers).is_some_and(|text| text.split_whitespace().any(|word| word == keyword))
     }
 
-    /// Whether it has HAProxy check the containers if there is `health_check_interval_ms`.
+    /// Whether it makes something of the interval of health checks.
     pub fn checks_health(&self) -> bool {
-        self.heeds(Servers { send_proxy: None, ..ALL_SERVERS })
+        self.sampled(NO_SERVERS) != self.sampled(Servers { send_proxy: None, ..ALL_SERVERS })
     }
 
-    fn heeds(&self, servers: Servers) -> bool {
-        let [without, with] =
-            [NO_SERVERS, servers].map(|servers| self.render(&sample(servers, [true; 3])).ok());
-        without != with
+    fn sampled(&self, servers: Servers) -> Option<String> {
+        self.render(&sample(servers, [true; 3])).ok()
     }
 
     /// A configuration with sample ports, for HAProxy to say what it has against the template.

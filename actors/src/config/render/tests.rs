@@ -37,6 +37,19 @@ fn the_built_in_configuration() {
 }
 
 #[test]
+fn the_built_in_configuration_with_the_proxy_protocol_and_health_checks() {
+    let listen = ListenSettings {
+        send_proxy: Some(ProxyProtocol::V2),
+        health_check: Some(Duration::from_secs(2)),
+        ..LISTEN
+    };
+    let renderer = Renderer::new(Template::built_in().unwrap(), listen);
+    let plan = plan(&[(5000, "10.42.0.7")]);
+    let frame = renderer.frame(&plan, &BTreeSet::new()).unwrap();
+    insta::assert_snapshot!(renderer.render(&HaproxyConfig::new(Arc::new(frame), &plan)).unwrap());
+}
+
+#[test]
 fn every_port_is_used_free_or_excluded() {
     let plan = plan(&[(5000, "10.42.0.7"), (5001, "10.42.0.8")]);
     let config = configured(&plan, &[5001, 22]);
@@ -106,6 +119,9 @@ fn a_frame_is_the_same_as_long_as_nothing_differs_but_the_routes() {
     let fewer = ListenSettings { max_connections_per_port: Some(7), ..LISTEN };
     let busier = ListenSettings { processors: 3, ..LISTEN };
     let impatient = ListenSettings { idle_timeout: Some(Duration::from_secs(1)), ..LISTEN };
+    let proxied = [ProxyProtocol::V1, ProxyProtocol::V2]
+        .map(|version| ListenSettings { send_proxy: Some(version), ..LISTEN });
+    let checked = ListenSettings { health_check: Some(Duration::from_secs(1)), ..LISTEN };
     let reloading = digest(RELOADING, LISTEN, &one, &[]);
     for different in [
         digest(built_in, LISTEN, &one, &[5001]),
@@ -115,6 +131,9 @@ fn a_frame_is_the_same_as_long_as_nothing_differs_but_the_routes() {
         digest(built_in, fewer, &one, &[]),
         digest(built_in, busier, &one, &[]),
         digest(built_in, impatient, &one, &[]),
+        digest(built_in, proxied[0], &one, &[]),
+        digest(built_in, proxied[1], &one, &[]),
+        digest(built_in, checked, &one, &[]),
         digest(&built_in.replace("1m", "2m"), LISTEN, &one, &[]),
         reloading.clone(),
     ] {

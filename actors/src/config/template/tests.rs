@@ -72,3 +72,44 @@ fn what_haproxy_cannot_be_told_makes_a_reload() {
     }
     assert!(!Template::parse(RELOADING).unwrap().updates_at_runtime());
 }
+
+/// The documented template, and its tables of variables.
+fn documented() -> (&'static str, Vec<&'static str>) {
+    let page = include_str!("../../../../docs/template.md");
+    let (tables, rest) = page.split_once("## What must a template have?").unwrap();
+    let (_, example) = rest.split_once("```handlebars template\n").unwrap();
+    let variable = |line: &'static str| line.strip_prefix("| `")?.split_once('`').map(|(name, _)| name);
+    (example.split_once("```").unwrap().0, tables.lines().filter_map(variable).collect())
+}
+
+#[test]
+fn the_documented_template_will_do() {
+    let template = Template::parse(documented().0).unwrap();
+    assert!(template.updates_at_runtime() && template.checks_health());
+    assert!(ProxyProtocol::ALL.into_iter().all(|version| template.sends_proxy(version)));
+    assert!(!template.is_built_in() && Template::built_in().unwrap().is_built_in());
+}
+
+#[test]
+fn every_variable_is_documented_and_named_by_the_error_of_one_that_there_is_not() {
+    let sample = serde_json::to_value(sample(ALL_SERVERS, [true; 3])).unwrap();
+    let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut variables = [names(&sample), names(&sample["listeners"][0])].concat();
+    let mut documented = documented().1;
+    variables.sort();
+    documented.sort_unstable();
+    assert_eq!(documented, variables);
+    let error = Template::parse("{{misspelt}}").unwrap_err().to_string();
+    assert!(variables.iter().all(|name| error.contains(name.as_str())), "{error}");
+}
+
+#[test]
+fn a_template_that_makes_nothing_of_a_setting_is_known() {
+    let without = |text: &str| Template::parse(&BUILT_IN.replace(text, "if false")).unwrap();
+    let sends = |template: &Template| ProxyProtocol::ALL.map(|version| template.sends_proxy(version));
+    let (no_proxy, unchecked) = (without("if send_proxy"), without("if health_check_interval_ms"));
+    assert_eq!((sends(&no_proxy), no_proxy.checks_health()), ([false, false], true));
+    assert_eq!((sends(&unchecked), unchecked.checks_health()), ([true, true], false));
+    let always = Template::parse(&RELOADING.replace("{{server}}", "{{server}} send-proxy")).unwrap();
+    assert_eq!((sends(&always), always.checks_health()), ([true, false], false));
+}
