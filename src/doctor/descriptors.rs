@@ -56,6 +56,8 @@ mod tests {
             max_connections_per_port,
             idle_timeout: None,
             processors: 1,
+            send_proxy: None,
+            health_check: None,
         };
         check(&listen, ports).map(|finding| (finding.severity, finding.reason))
     }

@@ -291,8 +291,8 @@ fn a_template_is_tried_with_haproxy_if_there_is_one() {
                     'frobnicate' | line 2: log stdout format short local0 notice\n"
             .to_owned();
     assert_eq!(try_out(own, Purpose::Run, &haproxy), Err(rejected.clone()));
-    assert_eq!(try_out(own, Purpose::Render, &haproxy), Err(rejected));
-    assert_eq!(try_out(own, Purpose::Render, &[]), Ok(()));
+    assert_eq!(try_out(own, Purpose::Look, &haproxy), Err(rejected));
+    assert_eq!(try_out(own, Purpose::Look, &[]), Ok(()));
     assert_eq!(try_out(built_in, Purpose::Run, &haproxy), Ok(()));
 }
 
