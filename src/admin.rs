@@ -14,6 +14,7 @@ mod health_response;
 mod host_check;
 mod mapping;
 mod openapi;
+mod page;
 mod routes;
 mod server;
 mod steering;

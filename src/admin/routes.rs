@@ -18,6 +18,7 @@ use super::{
     host_check::AllowedHosts,
     mapping::mapping,
     openapi::openapi,
+    page::page,
     server::{health, readiness},
     steering::{cut, release},
 };
@@ -42,6 +43,7 @@ pub(super) fn read_only(config: &mut ServiceConfig) {
     });
     config
         .app_data(query)
+        .configure(page)
         .service(readable("/healthz", to(health)))
         .service(readable("/readyz", to(readiness)))
         .service(readable("/v1/mapping", to(mapping)))
@@ -60,7 +62,8 @@ pub(super) fn steering(config: &mut ServiceConfig) {
         .service(resource("/v1/ports/{port}/cut").route(post().to(cut)).default_service(only_post()));
 }
 
-fn readable(path: &str, handler: actix_web::Route) -> Resource {
+/// What can be read there, and nothing else be done.
+pub(super) fn readable(path: &str, handler: actix_web::Route) -> Resource {
     resource(path)
         .route(handler.guard(Any(Get()).or(Head())))
         .default_service(to(|| async { Err::<HttpResponse, _>(ApiError::ReadOnly) }))
