@@ -23,6 +23,9 @@ sh "$here/deploy.sh"
 part 'the ports, as other programs read them'
 sh "$here/ports.sh"
 
+part 'deploy/monitoring'
+sh "$here/monitoring.sh"
+
 if docker info >/dev/null 2>&1; then
     { read -r RUST_IMAGE && read -r HAPROXY_IMAGE && read -r DEBIAN_IMAGE; } <<NAMES
 $(sh "$here/stand_ins.sh" rust haproxy debian)
@@ -30,7 +33,7 @@ NAMES
     export RUST_IMAGE HAPROXY_IMAGE DEBIAN_IMAGE
     part 'the image'
     sh "$here/image.sh"
-    part 'deploy/compose and deploy/logging'
+    part 'deploy/compose, deploy/logging and deploy/monitoring'
     RUST_IMAGE=stalls:test-compiled sh "$here/containers.sh"
     part 'deploy/systemd'
     sh "$here/systemd.sh"

@@ -211,7 +211,11 @@ fn every_file_means_this_version() {
     ] {
         assert_eq!(yaml(compose)["services"]["stalls"]["image"], format!("stalls:{VERSION}"));
     }
-    for compose in [deploy!("compose/docker-compose.yml"), deploy!("logging/docker-compose.yml")] {
+    for compose in [
+        deploy!("compose/docker-compose.yml"),
+        deploy!("logging/docker-compose.yml"),
+        deploy!("monitoring/docker-compose.yml"),
+    ] {
         for image in compose.lines().filter_map(|line| line.trim().strip_prefix("image: ")) {
             assert!(image.starts_with('*') || image.ends_with(&format!(":{VERSION}}}")), "{image}");
         }

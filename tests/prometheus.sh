@@ -1,0 +1,50 @@
+#!/bin/sh
+# Prints the folder with Debian's prometheus and promtool: those of the machine, else bookworm's, which are fetched once and
+# for all from the machine's own mirror and kept in the cache folder. That needs no root, installs nothing, and starts no
+# service. To fetch them anew, delete the folder.
+set -eu
+
+say() { printf '%s\n' "prometheus: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# shellcheck source=tests/debian.sh
+. "${0%/*}/debian.sh"
+
+if command -v promtool >/dev/null && prometheus=$(command -v prometheus); then
+    printf '%s\n' "${prometheus%/*}"
+    exit
+fi
+
+[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/prometheus
+scratch=$cache/fetching
+
+apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
+
+download() (cd "$scratch" && apt update && apt download prometheus)
+
+works() { "$cache/bin/promtool" --version >/dev/null 2>&1; }
+
+fetch() {
+    say "fetching that of Debian bookworm into $cache"
+    rm -rf "$scratch" "$cache/bin"
+    mkdir -p "$scratch"
+    set_up_apt "$scratch" bookworm
+    patiently download || fail "Debian bookworm's prometheus cannot be fetched"
+    dpkg-deb --extract "$scratch"/prometheus_*.deb "$scratch/root"
+    mv "$scratch/root/usr/bin" "$cache/bin"
+    works || fail "Debian bookworm's promtool does not run on this machine"
+}
+
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
+
+works || fetch
+printf '%s\n' "$cache/bin"
