@@ -18,8 +18,10 @@
 
 pub mod allocation;
 pub mod config;
+pub mod counts;
 pub mod domain;
 pub mod haproxy;
+pub mod histogram;
 pub mod lifecycle;
 pub mod messages;
 pub mod metadata;

@@ -99,6 +99,22 @@ fn more(pool_size: u16, max_port_count: u16) -> &'static str {
 }
 
 impl Unmapped {
+    /// All kinds.
+    pub const KINDS: [&str; 12] = [
+        "no_identity",
+        "not_running",
+        "flapping",
+        "no_address",
+        "bad_address",
+        "loopback",
+        "own_listener",
+        "address_taken",
+        "not_ready",
+        "superseded",
+        "outside_pool",
+        "no_free_slot",
+    ];
+
     /// The bounded label for logs and metrics.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -132,5 +148,33 @@ impl Unmapped {
             | Self::OutsidePool { .. }
             | Self::NoFreeSlot { .. } => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_is_listed() {
+        let (other, address) = (String::new, Ipv4Addr::LOCALHOST.into());
+        let (pool_size, max_port_count) = (1, 2);
+        let all = [
+            Unmapped::NoIdentity,
+            Unmapped::NotRunning { state: other() },
+            Unmapped::Flapping,
+            Unmapped::NoAddress,
+            Unmapped::BadAddress { address: other() },
+            Unmapped::Loopback { address },
+            Unmapped::OwnListener { backend: (address, 1).into() },
+            Unmapped::AddressTaken { address, newer: other() },
+            Unmapped::NotReady { incumbent: other() },
+            Unmapped::Superseded { by: other() },
+            Unmapped::OutsidePool { index: 2, pool_size, max_port_count },
+            Unmapped::NoFreeSlot { pool_size, max_port_count },
+        ];
+        assert_eq!(all.map(|unmapped| unmapped.kind()), Unmapped::KINDS);
     }
 }

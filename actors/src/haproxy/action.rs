@@ -184,6 +184,9 @@ impl Change {
 }
 
 impl Reason {
+    /// All kinds.
+    pub(super) const KINDS: [&str; 5] = ["more_ports", "fewer_ports", "other_frame", "unknown", "desync"];
+
     /// The bounded label for logs and metrics.
     pub(super) fn kind(&self) -> &'static str {
         match self {

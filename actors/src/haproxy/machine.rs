@@ -17,6 +17,7 @@
 //! state makes of each event stands in `machine/table.txt`, which a test compares with the code.
 
 mod adopt;
+mod count;
 mod cut;
 mod draining;
 mod ended;
@@ -145,6 +146,7 @@ impl Machine {
         match (event, &mut self.state) {
             (Event::Plan(plan), _) => {
                 self.wanted.set_plan(plan);
+                self.count_wanted(now);
                 self.look_at_excluded();
                 self.advance(now);
             }
@@ -218,7 +220,7 @@ impl Machine {
         let action = next_action(self.generations.live_one(), &self.wanted, self.settings.on_leave);
         match action {
             Action::Nothing { waiting: 0 } if self.generations.live().is_some() => {
-                self.note_applied(Step::Nothing, self.target(), Duration::ZERO);
+                self.note_applied(Step::Nothing, self.target(), now, now);
             }
             Action::Nothing { .. } => {}
             Action::Wait => self.note_no_port(),

@@ -44,6 +44,7 @@ mod bindable;
 mod bring_up;
 mod commands;
 mod connections;
+mod counters;
 mod cut;
 #[cfg(test)]
 pub(crate) mod fake_haproxy;
@@ -56,6 +57,7 @@ mod on_leave;
 mod output;
 mod port_state;
 mod process;
+mod process_info;
 mod query;
 mod report;
 mod runtime_api;
@@ -65,6 +67,7 @@ mod update;
 mod wanted;
 
 pub use bindable::Unbindable;
+pub use counters::HaproxyCounters;
 #[cfg(test)]
 pub(crate) use fake_haproxy::FakeHaproxy;
 pub use generation_dirs::is_started_from;
@@ -73,6 +76,7 @@ pub use known_faults::Version;
 pub use machine::SupervisorSettings;
 pub use on_leave::OnLeave;
 pub use process::LocalHaproxy;
+pub use process_info::{ProcessInfo, process_info};
 pub use report::{CutPort, HaproxyReport, HaproxyState, Pending, ReportHaproxy};
 pub use runtime_api::{CliError, Command, RuntimeApi, Unavailable, UnixSocketApi};
 pub use supervisor::{CheckConfig, ExcludePorts, HaproxySupervisor, Writer};

@@ -7,6 +7,7 @@ use std::{
 
 use actix::{Message, MessageResponse};
 
+use super::HaproxyCounters;
 use crate::domain::Reason;
 
 /// The admin side → `HaproxySupervisor`: is HAProxy at work, and on which ports is it not?
@@ -29,6 +30,8 @@ pub struct HaproxyReport {
     pub waiting: BTreeSet<u16>,
     /// How many processes drain after reloads.
     pub draining: usize,
+    /// What has been counted.
+    pub counters: HaproxyCounters,
 }
 
 /// Whether HAProxy is at work.

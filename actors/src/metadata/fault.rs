@@ -99,7 +99,11 @@ impl MetadataFault {
         }
     }
 
-    /// The bounded label for the log.
+    /// All kinds.
+    pub(super) const KINDS: [&str; 7] =
+        ["unreachable", "timed_out", "not_found", "status", "too_large", "not_json", "wrong_shape"];
+
+    /// The bounded label for logs and metrics.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
@@ -110,5 +114,28 @@ impl MetadataFault {
             Self::NotJson { .. } => "not_json",
             Self::WrongShape { .. } => "wrong_shape",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_listed_once() {
+        let text = String::new;
+        let all = [
+            MetadataFault::Unreachable { path: text(), reason: text() },
+            MetadataFault::TimedOut { path: text(), limit: Duration::ZERO },
+            MetadataFault::Stalled { path: text(), limit: Duration::ZERO },
+            MetadataFault::NotFound { path: text(), message: text() },
+            MetadataFault::Status { path: text(), status: 500 },
+            MetadataFault::TooLarge { path: text(), limit_bytes: 1 },
+            MetadataFault::NotJson { path: text(), reason: text() },
+            MetadataFault::WrongShape { path: text(), reason: text() },
+        ];
+        let mut kinds = all.map(|fault| fault.kind()).to_vec();
+        kinds.dedup();
+        assert_eq!(kinds, MetadataFault::KINDS);
     }
 }

@@ -6,7 +6,10 @@ use actix::{Message, MessageResponse};
 
 use tokio::time::Instant;
 
-use crate::domain::{Reason, ServiceRef, Snapshot};
+use crate::{
+    counts::Counts,
+    domain::{Reason, ServiceRef, Snapshot},
+};
 
 /// `MetadataPoller` → `PortAllocator`: what the metadata now says of one service.
 ///
@@ -37,6 +40,8 @@ pub struct MetadataReport {
     pub has_answered: bool,
     /// What is wrong with it; `None` if nothing is.
     pub fault: Option<SourceFault>,
+    /// The failed attempts to read it, by the kind of the fault.
+    pub faults: Counts,
 }
 
 /// A fault that lasts.

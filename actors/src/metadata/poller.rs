@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
+    counts::Counts,
     domain::{Mapping, PublishedPorts, Reason, ServiceRef},
     messages::{MetadataReport, ReportMetadata, ServiceChanged, Shutdown, SourceFault},
     outage::Outage,
@@ -60,6 +61,7 @@ pub struct MetadataPoller<S> {
     fault: Outage,
     /// The newest kind of it.
     reason: Option<Reason>,
+    faults: Counts,
     has_answered: bool,
     reports_changed: ReportsChanged,
     /// The last round failed as a whole.
@@ -103,6 +105,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
             followed,
             fault: Outage::default(),
             reason: None,
+            faults: Counts::of(&MetadataFault::KINDS),
             has_answered: false,
             reports_changed: ReportsChanged::default(),
             retries: false,
@@ -267,6 +270,7 @@ impl<S: MetadataSource> MetadataPoller<S> {
     }
 
     fn note_fault(&mut self, fault: &MetadataFault, pause: Duration) {
+        self.faults.count(fault.kind());
         if self.fault.failed(fault.kind(), Instant::now()) {
             warn!(self.log, "metadata fault, the last good mapping stays";
                 "kind" => fault.kind(), "path" => fault.path(), "error" => %fault, "retry_ms" => pause.as_millis() as u64);
@@ -292,6 +296,7 @@ impl<S: MetadataSource> Handler<ReportMetadata> for MetadataPoller<S> {
         MetadataReport {
             has_answered: self.has_answered,
             fault: fault.map(|(since, reason)| SourceFault { since, reason }),
+            faults: self.faults.clone(),
         }
     }
 }

@@ -170,7 +170,7 @@ impl Machine {
             free: config.routes.len() - mapped,
             excluded: config.frame.excluded.len(),
         };
-        self.note_applied(step, target, now - since);
+        self.note_applied(step, target, since, now);
         // What is being seen is of the old one.
         self.comparison = None;
         self.compare();

@@ -3,8 +3,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::{
     Machine,
@@ -13,6 +14,7 @@ use super::{
 use crate::{
     domain::Reason,
     haproxy::{
+        HaproxyCounters,
         bindable::{Unbindable, cannot_bind},
         generations::Role,
         known_faults::Version,
@@ -44,6 +46,9 @@ pub(super) struct Status {
     pub(super) down: BTreeSet<u16>,
     /// The ports that had as many connections as they may have when they were last looked at.
     pub(super) full: BTreeSet<u16>,
+    /// Since when there has been a plan that is not in force.
+    pub(super) wanted_since: Option<Instant>,
+    pub(super) counters: HaproxyCounters,
 }
 
 impl Machine {
@@ -59,6 +64,7 @@ impl Machine {
             excluded: excluded.map(|port| (*port, why(port))).collect(),
             waiting: self.waiting().collect(),
             draining: self.generations.numbers_with(Role::Draining).len(),
+            counters: self.status.counters.clone(),
         }
     }
 
@@ -106,12 +112,13 @@ impl Machine {
         Target { revision: self.wanted.revision(), mapped, free, excluded }
     }
 
-    pub(super) fn note_applied(&mut self, step: Step, target: Target, took: Duration) {
+    pub(super) fn note_applied(&mut self, step: Step, target: Target, since: Instant, now: Instant) {
         if self.status.applied == target.revision && step == Step::Nothing {
             return;
         }
+        self.count_applied(&step, &target, now);
         self.status.applied = target.revision;
-        self.say(News::Applied { step, target, took });
+        self.say(News::Applied { step, target, took: now - since });
     }
 
     /// Says once of a version of HAProxy what people notice of its faults.

@@ -1,5 +1,7 @@
 //! Every pair of a state and an event, compared with `table.txt`.
 
+mod counting;
+
 use std::collections::BTreeMap;
 
 use rustix::process::Signal;
@@ -87,7 +89,9 @@ fn event(name: &str) -> Option<Event> {
         "excluded probed" => Event::Probed(Purpose::Excluded, vec![]),
         "launched" => Event::Launched(2, Ok(12)),
         "launched not" => Event::Launched(2, Err(std::io::ErrorKind::NotFound.into())),
+        "launched again" => Event::Launched(3, Ok(13)),
         "ready" => Event::Ready(2, Ok(version())),
+        "ready again" => Event::Ready(3, Ok(version())),
         "ready not" => Event::Ready(2, Err("silent".into())),
         "updated" => Event::Updated(1, Ok([(5001, PortState::used(([10, 42, 0, 8], 8080).into()))].into())),
         "updated not" => Event::Updated(1, Err(UpdateError::NotDone("no".into()))),

@@ -36,7 +36,7 @@ impl Machine {
                     live.ports.extend(ports);
                 }
                 if waiting == 0 {
-                    self.note_applied(step, target, now - since);
+                    self.note_applied(step, target, since, now);
                 } else {
                     self.say(News::Partly { target, waiting });
                 }

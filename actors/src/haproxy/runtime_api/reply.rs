@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::{
     excerpt::excerpt,
-    haproxy::{known_faults::Version, traffic::Traffic},
+    haproxy::{known_faults::Version, process_info::ProcessInfo, traffic::Traffic},
 };
 
 /// The bit of `srv_admin_state` that only says that the configuration had the server disabled at the start
@@ -58,6 +58,20 @@ pub(in super::super) fn pid(show_info: &str) -> Option<u32> {
 /// The version in the reply to `show info`.
 pub(in super::super) fn version(show_info: &str) -> Option<Version> {
     show_info.lines().find_map(|line| Version::parse(line.strip_prefix("Version: ")?))
+}
+
+/// The numbers of the process in the reply to `show info`.
+pub(in super::super) fn info_of_process(show_info: &str) -> Result<ProcessInfo, ReplyError> {
+    let number = |name: &'static str| {
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(": ")?.trim().parse::<u64>().ok();
+        show_info.lines().find_map(value).ok_or(ReplyError::NoColumn(name))
+    };
+    Ok(ProcessInfo {
+        started: number("Start_time_sec")?,
+        sessions: number("CurrConns")?,
+        sessions_total: number("CumConns")?,
+        bytes_out: number("TotalBytesOut")?,
+    })
 }
 
 /// The ports of which a session is connecting to the server, in the reply to `show sess`. Between its line's brackets
@@ -193,6 +207,17 @@ mod tests {
             (5005, Server { is_down: true, ..server("10.0.0.5:80", true) }),
         ];
         assert_eq!(servers(SERVERS).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_numbers_of_the_process_are_found_by_their_names() {
+        let reply = "Name: HAProxy\nMaxConn: 9\nCurrConns: 3\nCumConns: 18446744073709551615\nTotalBytesOut: 70000\n\
+                     TotalSplicedBytesOut: 1\nStart_time_sec: 1795786489";
+        let (sessions, sessions_total) = (3, u64::MAX);
+        let info = ProcessInfo { started: 1_795_786_489, sessions, sessions_total, bytes_out: 70_000 };
+        assert_eq!(info_of_process(reply), Ok(info));
+        let missing = reply.replace("CumConns", "ConnsEver");
+        assert_eq!(info_of_process(&missing), Err(ReplyError::NoColumn("CumConns")));
     }
 
     #[test]

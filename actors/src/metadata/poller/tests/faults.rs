@@ -51,6 +51,9 @@ async fn each_further_kind_of_fault_is_said_once() {
     pass(ms(60_000)).await;
     let kinds: Vec<_> = web.log.saying(FAULT).iter().map(|line| line.field("kind").to_owned()).collect();
     assert_eq!(kinds, ["unreachable", "not_found", "status"]);
+    let faults = web.addr.send(ReportMetadata).await.unwrap().faults;
+    let counted: Vec<_> = faults.iter().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(counted, [("not_found", 2), ("status", 1), ("unreachable", 2)]);
     assert_eq!(web.log.saying(ENDED).len(), 0);
 }
 
