@@ -13,6 +13,7 @@ mod health_probe;
 mod health_response;
 mod host_check;
 mod mapping;
+mod metrics;
 mod openapi;
 mod page;
 mod routes;

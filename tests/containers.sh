@@ -1,9 +1,9 @@
 #!/bin/sh
-# Uses deploy/compose and deploy/logging as their comments describe, on the machine's own engine: each port has to
-# lead to its container, before and after a scale-up, and what stalls logs has to reach rsyslog as fields. Version 2 of
-# Compose builds the images, by BuildKit, on stand-ins where RUST_IMAGE, HAPROXY_IMAGE and DEBIAN_IMAGE name none; then
-# version 1, where there is one, runs them, too. tests/image.sh has compiled stalls in stalls:test-compiled: as
-# RUST_IMAGE it saves compiling all that stalls depends on once more.
+# Uses deploy/compose, deploy/logging and deploy/monitoring as their comments describe, on the machine's own engine: each
+# port has to lead to its container, before and after a scale-up, what stalls logs has to reach rsyslog as fields, and an
+# alert has to fire while the metadata is away. Version 2 of Compose builds the images, by BuildKit, on stand-ins where
+# RUST_IMAGE, HAPROXY_IMAGE and DEBIAN_IMAGE name none; then version 1, where there is one, runs them, too. tests/image.sh
+# has compiled stalls in stalls:test-compiled: as RUST_IMAGE it saves compiling all that stalls depends on once more.
 set -eu
 
 say() { printf '%s\n' "containers: $*" >&2; }
@@ -33,24 +33,25 @@ scratch=$(mktemp -d)
 # An address on which nothing else listens on this machine.
 STALLS_ADDRESS=127.$(od -An -N2 -tu1 /dev/urandom | awk '{ print 16 + $1 % 200 "." $2 }').1
 STALLS_IMAGE=stalls-test/stalls STALLS_LAB_IMAGE=stalls-test/lab STALLS_LOGS_IMAGE=stalls-test/logs
-export STALLS_ADDRESS STALLS_IMAGE STALLS_LAB_IMAGE STALLS_LOGS_IMAGE
+STALLS_PROMETHEUS_IMAGE=stalls-test/prometheus
+export STALLS_ADDRESS STALLS_IMAGE STALLS_LAB_IMAGE STALLS_LOGS_IMAGE STALLS_PROMETHEUS_IMAGE
 
 compose=$(printf '%s\n' "$composes" | head -n 1)
 compose() {
     "$compose" --project-name stalls-test --file "$here/../deploy/compose/docker-compose.yml" \
-        --file "$here/../deploy/logging/docker-compose.yml" "$@" 9>&-
+        --file "$here/../deploy/logging/docker-compose.yml" --file "$here/../deploy/monitoring/docker-compose.yml" "$@" 9>&-
 }
 
 # An engine that takes its network for still in use (seen: "has active endpoints") fails before it removes the volumes.
 # The next run uses that network.
 down() {
-    { compose down --volumes --timeout 2 || docker volume rm stalls-test_logs stalls-test_stalls-state; } \
+    { compose down --volumes --timeout 2 || docker volume rm stalls-test_logs stalls-test_prometheus stalls-test_stalls-state; } \
         >/dev/null 2>&1 || true
 }
 
 clean_up() {
     down
-    docker image rm "$STALLS_IMAGE" "$STALLS_LAB_IMAGE" "$STALLS_LOGS_IMAGE" >/dev/null 2>&1 || true
+    docker image rm "$STALLS_IMAGE" "$STALLS_LAB_IMAGE" "$STALLS_LOGS_IMAGE" "$STALLS_PROMETHEUS_IMAGE" >/dev/null 2>&1 || true
     rm -rf "$scratch"
 }
 trap clean_up EXIT
@@ -101,10 +102,24 @@ logged_as() {
     done
 }
 
+# What Prometheus answers to a query.
+asked() { compose exec -T prometheus promtool query instant "http://$STALLS_ADDRESS:9090" "$1" 2>&1; }
+
+# answers QUERY PATTERN: Prometheus answers with a line like this within two minutes. An alert fires after one.
+answers() {
+    waited=0
+    until { asked "$1" || echo 'no answer'; } | grep -q "$2"; do
+        waited=$((waited + 1))
+        [ "$waited" -lt 120 ] || fail "Prometheus should answer to $1 with $2, but: $(asked "$1")"
+        sleep 1
+    done
+}
+
 # All of it, with $compose.
 try_out() {
     up
     await 5
+    answers 'up{job="stalls"}' '=> 1 '
     cp "$scratch/seen" "$scratch/before"
     say "five containers, each on its port"
 
@@ -128,6 +143,11 @@ try_out() {
     logged_as trouble.json '"level": "warning"' 'that the metadata is away'
     ! logged trouble.json | grep -q '"level": "info"' || fail "trouble.json has more than that"
     say "rsyslog has the fields of the log as fields"
+
+    answers 'ALERTS{alertstate="firing"}' 'StallsSourceStale'
+    compose start metadata >"$scratch/log" 2>&1 || fail "the metadata service cannot be started: $(cat "$scratch/log")"
+    answers 'count(ALERTS{alertstate="firing"}) or vector(0)' '=> 0 '
+    say "an alert fires while the metadata is away, and resolves"
 }
 
 down

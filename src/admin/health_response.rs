@@ -276,7 +276,11 @@ mod tests {
             reason: Reason::new("unreachable", "cannot be reached"),
         };
         let reports = ActorReports {
-            poller: Ok(MetadataReport { has_answered: true, fault: Some(fault) }),
+            poller: Ok(MetadataReport {
+                has_answered: true,
+                fault: Some(fault),
+                ..MetadataReport::default()
+            }),
             allocator: Ok(AllocationReport {
                 plan: None,
                 pools: vec![PoolReport { service, snapshot: None, nothing_mapped, held }],

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{api, events, mapping, server};
+use super::{api, events, mapping, metrics, server};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +19,7 @@ use super::{api, events, mapping, server};
         api::config,
         server::health,
         server::readiness,
+        metrics::metrics,
         openapi
     )
 )]

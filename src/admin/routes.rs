@@ -17,6 +17,7 @@ use super::{
     events::events,
     host_check::AllowedHosts,
     mapping::mapping,
+    metrics::metrics,
     openapi::openapi,
     page::page,
     server::{health, readiness},
@@ -46,6 +47,7 @@ pub(super) fn read_only(config: &mut ServiceConfig) {
         .configure(page)
         .service(readable("/healthz", to(health)))
         .service(readable("/readyz", to(readiness)))
+        .service(readable("/metrics", to(metrics)))
         .service(readable("/v1/mapping", to(mapping)))
         .service(readable("/v1/events", to(events)))
         .service(readable("/v1/changes", to(api::changes)))

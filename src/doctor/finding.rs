@@ -32,6 +32,9 @@ pub(crate) enum Severity {
 }
 
 impl Severity {
+    /// All of them, the worst first.
+    pub(crate) const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
+
     /// As in JSON.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -41,7 +41,7 @@ fn style(severity: Severity) -> Style {
 
 fn summary(findings: &[Finding]) -> String {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| match count(severity) {
+    let counts = Severity::ALL.map(|severity| match count(severity) {
         0 => None,
         1 => Some(format!("1 {}", severity.name())),
         many => Some(format!("{many} {}s", severity.name())),

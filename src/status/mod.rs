@@ -7,6 +7,7 @@
 //! `follow.rs` is the thin shell: it waits until the actors note that something may differ, asks them, and publishes the
 //! result. It runs on a thread of its own, so that a change of a container never waits for it. All else here is pure.
 
+mod cached;
 mod clock;
 mod compose;
 mod difference;
@@ -22,7 +23,7 @@ mod traffic;
 pub(crate) use self::{
     clock::Timestamp,
     difference::Difference,
-    document::{EventId, Haproxy, Service, Source, Status, Unmapped},
+    document::{EventId, Haproxy, HaproxyRuns, Service, Source, SourceState, Status, Unmapped},
     follow::{Follower, Latest},
     history::{Change, History, Since},
     port::{PortState, PortStatus},

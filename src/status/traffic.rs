@@ -1,45 +1,32 @@
-//! What HAProxy counts, asked for when somebody wants to see it, and at most once a second.
+//! What HAProxy counts, asked for when somebody wants to see it.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use stalls_actors::haproxy::{Traffic, UnixSocketApi, traffic};
-use tokio::{sync::Mutex, time::Instant};
+use stalls_actors::haproxy::{ProcessInfo, Traffic, UnixSocketApi, process_info, traffic};
 
-/// However many clients ask, HAProxy is asked once in this time.
-const MAX_AGE: Duration = Duration::from_secs(1);
+use super::cached::Cached;
 
-/// The traffic of all ports as last seen; shared by all clients.
+/// The traffic as last seen; shared by all clients.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TrafficCache(Arc<Mutex<Option<Seen>>>);
-
-#[derive(Clone, Debug)]
-struct Seen {
-    at: Instant,
-    socket: PathBuf,
-    traffic: Arc<BTreeMap<u16, Traffic>>,
+pub(crate) struct TrafficCache {
+    ports: Cached<Arc<BTreeMap<u16, Traffic>>>,
+    total: Cached<Option<ProcessInfo>>,
 }
 
 impl TrafficCache {
     /// The traffic of all ports of the HAProxy behind `socket`, a second old at most; empty if it does not answer.
     pub(crate) async fn all(&self, socket: &Path) -> Arc<BTreeMap<u16, Traffic>> {
-        let mut seen = self.0.lock().await;
-        if let Some(seen) = seen.as_ref().filter(|it| it.socket == socket && it.at.elapsed() < MAX_AGE) {
-            return Arc::clone(&seen.traffic);
-        }
-        let all = traffic(&UnixSocketApi, socket.to_owned(), None).await.unwrap_or_default();
-        let all = Arc::new(all);
-        let now = Seen { at: Instant::now(), socket: socket.to_owned(), traffic: Arc::clone(&all) };
-        *seen = Some(now);
-        all
+        let ask = async { traffic(&UnixSocketApi, socket.to_owned(), None).await.unwrap_or_default().into() };
+        self.ports.get(socket, ask).await
     }
 
     /// The traffic of one port.
     pub(crate) async fn of(&self, socket: &Path, port: u16) -> BTreeMap<u16, Traffic> {
         traffic(&UnixSocketApi, socket.to_owned(), Some(&[port].into())).await.unwrap_or_default()
+    }
+
+    /// The numbers of the whole process, a second old at most; `None` if it does not answer.
+    pub(crate) async fn total(&self, socket: &Path) -> Option<ProcessInfo> {
+        self.total.get(socket, async { process_info(&UnixSocketApi, socket.to_owned()).await.ok() }).await
     }
 }

@@ -34,14 +34,14 @@ exec "$HAPROXY" "$@""#;
 const SAYS_WHY: [&str; 4] =
     ["haproxy died", "haproxy runtime API is closed", "haproxy does not answer", "haproxy failed to start"];
 
-struct Response {
-    status: u16,
-    headers: String,
-    body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: String,
 }
 
 impl Response {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 
@@ -56,7 +56,7 @@ fn address(stage: &Stage) -> SocketAddr {
 }
 
 /// Three containers, and the admin address beside their ports.
-async fn prepared() -> Stage {
+pub(crate) async fn prepared() -> Stage {
     let stage = Stage::prepared(3).await;
     let address = address(&stage);
     stage.env("ADMIN_LISTEN", address)
@@ -74,7 +74,7 @@ async fn ask(stage: &Stage, method: &str, path: &str) -> Response {
     Response { status, headers: headers.to_lowercase(), body: body.to_owned() }
 }
 
-async fn get(stage: &Stage, path: &str) -> Response {
+pub(crate) async fn get(stage: &Stage, path: &str) -> Response {
     ask(stage, "GET", path).await
 }
 
@@ -176,14 +176,14 @@ async fn lingering_ports_are_reported() {
 #[tokio::test]
 async fn it_can_only_be_read() {
     let stage = prepared().await.started().await;
-    for path in ["/healthz", "/readyz"] {
+    for path in ["/healthz", "/readyz", "/metrics"] {
         for method in ["POST", "PUT", "DELETE", "PATCH"] {
             assert_eq!(ask(&stage, method, path).await.status, 405, "{method} {path}");
         }
         let head = ask(&stage, "HEAD", path).await;
         assert_eq!((head.status, &head.body[..]), (200, ""));
     }
-    for path in ["/", "/healthz/", "/metrics"] {
+    for path in ["/", "/healthz/", "/metrics/"] {
         assert_eq!(get(&stage, path).await.status, 404, "{path}");
     }
 }

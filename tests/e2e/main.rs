@@ -32,6 +32,7 @@ mod leaving;
 mod lingering;
 mod metadata;
 mod metadata_faults;
+mod metrics;
 mod permissions;
 mod ports;
 mod reconcile;

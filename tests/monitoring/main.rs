@@ -9,7 +9,13 @@
     reason = "a test that cannot go on ends at once and says why"
 )]
 
+mod alerts;
 mod dashboard;
+mod exported;
 mod files;
+mod host;
+mod http;
+mod names;
+mod prometheus;
 mod promtool;
 mod rules;

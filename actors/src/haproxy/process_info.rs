@@ -10,8 +10,6 @@ use super::{
 /// The numbers of one process; a reload begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessInfo {
-    /// When it started, in seconds since 1970, by the clock of the host.
-    pub started: u64,
     /// The connections of clients that are open.
     pub sessions: u64,
     /// The connections of clients since the start, and those to its runtime API.

@@ -67,7 +67,6 @@ pub(in super::super) fn info_of_process(show_info: &str) -> Result<ProcessInfo, 
         show_info.lines().find_map(value).ok_or(ReplyError::NoColumn(name))
     };
     Ok(ProcessInfo {
-        started: number("Start_time_sec")?,
         sessions: number("CurrConns")?,
         sessions_total: number("CumConns")?,
         bytes_out: number("TotalBytesOut")?,
@@ -212,9 +211,8 @@ mod tests {
     #[test]
     fn the_numbers_of_the_process_are_found_by_their_names() {
         let reply = "Name: HAProxy\nMaxConn: 9\nCurrConns: 3\nCumConns: 18446744073709551615\nTotalBytesOut: 70000\n\
-                     TotalSplicedBytesOut: 1\nStart_time_sec: 1795786489";
-        let (sessions, sessions_total) = (3, u64::MAX);
-        let info = ProcessInfo { started: 1_795_786_489, sessions, sessions_total, bytes_out: 70_000 };
+                     TotalSplicedBytesOut: 1";
+        let info = ProcessInfo { sessions: 3, sessions_total: u64::MAX, bytes_out: 70_000 };
         assert_eq!(info_of_process(reply), Ok(info));
         let missing = reply.replace("CumConns", "ConnsEver");
         assert_eq!(info_of_process(&missing), Err(ReplyError::NoColumn("CumConns")));
