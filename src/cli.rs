@@ -20,10 +20,11 @@ as unset. Without a command stalls runs until SIGTERM or SIGINT.";
 const AFTER_HELP: &str = "\
 Exit codes:
     0  stopped by a signal
-    1  health: stalls is unhealthy; doctor: there are errors or warnings; health, status, release,
-       cut: no stalls instance answers, or it refuses
+    1  health: stalls is unhealthy; doctor: there are errors or warnings; replay: a plan
+       differs from the recorded one; health, status, release, cut: no stalls instance answers,
+       or it refuses
     2  doctor: it could not look
-   64  a setting is wrong: one line for each error on stderr; or another stalls instance uses its
+   64  a setting or an argument is wrong: one line for each error on stderr; or another stalls instance uses its
        directories: see the log
    69  render: the metadata service gave no usable answer
    70  a fault inside stalls, logged as critical
@@ -144,6 +145,19 @@ mod tests {
             assert_eq!(cli.command, Some(Command::Render));
             assert_eq!(cli.value(&SERVICE_NAME).unwrap(), "web");
         }
+    }
+
+    #[test]
+    fn a_replay_has_a_directory_and_may_have_a_port() {
+        let replay =
+            |arguments: &[&str]| Cli::from_arguments(arguments.iter().copied()).map(|cli| cli.command);
+        let dir = std::path::PathBuf::from("/r");
+        let all = replay(&["replay", "/r", "--explain", "5003", "--json"]).unwrap();
+        assert_eq!(all, Some(Command::Replay { dir: dir.clone(), explain: Some(5003), json: true }));
+        let dir_alone = replay(&["replay", "/r"]).unwrap();
+        assert_eq!(dir_alone, Some(Command::Replay { dir, explain: None, json: false }));
+        assert!(replay(&["replay"]).is_err());
+        assert!(replay(&["replay", "/r", "--explain", "70000"]).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `RUN_DIR` and `STATE_DIR`: made if they are missing, and refused if they are somebody else's.
+//! `RUN_DIR`, `STATE_DIR` and `RECORD_DIR`: made if they are missing, and refused if they are somebody else's.
 //!
 //! stalls removes and replaces files in them. So a directory that was there before must be empty, or have the lock of an
 //! earlier start in it. What other users may do with it is left as it is: it may be a volume that many share the mode of.

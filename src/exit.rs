@@ -8,12 +8,12 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Stopped by a signal after the drain; or printed what was asked for.
     Ok = 0,
-    /// `stalls health`: the instance is unhealthy. `stalls doctor`: it has found errors or warnings. All that ask an
-    /// instance: it does not answer, or refuses.
-    Unhealthy = 1,
+    /// `stalls health`: the instance is unhealthy. `stalls doctor`: it has found errors or warnings. `stalls replay`: a
+    /// plan differs. All that ask an instance: it does not answer, or refuses.
+    No = 1,
     /// `stalls doctor` could not look, and has found nothing.
     NotLooked = 2,
-    /// A setting or a flag is wrong, or another instance uses a directory: the next start would fail, too.
+    /// A setting or an argument is wrong, or another instance uses a directory: the next start would fail, too.
     Config = 64,
     /// `stalls render` got no usable answer from the metadata service.
     Unavailable = 69,

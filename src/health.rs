@@ -16,11 +16,11 @@ pub(crate) fn run(run_dir: &Path) -> Exit {
     match actix_rt::System::new().block_on(request(run_dir, "GET /healthz", LIMIT)) {
         Ok(response) => {
             let _ = writeln!(io::stdout(), "{}", Printable(&response.body));
-            if response.status == 200 { Exit::Ok } else { Exit::Unhealthy }
+            if response.status == 200 { Exit::Ok } else { Exit::No }
         }
         Err(error) => {
             let _ = writeln!(io::stderr(), "stalls health: {}", Printable(&format!("{error:#}")));
-            Exit::Unhealthy
+            Exit::No
         }
     }
 }

@@ -18,6 +18,7 @@ mod port_ranges;
 mod ports;
 mod printable;
 mod render;
+mod replay;
 mod settings;
 mod signals;
 mod socket_client;
@@ -88,6 +89,7 @@ fn exit() -> Exit {
         Some(Command::Ports { format }) => {
             settings(Purpose::Look).map(|settings| ports::run(&settings, *format))
         }
+        Some(Command::Replay { dir, explain, json }) => Ok(replay::run(dir, *explain, *json)),
     };
     ended.unwrap_or_else(|errors| {
         let _ = write!(io::stderr(), "{errors}");

@@ -37,7 +37,7 @@ pub(crate) struct DirLock {
 #[derive(Debug, Error)]
 pub(crate) enum LockError {
     /// Another process has locked it.
-    #[error("{}: another instance uses this directory; give each its own STATE_DIR and RUN_DIR", .lock.display())]
+    #[error("{}: another instance uses this directory; give each its own STATE_DIR, RUN_DIR and RECORD_DIR", .lock.display())]
     InUse {
         /// The lock file.
         lock: PathBuf,

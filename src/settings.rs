@@ -15,7 +15,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     num::{NonZeroU16, NonZeroUsize},
     ops::RangeInclusive,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -31,13 +31,14 @@ use stalls_actors::{
     haproxy::OnLeave,
 };
 
+use self::{
+    directories::Directories,
+    parser::{Reported, SettingsParser},
+    raw_setting::RawSetting,
+};
 pub(crate) use self::{
     effective::EffectiveSetting,
     host::{Host, ThisHost},
-};
-use self::{
-    parser::{Reported, SettingsParser},
-    raw_setting::RawSetting,
 };
 use crate::{
     cli::Cli,
@@ -71,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
     /// The directory for sockets and HAProxy's configuration; absolute, at most 70 bytes, without `,` and `$`.
     pub(crate) run_dir: PathBuf,
+    /// The directory for recordings; absolute. `None` if nothing is recorded.
+    pub(crate) record_dir: Option<PathBuf>,
     /// HAProxy's executable; absolute. For [`Purpose::Look`] it need not be there.
     pub(crate) haproxy_bin: PathBuf,
     /// The file of the template, unless it is the built-in one.
@@ -130,6 +133,11 @@ impl Settings {
     /// Whether the size of a pool depends on the ports that stalls' own service publishes.
     pub(crate) fn needs_published_ports(&self) -> bool {
         self.mappings.iter().any(|mapping| mapping.port_count.is_none())
+    }
+
+    /// The directories that stalls writes to.
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
+        [&self.run_dir, &self.state_dir].into_iter().chain(&self.record_dir).map(PathBuf::as_path)
     }
 
     pub(crate) fn allocation(&self) -> AllocatorSettings {
@@ -210,20 +218,21 @@ impl Settings {
         let drain = parser.value(&table::DRAIN_MS, RawSetting::milliseconds);
         let port_reuse_delay = parser.value(&table::PORT_REUSE_DELAY_MS, RawSetting::milliseconds);
         let linger = parser.value(&table::LINGER_MS, RawSetting::milliseconds);
-        let directories = directories::state_and_run(parser, purpose, host);
+        let directories = directories::directories(parser, purpose, host);
         let admin_listen = admin_listen(parser, &bind_address, &mappings);
         let admin_hosts = parser.optional(&table::ADMIN_HOSTS, RawSetting::host_names);
         let effective = effective::effective(parser.cli());
         let log = log_options(parser, host);
-        let (state_dir, run_dir) = directories?;
+        let Directories { state, run, record } = directories?;
         Ok(Self {
             mappings: mappings?,
             metadata_url: metadata_url?,
             poll_sleep: poll_sleep?,
             bind_address: bind_address?,
             allow_loopback: allow_loopback?,
-            state_dir,
-            run_dir,
+            state_dir: state,
+            run_dir: run,
+            record_dir: record,
             haproxy_bin: haproxy_bin?,
             template_file,
             template: template?,

@@ -44,7 +44,7 @@ pub(crate) fn run(run_dir: &Path, order: Order, port: u16) -> Exit {
         Err(error) => format!("{error:#}"),
     };
     let _ = writeln!(io::stderr(), "stalls {name}: {}", Printable(&error));
-    Exit::Unhealthy
+    Exit::No
 }
 
 /// Why the instance does not do it.

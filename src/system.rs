@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{io, path::PathBuf, process, sync::Arc, time::Duration};
+use std::{io, process, sync::Arc, time::Duration};
 
 use actix::Addr;
 use actix_rt::Arbiter;
@@ -17,6 +17,7 @@ use stalls_actors::{
     messages::{Leave, Shutdown},
     metadata::{HttpMetadata, MetadataLimits, MetadataPoller, PollerSettings},
     probing::TcpConnect,
+    recording::RecordDir,
     remove_unfinished,
     state::StateFile,
     supervise::{ActorSet, End, Prepared},
@@ -44,8 +45,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
         crit!(log, "the pool cannot be served"; "error" => %error);
         return Exit::Temporary;
     }
-    let directories = [&settings.run_dir, &settings.state_dir];
-    let locks = match DirLocks::take(directories.map(PathBuf::as_path)) {
+    let locks = match DirLocks::take(settings.directories()) {
         Ok(locks) => locks,
         Err(error) => {
             crit!(log, "cannot lock directory"; "error" => %error);
@@ -55,7 +55,7 @@ pub(crate) fn run(settings: Settings, log: &Logger) -> Exit {
             };
         }
     };
-    for directory in directories {
+    for directory in settings.directories() {
         remove_unfinished(directory);
     }
     let findings = doctor::at_start(&settings);
@@ -206,6 +206,7 @@ impl System {
             PortAllocator::new(
                 allocation,
                 state,
+                settings.record_dir.map(RecordDir::new),
                 TcpConnect { send_proxy: settings.send_proxy },
                 vec![system.supervisor.clone().recipient(), system.writer.clone().recipient()],
                 log_of("PortAllocator"),

@@ -47,7 +47,7 @@ pub(crate) fn run(run_dir: &Path, options: Options) -> Exit {
         Err(error) if is_closed(&error) => Exit::Ok,
         Err(error) => {
             report(&error);
-            Exit::Unhealthy
+            Exit::No
         }
     }
 }

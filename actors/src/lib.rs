@@ -9,8 +9,8 @@
 //! cannot be bound at present, and `CheckConfig` asks for HAProxy's verdict on the newest frame.
 //!
 //! Each of `metadata`, `allocation`, `config` and `haproxy` holds one stage: the actor, the pure core that it calls and
-//! the adapter that it drives. `domain` has the values that they share. For the allocator `state` saves the assignments
-//! and `probing` connects to containers.
+//! the adapter that it drives. `domain` has the values that they share. For the allocator `state` saves the assignments,
+//! `probing` connects to containers and `recording` keeps what was decided from.
 //!
 //! Cores know no I/O, clock or randomness; adapters stand behind a trait, so that every actor also runs
 //! in virtual time against fakes.
@@ -27,6 +27,7 @@ pub mod messages;
 pub mod metadata;
 pub mod outage;
 pub mod probing;
+pub mod recording;
 pub mod state;
 pub mod supervise;
 
@@ -36,6 +37,7 @@ mod children;
 mod coalescer;
 mod excerpt;
 mod in_ms;
+mod in_ns;
 mod reports_changed;
 mod shortage;
 #[cfg(test)]

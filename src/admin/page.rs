@@ -61,7 +61,7 @@ mod tests {
         served[0] = "/index.html".to_owned();
         there.sort();
         served.sort();
-        assert_eq!(served, there);
+        assert_eq!(&served[..], &there[..]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What stalls can do besides running. Each variant is a command, its documentation is the command's help, and its fields
 //! are the command's own arguments.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 use crate::{ports, view};
@@ -29,6 +31,17 @@ pub(crate) enum Command {
     /// Look for what keeps stalls from its work on this host, or may come to, and print what would do.
     Doctor {
         /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Decide once more from what was recorded, and print what changed and why.
+    Replay {
+        /// The RECORD_DIR, or a copy of it.
+        dir: PathBuf,
+        /// Print all that concerns this port, and nothing else.
+        #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+        explain: Option<u16>,
+        /// Print one JSON object a line.
         #[arg(long)]
         json: bool,
     },

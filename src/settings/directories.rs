@@ -1,4 +1,4 @@
-//! The two directories that stalls writes to.
+//! The directories that stalls writes to.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::{
     Host, Purpose,
     parser::{Reported, SettingsParser},
     raw_setting::RawSetting,
-    table::{HAPROXY_TEMPLATE, RUN_DIR, STATE_DIR, Setting},
+    table::{HAPROXY_TEMPLATE, RECORD_DIR, RUN_DIR, STATE_DIR, Setting},
 };
 use crate::{config_error::ConfigError, directories::DirectoryError};
 
@@ -17,35 +17,51 @@ const MAX_RUN_DIR_BYTES: usize = 70;
 /// (seen on 2.6: `missing port specification`, and a socket somewhere else).
 const NOT_IN_RUN_DIR: [char; 2] = [',', '$'];
 
-/// `STATE_DIR` and `RUN_DIR`, which must not be the same: each has a lock of its own. Both are checked before one is
-/// created, since one may be in the other.
-pub(super) fn state_and_run(
+/// The directories.
+#[derive(Debug)]
+pub(super) struct Directories {
+    pub(super) state: PathBuf,
+    pub(super) run: PathBuf,
+    /// `None` if nothing is recorded.
+    pub(super) record: Option<PathBuf>,
+}
+
+/// All directories, of which no two may be the same: each has a lock of its own. All are checked before one is created,
+/// since one may be in another.
+pub(super) fn directories(
     parser: &mut SettingsParser<'_>,
     purpose: Purpose,
     host: &impl Host,
-) -> Result<(PathBuf, PathBuf), Reported> {
+) -> Result<Directories, Reported> {
     // What the operator keeps there is known.
     let template = parser.text(&HAPROXY_TEMPLATE).map(PathBuf::from);
-    let state_dir = parser.value(&STATE_DIR, RawSetting::absolute_path);
-    let run_dir = run_dir(parser);
-    let (state_dir, run_dir) = (state_dir?, run_dir?);
-    if state_dir == run_dir {
-        let remedy = format_args!("must differ from {}", STATE_DIR.name);
-        parser.report(ConfigError::wrong(RUN_DIR.name, &run_dir.display().to_string(), remedy));
-        return Err(Reported);
+    let state = parser.value(&STATE_DIR, RawSetting::absolute_path);
+    let run = run_dir(parser);
+    let record = parser.optional(&RECORD_DIR, RawSetting::absolute_path);
+    let (state, run, record) = (state?, run?, record?);
+    let given: Vec<_> = [(&STATE_DIR, &state), (&RUN_DIR, &run)]
+        .into_iter()
+        .chain(record.iter().map(|path| (&RECORD_DIR, path)))
+        .collect();
+    for (position, (setting, path)) in given.iter().enumerate() {
+        if let Some((other, _)) = given[..position].iter().find(|(_, other)| other == path) {
+            let remedy = format_args!("must differ from {}", other.name);
+            parser.report(ConfigError::wrong(setting.name, &path.display().to_string(), remedy));
+            return Err(Reported);
+        }
     }
     if purpose == Purpose::Run {
         let expected: Vec<&Path> =
-            [&state_dir, &run_dir].into_iter().chain(&template).map(PathBuf::as_path).collect();
-        let directories = [(&STATE_DIR, &state_dir), (&RUN_DIR, &run_dir)];
+            given.iter().map(|(_, path)| path.as_path()).chain(template.as_deref()).collect();
         let mut all = |act: &dyn Fn(&Path) -> Result<(), DirectoryError>| {
-            let done = directories.map(|(setting, path)| parser.check(named(setting, path, act(path))));
+            let done: Vec<_> =
+                given.iter().map(|(setting, path)| parser.check(named(setting, path, act(path)))).collect();
             done.into_iter().collect::<Result<(), _>>()
         };
         all(&|path| host.check_directory(path, &expected))?;
         all(&|path| Ok(host.create_directory(path)?))?;
     }
-    Ok((state_dir, run_dir))
+    Ok(Directories { state, run, record })
 }
 
 /// `RUN_DIR` alone, which has the sockets.

@@ -20,6 +20,7 @@ impl KV for Settings {
             "haproxy_bin" => self.haproxy_bin.display(),
             "state_dir" => self.state_dir.display(),
             "run_dir" => self.run_dir.display(),
+            "record_dir" => self.record_dir.as_ref().map(|path| path.display().to_string()),
             "poll_sleep_ms" => millis(self.poll_sleep),
             "reconcile_interval_ms" => millis(self.reconcile_interval),
             "on_leave" => self.on_leave.name(),

@@ -190,6 +190,8 @@ settings! {
         RUN_DIR: Text("DIR"), Value("/run/stalls"),
             "The directory for sockets and HAProxy's configuration, an absolute path of at most 70 bytes; it is \
              created if missing, and each stalls instance needs its own";
+        RECORD_DIR: Text("DIR"), Found("none"),
+            "Where to record all decisions, for `stalls replay`";
         // Names and addresses are nobody else's business.
         ADMIN_LISTEN: Text("IP:PORT"), Value("127.0.0.1:8405"),
             "The IP address and port of the page, the API, the metrics and `/healthz`, outside of the pool; or `off`";

@@ -57,6 +57,7 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert!(!settings.allow_loopback);
     assert_eq!(settings.state_dir, Path::new("/var/lib/stalls"));
     assert_eq!(settings.run_dir, Path::new("/run/stalls"));
+    assert_eq!(settings.record_dir, None);
     assert_eq!(settings.haproxy_bin, Path::new("/usr/sbin/haproxy"));
     assert_eq!(settings.reconcile_interval, Duration::from_secs(30));
     assert_eq!(settings.on_leave, OnLeave::ByState);
@@ -95,6 +96,7 @@ fn every_value_arrives() {
         ("ADMIN_LISTEN", "off"),
         ("STATE_DIR", "/state"),
         ("RUN_DIR", "/run dir"),
+        ("RECORD_DIR", "/recorded"),
         ("LOG_FORMAT", "term"),
         ("LOG_LEVEL", "warn"),
     ])
@@ -117,6 +119,7 @@ fn every_value_arrives() {
     assert_eq!(settings.admin_listen, None);
     assert_eq!(settings.state_dir, Path::new("/state"));
     assert_eq!(settings.run_dir, Path::new("/run dir"));
+    assert_eq!(settings.record_dir.as_deref(), Some(Path::new("/recorded")));
     assert_eq!(settings.log, logging::Options { format: Format::Term, level: slog::Level::Warning });
 }
 
@@ -313,23 +316,25 @@ fn a_setting_that_the_template_makes_nothing_of_is_a_mistake() {
 }
 
 #[test]
-fn the_two_directories_must_differ() {
+fn the_directories_must_differ() {
     let printed = errors(&[("STATE_DIR", "/d"), ("RUN_DIR", "/d")]);
     assert_eq!(printed, "RUN_DIR=\"/d\": must differ from STATE_DIR\n");
+    let printed = errors(&[("RECORD_DIR", "/run/stalls")]);
+    assert_eq!(printed, "RECORD_DIR=\"/run/stalls\": must differ from RUN_DIR\n");
 }
 
 #[test]
 fn somebody_elses_directory_is_a_mistake_and_nothing_is_created() {
     let host = FakeHost { foreign: vec!["/srv/games"], ..FakeHost::with_haproxy() };
-    let given = [("RUN_DIR", "/srv/games")];
-    let printed = settings(&given, Purpose::Run, &host).unwrap_err();
-    assert!(
-        printed.starts_with("RUN_DIR=\"/srv/games\": is not empty and has no stalls.lock: "),
-        "{printed}"
-    );
-    assert_eq!(printed.lines().count(), 1);
-    assert_eq!(exit(&given, &host), Exit::Config);
-    assert!(host.made.lock().unwrap().is_empty());
+    for variable in ["RUN_DIR", "RECORD_DIR"] {
+        let given = [(variable, "/srv/games")];
+        let printed = settings(&given, Purpose::Run, &host).unwrap_err();
+        let refused = format!("{variable}=\"/srv/games\": is not empty and has no stalls.lock: ");
+        assert!(printed.starts_with(&refused), "{printed}");
+        assert_eq!(printed.lines().count(), 1);
+        assert_eq!(exit(&given, &host), Exit::Config);
+        assert!(host.made.lock().unwrap().is_empty());
+    }
 }
 
 #[test]

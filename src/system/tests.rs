@@ -56,6 +56,7 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
         allow_loopback: true,
         state_dir: folder.to_owned(),
         run_dir: folder.join("run"),
+        record_dir: None,
         haproxy_bin: "/nonexistent".into(),
         template_file: None,
         template: Template::built_in().unwrap(),

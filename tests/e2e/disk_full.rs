@@ -10,12 +10,14 @@ use rustix::process::geteuid;
 use stalls_lab::stalls::{
     Signal,
     messages::{
-        CONFIG_OUTDATED, CONFIG_UP_TO_DATE_AGAIN, DIED, DIRECTORY_NOT_LOCKED, FAILED_TO_START, NOT_SAVED,
-        SAVED_AGAIN, SERVES, SERVING_SAVED,
+        CONFIG_OUTDATED, CONFIG_UP_TO_DATE_AGAIN, DIED, DIRECTORY_NOT_LOCKED, FAILED_TO_START, NOT_RECORDED,
+        NOT_SAVED, RECORDED_AGAIN, SAVED_AGAIN, SERVES, SERVING_SAVED,
     },
 };
 
-use crate::harness::{BASE, Bystanders, Stage, until};
+use tokio::time::Instant;
+
+use crate::harness::{BASE, Bystanders, SOON, Stage, run, until};
 
 /// Puts a disk of its own below the directory that the variable names, and has stalls started there.
 const WITH_DISK: &str = r#"mount -t tmpfs -o size=512k,mode=700 tmpfs "$DISK" && exec "$0" "$@""#;
@@ -28,7 +30,10 @@ const USUAL_POOL: u16 = 64;
 /// A stage with a small disk at `directory`, which only its stalls process sees. A user other than root mounts it in
 /// a user namespace; where the kernel allows neither, the test fails.
 async fn started(directory: impl Fn(&Stage) -> PathBuf) -> (Stage, Disk) {
-    let stage = Stage::prepared(3).await.without("PORT_COUNT");
+    on_disk(Stage::prepared(3).await.without("PORT_COUNT"), directory).await
+}
+
+async fn on_disk(stage: Stage, directory: impl Fn(&Stage) -> PathBuf) -> (Stage, Disk) {
     let directory = directory(&stage);
     let mut program = vec!["unshare", "--mount"];
     if !geteuid().is_root() {
@@ -92,6 +97,38 @@ async fn with_a_full_state_directory_every_change_is_served_all_the_same() {
     stage.assert_no_reload();
     disk.assert_tidy();
     assert!(fs::read_to_string(disk.0.join("state.json")).unwrap().contains(&stage.uuid(5)));
+}
+
+#[tokio::test]
+async fn with_a_full_directory_of_recordings_every_change_is_served_and_recording_goes_on_later() {
+    let stage = Stage::prepared(3).await;
+    let recorded = stage.state_dir().with_file_name("recorded");
+    fs::create_dir(&recorded).unwrap();
+    let (mut stage, disk) = on_disk(stage.env("RECORD_DIR", recorded.display()), |_| recorded.clone()).await;
+    let mut bystanders = Bystanders::begin(&stage).await;
+    disk.fill();
+    // There is some room left in the last block of the file.
+    change_until(NOT_RECORDED, &mut stage, &mut bystanders).await;
+    let lost = stage.line(NOT_RECORDED).await;
+    assert!(is_full(&lost) && lost["level"] == "error", "{lost}");
+    disk.make_room();
+    // A new segment begins with a change, some seconds after the failure.
+    change_until(RECORDED_AGAIN, &mut stage, &mut bystanders).await;
+    bystanders.end().await;
+    stage.expect_lines(NOT_RECORDED, 1).await;
+    stage.expect_lines(RECORDED_AGAIN, 1).await;
+    let replayed = run(&stage.launch().clone().arg("replay").arg(disk.0.to_str().unwrap())).await;
+    assert_eq!(replayed.code, Some(0), "{:?} {:?}", replayed.stdout, replayed.stderr);
+}
+
+/// Replaces a container again and again until stalls says this; each change is served.
+async fn change_until(message: &str, stage: &mut Stage, bystanders: &mut Bystanders) {
+    let begun = Instant::now();
+    while stage.lines(message).is_empty() {
+        assert!(begun.elapsed() < SOON, "not said: {message}");
+        bystanders.change(stage, |world| drop(world.web().replace(2))).await;
+        bystanders.follow(stage).await;
+    }
 }
 
 #[tokio::test]

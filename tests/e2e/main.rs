@@ -36,6 +36,7 @@ mod metrics;
 mod permissions;
 mod ports;
 mod reconcile;
+mod recording;
 mod reloads;
 mod restart;
 mod routing;

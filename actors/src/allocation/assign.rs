@@ -14,16 +14,17 @@ use std::{
 };
 
 use itertools::Itertools;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Assignment, Unmapped,
     eligibility::{Candidates, Eligible},
     takeover::{is_to_be_probed, owner},
 };
-use crate::probing::Target;
+use crate::{in_ns, probing::Target};
 
 /// What is decided, and remembered from one snapshot to the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Assignments {
     /// The container of each slot.
     pub(super) slots: BTreeMap<u16, Assignment>,
@@ -36,11 +37,12 @@ pub(super) struct Assignments {
 }
 
 /// A slot that was freed a moment ago is reserved for its last container against others without an index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reservation {
     /// The container that had the slot.
     pub(super) uuid: Arc<str>,
     /// When it ends, on the same clock as `now`.
+    #[serde(rename = "until_ns", with = "in_ns")]
     pub(super) until: Duration,
 }
 

@@ -13,8 +13,10 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::eligibility::can_serve;
-use crate::domain::Change;
+use crate::{domain::Change, in_ns};
 
 /// More changes than these within [`WINDOW`] are flapping. A whole life, from the creation to the removal, has five.
 const MAX_CHANGES: usize = 5;
@@ -26,28 +28,48 @@ const MAX_PENALTY: Duration = Duration::from_secs(480);
 const FORGOTTEN: Duration = Duration::from_secs(1800);
 
 /// What is known of the containers that have changed their state lately.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct FlapDamper {
     histories: BTreeMap<Arc<str>, History>,
+    /// Taken after each decision.
+    #[serde(skip)]
     news: Vec<FlapNews>,
 }
 
 /// The changes of one container.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct History {
     name: Arc<str>,
-    /// The latest changes: when, and whether the container could serve before.
-    changes: VecDeque<(Duration, bool)>,
+    changes: VecDeque<StateChange>,
     damped: Option<Damped>,
-    /// The last penalty, and when it ended or will end.
-    last: Option<(Duration, Duration)>,
+    last: Option<Penalty>,
+}
+
+/// One of the latest changes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct StateChange {
+    #[serde(rename = "at_ns", with = "in_ns")]
+    at: Duration,
+    /// Whether the container could serve before.
+    was_serving: bool,
+}
+
+/// The last penalty.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Penalty {
+    #[serde(rename = "length_ns", with = "in_ns")]
+    length: Duration,
+    /// When it ended or will end.
+    #[serde(rename = "end_ns", with = "in_ns")]
+    end: Duration,
 }
 
 /// How a flapping container stays for a while.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Damped {
     /// Whether it could serve before it flapped.
     pub(super) was_serving: bool,
+    #[serde(rename = "until_ns", with = "in_ns")]
     until: Duration,
     /// Whether it has not changed since `until` was set.
     is_steady: bool,
@@ -128,7 +150,7 @@ impl History {
     /// Takes note of a change; tells whether the container is damped from now on.
     fn note(&mut self, was_serving: bool, now: Duration) -> bool {
         self.forget(now);
-        self.changes.push_back((now, was_serving));
+        self.changes.push_back(StateChange { at: now, was_serving });
         if let Some(damped) = &mut self.damped {
             damped.is_steady = false;
             self.changes.pop_front();
@@ -136,16 +158,17 @@ impl History {
         }
         let is_flapping = self.changes.len() > MAX_CHANGES;
         if is_flapping {
-            let was_serving = self.changes.front().is_some_and(|(_, was_serving)| *was_serving);
+            let was_serving = self.changes.front().is_some_and(|oldest| oldest.was_serving);
             self.damp(was_serving, now);
         }
         is_flapping
     }
 
     fn damp(&mut self, was_serving: bool, now: Duration) {
-        let penalty = self.last.map_or(FIRST_PENALTY, |(last, _)| (last * 2).min(MAX_PENALTY));
-        self.last = Some((penalty, now + penalty));
-        self.damped = Some(Damped { was_serving, until: now + penalty, is_steady: true });
+        let length = self.last.map_or(FIRST_PENALTY, |last| (last.length * 2).min(MAX_PENALTY));
+        let end = now + length;
+        self.last = Some(Penalty { length, end });
+        self.damped = Some(Damped { was_serving, until: end, is_steady: true });
     }
 
     fn end_penalty(&mut self, now: Duration) {
@@ -156,16 +179,16 @@ impl History {
     }
 
     fn forget(&mut self, now: Duration) {
-        while self.damped.is_none() && self.changes.front().is_some_and(|(at, _)| *at + WINDOW <= now) {
+        while self.damped.is_none() && self.changes.front().is_some_and(|oldest| oldest.at + WINDOW <= now) {
             self.changes.pop_front();
         }
-        self.last = self.last.filter(|(_, end)| now < *end + FORGOTTEN);
+        self.last = self.last.filter(|last| now < last.end + FORGOTTEN);
     }
 
     fn news(&self, uuid: &Arc<str>) -> FlapNews {
         let (uuid, name) = (Arc::clone(uuid), Arc::clone(&self.name));
         match (&self.damped, self.last) {
-            (Some(damped), Some((penalty, _))) => {
+            (Some(damped), Some(Penalty { length: penalty, .. })) => {
                 FlapNews::Damped { uuid, name, is_mapped: damped.was_serving, penalty }
             }
             _ => FlapNews::Steady { uuid, name },

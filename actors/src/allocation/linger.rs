@@ -1,6 +1,7 @@
 //! Rule 6: a container that is gone without a word lingers: it keeps its slot while the container itself shows that it
 //! is there. Pure.
 
+mod absence;
 mod news;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,9 @@ use std::{
 };
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
+use self::absence::{Absence, Lingering, REMEMBERED};
 pub(super) use self::news::{Affected, LingerNews};
 use super::{
     Assignment, Unmapped,
@@ -28,40 +31,17 @@ use crate::{
 const MAX_PROOF_AGE: Duration = Duration::from_secs(30);
 /// A container that has been listed for so long may linger for the whole time again.
 const LISTED_AGAIN: Duration = Duration::from_secs(30);
-/// For how long it is remembered that a container may run on although it has lost its slot.
-const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// The backends that are listed for any mapping, each with the newest container there.
 pub(super) type Listed = FxHashMap<SocketAddr, Arc<str>>;
 
 /// The containers that had a slot when they were missing in a snapshot, by uuid.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Absences {
     by_uuid: BTreeMap<Arc<str>, Absence>,
-    news: BTreeMap<LingerNews, Affected>,
-}
-
-#[derive(Clone, Debug)]
-enum Absence {
-    /// It keeps its slot.
-    Lingers(Lingering),
-    /// It has lost its slot and may run on, so its connections drain. When it is listed again, it may linger for as
-    /// long as is `left`.
-    Lost { address: IpAddr, left: Duration, forgotten: Duration },
-    /// It is listed again.
-    Listed { since: Duration, left: Duration },
-}
-
-/// A container that lingers.
-#[derive(Clone, Debug)]
-pub(super) struct Lingering {
-    /// As it was listed last.
-    container: Arc<Container>,
-    pub(super) slot: u16,
-    pub(super) address: IpAddr,
-    since: Duration,
-    /// When it loses its slot even if it is still there, on the allocator's clock.
-    pub(super) until: Duration,
+    /// Taken after each decision.
+    #[serde(skip)]
+    news: BTreeMap<LingerNews, Vec<Affected>>,
 }
 
 impl Absences {
@@ -176,12 +156,8 @@ impl Absences {
     }
 
     /// A person says that a container is to linger no longer. It may run on, so its connections drain.
-    pub(super) fn release(&mut self, uuid: &str, now: Duration) {
-        if let Some(absence) = self.by_uuid.get_mut(uuid)
-            && let Absence::Lingers(Lingering { address, until, .. }) = *absence
-        {
-            *absence = Absence::lost(address, until.saturating_sub(now), now);
-        }
+    pub(super) fn release(&mut self, uuid: &Arc<str>, now: Duration) {
+        self.lose(uuid, LingerNews::Released, now);
     }
 
     /// Ends what is over.
@@ -264,7 +240,7 @@ impl Absences {
     }
 
     /// What has happened since this was asked last.
-    pub(super) fn take_news(&mut self) -> BTreeMap<LingerNews, Affected> {
+    pub(super) fn take_news(&mut self) -> BTreeMap<LingerNews, Vec<Affected>> {
         std::mem::take(&mut self.news)
     }
 
@@ -286,28 +262,7 @@ impl Absences {
     }
 
     fn tell(&mut self, news: LingerNews, uuid: &Arc<str>, slot: u16) {
-        let first = || Affected { count: 0, uuid: Arc::clone(uuid), slot };
-        self.news.entry(news).or_insert_with(first).count += 1;
-    }
-}
-
-impl Absence {
-    fn lost(address: IpAddr, left: Duration, now: Duration) -> Self {
-        Self::Lost { address, left, forgotten: now + REMEMBERED }
-    }
-}
-
-impl Lingering {
-    pub(super) fn uuid(&self) -> Arc<str> {
-        Arc::clone(&self.container.uuid)
-    }
-
-    pub(super) fn container_uuid(&self) -> &str {
-        &self.container.uuid
-    }
-
-    pub(super) fn since(&self) -> Duration {
-        self.since
+        self.news.entry(news).or_default().push(Affected { uuid: Arc::clone(uuid), slot });
     }
 }
 

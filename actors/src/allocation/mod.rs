@@ -48,7 +48,9 @@
 
 mod allocator;
 mod assign;
+mod decider;
 mod eligibility;
+mod explain;
 mod flapping;
 mod hold;
 mod linger;
@@ -65,14 +67,19 @@ mod settings;
 mod size;
 mod takeover;
 mod unmapped;
+mod why;
 
 pub use crate::domain::Assignment;
 pub use allocator::PortAllocator;
+pub use decider::plan_once;
+pub(crate) use decider::{Decider, Decision, Input};
+pub(crate) use explain::explain;
+pub use explain::{Effect, Explanation};
 pub use hold::Hold;
 pub use messages::{AllocationReport, Held, PlanChanged, PoolReport, ReleasePort, ReportAllocation};
 pub use nothing_mapped::NothingMapped;
 pub use own_listeners::ListenAddresses;
 pub use plan::{MappingPlan, Plan};
-pub use pool::plan_once;
 pub use settings::{AllocatorSettings, PoolSettings};
 pub use unmapped::Unmapped;
+pub use why::{Missing, Why};

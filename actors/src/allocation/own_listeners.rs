@@ -7,8 +7,10 @@ use std::{
     ops::RangeInclusive,
 };
 
+use serde::{Deserialize, Serialize};
+
 /// Where stalls listens, but for the ports of the pools.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenAddresses {
     /// Where the ports of the pools are bound; `None` is every IPv4 address, `::` is every address.
     pub pools: Option<IpAddr>,

@@ -11,12 +11,13 @@ use std::{
 };
 
 use rangemap::RangeInclusiveSet;
+use serde::{Deserialize, Serialize};
 
 use super::{Unmapped, assign::Assignments, eligibility::usable_address, linger::Absences};
 use crate::domain::{Assignment, Container, Lifecycle, Mapping};
 
 /// All mappings at one moment, in full.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Grows with every plan that differs from its predecessor.
     pub revision: u64,
@@ -25,7 +26,7 @@ pub struct Plan {
 }
 
 /// One mapping's part of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingPlan {
     /// What the operator asked for.
     pub mapping: Mapping,

@@ -6,7 +6,7 @@ mod report;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
     ops::RangeInclusive,
@@ -14,10 +14,13 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use self::news::Logged;
+pub(super) use self::news::PoolNews;
 use super::{
-    AllocatorSettings, MappingPlan, Plan, PoolSettings,
-    assign::{Assignments, Rules, assign},
+    AllocatorSettings, MappingPlan, PoolSettings,
+    assign::{Assignments, Reservation, Rules, assign},
     eligibility::{Eligible, Forbidden, eligible, own_address},
     flapping::FlapDamper,
     linger::{Absences, Listed},
@@ -28,12 +31,13 @@ use super::{
 };
 use crate::{
     domain::{Container, Lifecycle, Mapping, ServiceRef, Snapshot},
+    in_ns,
     probing::{Target, Verdict},
     state::SavedState,
 };
 
 /// One mapping's inputs and memory.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pool {
     mapping: Mapping,
     max_ports: u16,
@@ -51,7 +55,9 @@ pub(super) struct Pool {
     /// container that is away for a moment finds its port taken otherwise.
     yielded: BTreeSet<u16>,
     /// Since when no container has a slot.
+    #[serde(rename = "empty_since_ns", with = "in_ns::option")]
     empty_since: Option<Duration>,
+    #[serde(skip)]
     logged: Logged,
 }
 
@@ -200,6 +206,21 @@ impl Pool {
         self.mapping.pool(self.size())
     }
 
+    /// How a container without an index may come to a slot: the container that the slot is reserved for, and when that
+    /// ends.
+    pub(super) fn reservation(&self, slot: u16) -> Option<&Reservation> {
+        self.assignments.reservations.get(&slot)
+    }
+
+    /// Whether its numbers fit each other, as those of every pool that stalls has made do.
+    pub(super) fn is_sound(&self) -> bool {
+        let most = self.mapping.max_port_count();
+        let size = self.size.unwrap_or_default();
+        let slots = self.assignments.slots.keys().chain(self.assignments.reservations.keys());
+        let lingering = self.absences.lingering().map(|lingering| &lingering.slot);
+        size <= most && slots.chain(lingering).all(|slot| *slot < most)
+    }
+
     /// Whether there is a snapshot.
     pub(super) fn is_known(&self) -> bool {
         self.snapshot.is_some()
@@ -275,21 +296,4 @@ impl Pool {
         let lingering = self.absences.lingering().map(|lingering| (lingering.slot, lingering.until));
         Leftovers { reservations: self.assignments.reservations.clone(), lingering: lingering.collect() }
     }
-}
-
-/// The plan that an allocator with this memory would make of these snapshots.
-pub fn plan_once(
-    settings: &AllocatorSettings,
-    state: &SavedState,
-    snapshots: &BTreeMap<ServiceRef, Arc<Snapshot>>,
-) -> Plan {
-    let mappings = settings.pools.iter().map(|pool| {
-        let mut pool = Pool::restore(pool, state, settings);
-        if let Some(snapshot) = snapshots.get(pool.service()) {
-            pool.take(Arc::clone(snapshot), Duration::ZERO, settings, Duration::ZERO);
-        }
-        pool.decide(settings, &BTreeSet::new(), &Around::default(), Duration::ZERO);
-        pool.plan(settings)
-    });
-    Plan { revision: state.revision + 1, mappings: mappings.collect() }
 }

@@ -1,6 +1,6 @@
 //! What the allocator says in the log; each thing once.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use itertools::Itertools;
 use slog::{Logger, info, warn};
@@ -9,41 +9,46 @@ use super::{
     MappingPlan, NothingMapped, Plan,
     flapping::FlapNews,
     linger::{Affected, LingerNews},
-    pool::{Growth, Pool},
+    pool::{Growth, Pool, PoolNews},
 };
 
 /// Logs what is new of a pool's size, of its missing and its flapping containers, and why it has none.
-pub(super) fn report(log: &Logger, pool: &mut Pool, growth: Option<Growth>, now: Duration) {
+pub(super) fn report(log: &Logger, pool: &Pool, news: PoolNews) {
     let log = log.new(slog::o!("service" => pool.service().to_string()));
-    report_size(&log, pool, growth);
-    report_lingering(&log, pool);
-    match pool.nothing_mapped_news(now) {
+    let PoolNews { growth, unpublished, lingering, nothing_mapped, flapping } = news;
+    report_size(&log, &pool.ports(), growth, unpublished);
+    report_lingering(&log, &pool.ports(), lingering);
+    match nothing_mapped {
         Some(Err(NothingMapped { kind, reason })) => {
             warn!(log, "no container is mapped, all ports refuse"; "kind" => kind, "reason" => reason);
         }
         Some(Ok(())) => info!(log, "containers are mapped again"),
         None => {}
     }
-    report_flapping(&log, pool);
+    report_flapping(&log, flapping);
 }
 
 /// Logs that a pool grows, and which of its ports the host does not publish.
-fn report_size(log: &Logger, pool: &mut Pool, growth: Option<Growth>) {
+fn report_size(
+    log: &Logger,
+    ports: &RangeInclusive<u16>,
+    growth: Option<Growth>,
+    unpublished: Option<RangeInclusive<u16>>,
+) {
     if let Some(Growth { from, to }) = growth {
-        let ports = pool.ports();
         info!(log, "pool grows"; "from" => from, "to" => to,
             "first_port" => ports.start(), "last_port" => ports.end());
     }
-    if let Some(ports) = pool.newly_unpublished() {
+    if let Some(ports) = unpublished {
         warn!(log, "ports of the pool are not published, so the host does not lead to them";
             "first_port" => ports.start(), "last_port" => ports.end());
     }
 }
 
 /// Logs which containers flap, and which are steady again: a line for those of one moment, with one of them.
-fn report_flapping(log: &Logger, pool: &mut Pool) {
+fn report_flapping(log: &Logger, news: Vec<FlapNews>) {
     let (damped, steady): (Vec<_>, Vec<_>) =
-        pool.flap_news().into_iter().partition(|news| matches!(news, FlapNews::Damped { .. }));
+        news.into_iter().partition(|news| matches!(news, FlapNews::Damped { .. }));
     if let Some(FlapNews::Damped { uuid, name, is_mapped, penalty }) = damped.first() {
         warn!(log, "containers are flapping, their ports are frozen"; "containers" => damped.len(),
             "container" => name, "uuid" => uuid, "mapped" => is_mapped,
@@ -56,16 +61,18 @@ fn report_flapping(log: &Logger, pool: &mut Pool) {
 }
 
 /// Logs what has happened to containers that were missing: a line for each kind, however many they are.
-fn report_lingering(log: &Logger, pool: &mut Pool) {
-    for (news, Affected { count, uuid, slot }) in pool.linger_news() {
-        let log =
-            log.new(slog::o!("containers" => count, "uuid" => uuid, "port" => pool.ports().start() + slot));
+fn report_lingering(log: &Logger, ports: &RangeInclusive<u16>, news: BTreeMap<LingerNews, Vec<Affected>>) {
+    for (news, affected) in news {
+        let Some(Affected { uuid, slot }) = affected.first() else { continue };
+        let log = log.new(slog::o!("containers" => affected.len(), "uuid" => Arc::clone(uuid),
+            "port" => ports.start() + slot));
         match news {
             LingerNews::Begun => warn!(log, "containers are missing and linger"),
             LingerNews::Unproven => {
                 warn!(log, "containers are missing, and were last listed too long ago to linger");
             }
             LingerNews::Expired => warn!(log, "containers lingered for too long"),
+            LingerNews::Released => info!(log, "lingering containers were released by a person"),
             LingerNews::Unknown => {
                 warn!(log, "lingering containers cannot be asked, out of descriptors or memory");
             }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::ListenAddresses;
-use crate::domain::Mapping;
+use crate::{domain::Mapping, in_ns};
 
 /// What the allocator is to allocate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AllocatorSettings {
     /// One for each mapping; the pools do not overlap.
     pub pools: Vec<PoolSettings>,
@@ -15,13 +17,15 @@ pub struct AllocatorSettings {
     /// Whether containers may have loopback addresses.
     pub allow_loopback: bool,
     /// How long a freed slot is reserved for its last container; zero: not at all.
+    #[serde(rename = "port_reuse_delay_ns", with = "in_ns")]
     pub port_reuse_delay: Duration,
     /// How long a container that is missing may linger; zero: not at all.
+    #[serde(rename = "linger_ns", with = "in_ns")]
     pub linger: Duration,
 }
 
 /// A mapping, and how far its pool may grow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PoolSettings {
     /// What the operator asked for.
     pub mapping: Mapping,

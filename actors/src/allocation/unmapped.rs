@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why a container is not mapped.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Error)]
+#[serde(rename_all = "snake_case")]
 pub enum Unmapped {
     /// It has no uuid, external id or name.
     #[error("it has no uuid")]
@@ -130,6 +132,23 @@ impl Unmapped {
             Self::Superseded { .. } => "superseded",
             Self::OutsidePool { .. } => "outside_pool",
             Self::NoFreeSlot { .. } => "no_free_slot",
+        }
+    }
+
+    /// The number of the rule, 1 to 9.
+    pub fn rule(&self) -> u8 {
+        match self {
+            Self::NoIdentity
+            | Self::NotRunning { .. }
+            | Self::NoAddress
+            | Self::BadAddress { .. }
+            | Self::Loopback { .. }
+            | Self::OwnListener { .. }
+            | Self::AddressTaken { .. } => 1,
+            Self::NoFreeSlot { .. } => 3,
+            Self::NotReady { .. } | Self::Superseded { .. } => 4,
+            Self::OutsidePool { .. } => 5,
+            Self::Flapping => 9,
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::{fmt, net::IpAddr, num::NonZeroU64, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 /// One container as its source lists it. Texts are untrusted: they go to the log and the state file only, never to
 /// HAProxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// Its identity from one snapshot to the next; empty when it has none.
     pub uuid: Arc<str>,
@@ -30,7 +32,8 @@ impl Container {
 }
 
 /// What a container's health check says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Health {
     /// The container is healthy.
     Healthy,
@@ -39,7 +42,8 @@ pub enum Health {
 }
 
 /// Where a container is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lifecycle {
     /// It runs; a change that needs no restart may be under way.
     Running,
@@ -52,7 +56,7 @@ pub enum Lifecycle {
 }
 
 /// A container's state: the source's word for it, and what that means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     text: Box<str>,
     lifecycle: Lifecycle,
@@ -77,7 +81,8 @@ impl fmt::Display for State {
 }
 
 /// A container's address: the source's text, and the IP address that it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Address {
     text: Box<str>,
     ip: Option<IpAddr>,
@@ -100,6 +105,18 @@ impl From<&str> for Address {
         // An IPv4-mapped IPv6 address is the IPv4 address in disguise, loopback included.
         let ip = text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
         Self { text: text.into(), ip }
+    }
+}
+
+impl From<String> for Address {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.text.into()
     }
 }
 

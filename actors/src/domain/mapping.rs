@@ -2,13 +2,15 @@
 
 use std::{num::NonZeroU16, ops::RangeInclusive};
 
+use serde::{Deserialize, Serialize};
+
 use super::ServiceRef;
 
 /// The size of a pool when neither the settings nor the published ports say one.
 pub const DEFAULT_PORT_COUNT: u16 = 64;
 
 /// One service's containers on one run of ports: slot *k* (from 0) is port `base_port + k`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mapping {
     /// The service whose containers are mapped.
     pub service: ServiceRef,

@@ -4,12 +4,13 @@ use std::{cmp::Ordering, sync::Arc};
 
 use itertools::Itertools;
 use rangemap::RangeInclusiveSet;
+use serde::{Deserialize, Serialize};
 
 use super::Container;
 
 /// One service at one moment. Two snapshots are equal when nothing that matters to stalls differs; the
 /// order of the containers in the document does not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Its containers, ordered by (`created`, `uuid`), each uuid once.
     /// Those that are as they were in the snapshot before it are shared with it.
@@ -47,8 +48,27 @@ impl Snapshot {
 }
 
 /// The ports of its own container that stalls' service publishes; empty when it publishes none or is unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(u16, u16)>", into = "Vec<(u16, u16)>")]
 pub struct PublishedPorts(pub RangeInclusiveSet<u16>);
+
+impl From<Vec<(u16, u16)>> for PublishedPorts {
+    /// A run that ends before it begins has no port.
+    fn from(runs: Vec<(u16, u16)>) -> Self {
+        Self(
+            runs.into_iter()
+                .filter(|(first, last)| first <= last)
+                .map(|(first, last)| first..=last)
+                .collect(),
+        )
+    }
+}
+
+impl From<PublishedPorts> for Vec<(u16, u16)> {
+    fn from(PublishedPorts(runs): PublishedPorts) -> Self {
+        runs.iter().map(|run| (*run.start(), *run.end())).collect()
+    }
+}
 
 impl PublishedPorts {
     /// The length of the unbroken run of ports that starts with `base`; `None` when `base` is not published.

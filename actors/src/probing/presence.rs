@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, rc::Rc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::{Connect, Connection, End};
@@ -16,7 +17,8 @@ const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why a container no longer shows that it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
     /// It is not.
     Gone,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use actix::{Actor, Context};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
 };
 
 /// A container, and where it is connected to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Target {
     /// The container.
     pub(crate) uuid: Arc<str>,

@@ -110,6 +110,7 @@ impl Stalls {
                     linger: scene.setup.linger,
                 },
                 Files(Rc::clone(scene)),
+                None,
                 Clients(Rc::clone(scene)),
                 plans,
                 log_of("PortAllocator"),

@@ -4,11 +4,13 @@ mod flapping;
 mod lingering;
 mod nothing_mapped;
 mod own_listeners;
+mod recording;
 mod saving;
 mod takeover;
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     future::Future,
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -188,7 +190,7 @@ impl Running {
         let (log, probe) = (Lines::default(), FakeConnect::default());
         let (plans, receiver) = Received::start();
         let allocator =
-            PortAllocator::new(settings, store.clone(), probe.clone(), vec![receiver], log.logger());
+            PortAllocator::new(settings, store.clone(), None, probe.clone(), vec![receiver], log.logger());
         let (addr, actors) = run(allocator);
         Self { addr, actors, plans, store, probe, log, start: Instant::now() }
     }
@@ -334,7 +336,8 @@ async fn every_receiver_is_told_the_same() {
     let log = Lines::default().logger();
     let receivers = vec![to_writer, to_supervisor];
     let allocator =
-        PortAllocator::new(settings, FakeStore::default(), FakeConnect::default(), receivers, log).start();
+        PortAllocator::new(settings, FakeStore::default(), None, FakeConnect::default(), receivers, log)
+            .start();
     allocator.do_send(service_changed(&web(), 0..0, &[a()]));
     settle().await;
     let (writer, supervisor): (Vec<PlanChanged>, Vec<PlanChanged>) = (writer.all(), supervisor.all());

@@ -21,12 +21,13 @@ pub(in crate::allocation) enum LingerNews {
     Superseded,
     /// They are there, but were not listed again in time.
     Expired,
+    /// A person wants it so.
+    Released,
 }
 
-/// How many containers something has happened to, and one of them.
+/// A container that something has happened to, and the slot that it had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::allocation) struct Affected {
-    pub(in crate::allocation) count: usize,
     pub(in crate::allocation) uuid: Arc<str>,
     pub(in crate::allocation) slot: u16,
 }
@@ -35,5 +36,20 @@ impl LingerNews {
     /// A container is listed again, and said to serve or to stop.
     pub(in crate::allocation) fn of_listed(serves: bool) -> Self {
         if serves { Self::Returned } else { Self::Gone }
+    }
+
+    /// The bounded label for scripts.
+    pub(in crate::allocation) fn kind(self) -> &'static str {
+        match self {
+            Self::Begun => "lingers",
+            Self::Unproven => "listed_too_long_ago",
+            Self::Returned => "listed_again",
+            Self::Gone => "gone",
+            Self::Unknown => "cannot_be_asked",
+            Self::AddressTaken => "address_taken",
+            Self::Superseded => "port_taken",
+            Self::Expired => "lingered_too_long",
+            Self::Released => "released",
+        }
     }
 }

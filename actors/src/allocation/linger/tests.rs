@@ -99,7 +99,12 @@ impl Followed {
     }
 
     fn news(&mut self) -> Vec<(LingerNews, usize)> {
-        self.pool.linger_news().into_iter().map(|(news, affected)| (news, affected.count)).collect()
+        self.pool
+            .news(None, Duration::ZERO)
+            .lingering
+            .into_iter()
+            .map(|(news, affected)| (news, affected.len()))
+            .collect()
     }
 
     fn saved(&self) -> SavedState {

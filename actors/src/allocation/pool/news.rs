@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use super::Pool;
+use super::{Growth, Pool};
 use crate::allocation::{
     flapping::FlapNews,
     linger::{Affected, LingerNews},
@@ -10,20 +10,40 @@ use crate::allocation::{
 };
 
 /// What the log has said already.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Logged {
     pub(super) unpublished: Option<RangeInclusive<u16>>,
     pub(super) nothing_mapped: Option<&'static str>,
 }
 
-impl Pool {
+/// What is new of a pool beside its plan; each thing once.
+#[derive(Debug)]
+pub(in crate::allocation) struct PoolNews {
+    /// It is larger than before.
+    pub(in crate::allocation) growth: Option<Growth>,
+    /// The ports behind those that stalls' own service publishes.
+    pub(in crate::allocation) unpublished: Option<RangeInclusive<u16>>,
+    /// What has happened to containers that were missing.
+    pub(in crate::allocation) lingering: BTreeMap<LingerNews, Vec<Affected>>,
+    /// Why no container has been mapped for a while; or that one is again.
+    pub(in crate::allocation) nothing_mapped: Option<Result<(), NothingMapped>>,
     /// The containers that began to flap, or are steady again.
-    pub(in crate::allocation) fn flap_news(&mut self) -> Vec<FlapNews> {
-        self.damper.take_news()
+    pub(in crate::allocation) flapping: Vec<FlapNews>,
+}
+
+impl Pool {
+    /// What is new since this was asked last, of a pool that has had this `growth`.
+    pub(in crate::allocation) fn news(&mut self, growth: Option<Growth>, now: Duration) -> PoolNews {
+        PoolNews {
+            growth,
+            unpublished: self.newly_unpublished(),
+            lingering: self.absences.take_news(),
+            nothing_mapped: self.nothing_mapped_news(now),
+            flapping: self.damper.take_news(),
+        }
     }
 
-    /// The ports behind those that stalls' own service publishes, if there are any that have not been logged yet.
-    pub(in crate::allocation) fn newly_unpublished(&mut self) -> Option<RangeInclusive<u16>> {
+    fn newly_unpublished(&mut self) -> Option<RangeInclusive<u16>> {
         let ports = self.ports();
         let published = self.published.filter(|published| *published < self.size());
         let unpublished = published.map(|published| ports.start() + published..=*ports.end());
@@ -38,11 +58,7 @@ impl Pool {
         Some(nothing_mapped::nothing_mapped(snapshot, &self.assignments.unmapped))
     }
 
-    /// Why no container has been mapped for a while, if that has not been logged yet; or that one is again.
-    pub(in crate::allocation) fn nothing_mapped_news(
-        &mut self,
-        now: Duration,
-    ) -> Option<Result<(), NothingMapped>> {
+    fn nothing_mapped_news(&mut self, now: Duration) -> Option<Result<(), NothingMapped>> {
         match self.nothing_mapped() {
             None => self.logged.nothing_mapped.take().map(|_| Ok(())),
             Some(_) if self.empty_since.is_none_or(|since| now < since + nothing_mapped::GRACE) => None,
@@ -51,10 +67,5 @@ impl Pool {
                 (said != Some(nothing.kind)).then_some(Err(nothing))
             }
         }
-    }
-
-    /// What has happened to containers that were missing.
-    pub(in crate::allocation) fn linger_news(&mut self) -> BTreeMap<LingerNews, Affected> {
-        self.absences.take_news()
     }
 }

@@ -47,24 +47,24 @@ impl Pool {
         reserved.chain(frozen).chain(lingering)
     }
 
-    /// Ends what holds this port, and tells what that was. The next decision shows the effect.
-    pub(in crate::allocation) fn release(
-        &mut self,
-        port: u16,
-        settings: &AllocatorSettings,
-        now: Duration,
-    ) -> Option<Hold> {
-        let slot = port.checked_sub(self.mapping.base_port.get())?;
-        let (hold, uuid) = self
-            .holds(settings)
-            .filter(|(_, of, ..)| *of == slot)
-            .last()
-            .map(|(hold, _, uuid, _)| (hold, uuid.to_owned()))?;
-        match hold {
-            Hold::Lingering => self.absences.release(&uuid, now),
-            Hold::Reserved => drop(self.assignments.reservations.remove(&slot)),
-            Hold::Frozen => self.damper.release(&uuid),
+    /// What holds this port.
+    pub(in crate::allocation) fn hold(&self, port: u16, settings: &AllocatorSettings) -> Option<Hold> {
+        self.last_hold(port, settings).map(|(hold, ..)| hold)
+    }
+
+    /// Ends what holds this port, if anything does. The next decision shows the effect.
+    pub(in crate::allocation) fn release(&mut self, port: u16, settings: &AllocatorSettings, now: Duration) {
+        match self.last_hold(port, settings) {
+            Some((Hold::Lingering, _, uuid)) => self.absences.release(&uuid.into(), now),
+            Some((Hold::Reserved, slot, _)) => drop(self.assignments.reservations.remove(&slot)),
+            Some((Hold::Frozen, _, uuid)) => self.damper.release(&uuid),
+            None => {}
         }
-        Some(hold)
+    }
+
+    fn last_hold(&self, port: u16, settings: &AllocatorSettings) -> Option<(Hold, u16, String)> {
+        let slot = port.checked_sub(self.mapping.base_port.get())?;
+        let hold = self.holds(settings).filter(|(_, of, ..)| *of == slot).last();
+        hold.map(|(hold, slot, uuid, _)| (hold, slot, uuid.to_owned()))
     }
 }

@@ -2,11 +2,11 @@
 
 mod growth;
 
-use std::num::NonZeroU16;
+use std::{collections::BTreeMap, num::NonZeroU16};
 
 use super::*;
 use crate::{
-    allocation::{ListenAddresses, Unmapped, memory::to_save},
+    allocation::{ListenAddresses, Plan, Unmapped, memory::to_save, plan_once},
     domain::{Assignment, Container, DEFAULT_PORT_COUNT, PublishedPorts},
     state::{SavedMapping, SavedReservation},
     testing::{container, mapping, ms, service, snapshot, web},

@@ -84,6 +84,11 @@ pub const NOT_SAVED: &str = "assignments cannot be saved, a restart would not kn
 /// The state file can be written again.
 pub const SAVED_AGAIN: &str = "assignments are saved again";
 
+/// `RECORD_DIR` cannot be written.
+pub const NOT_RECORDED: &str = "decisions cannot be recorded";
+/// `RECORD_DIR` can be written again.
+pub const RECORDED_AGAIN: &str = "decisions are recorded again";
+
 // === HAProxy's configuration ===
 
 /// HAProxy rejects the configuration, or cannot check it.
