@@ -17,7 +17,7 @@ use crate::{
     messages::ServiceChanged,
     probing::Verdict,
     state::{SavedMapping, SavedState},
-    testing::{container, mangled::mangled_json, mapping, ms, service, snapshot, state, web},
+    testing::{Lines, container, mangled::mangled_json, mapping, ms, pass, service, snapshot, state, web},
 };
 
 /// An allocator whose inputs are recorded, and replaced by what a test says.
@@ -322,4 +322,33 @@ fn what_is_no_recording_is_refused_with_the_reason() {
     fs::remove_file(recorded.folder.path().join("recording-00000001.jsonl")).unwrap();
     assert!(refused().contains("no recording: "), "{}", refused());
     assert!(replayed(Path::new("/nonexistent")).unwrap_err().to_string().starts_with("/nonexistent: "));
+}
+
+#[actix_rt::test]
+async fn inputs_that_find_no_room_are_lost_up_to_a_new_segment() {
+    tokio::time::pause();
+    let folder = tempfile::tempdir().unwrap();
+    let dir = RecordDir::bounded(folder.path(), u64::MAX, u64::MAX);
+    let (recorder, work) = Recorder::new(dir, settings(), saved(), Lines::default().logger());
+    let mut decider = Decider::new(settings(), &saved());
+    let mut turn = 0;
+    let mut takes_an_input = || {
+        turn += 1;
+        let listed = snapshot(containers(&["a", "b"][..turn % 2 + 1]), PublishedPorts::default());
+        let (service, proof_age) = (web(), ms(10));
+        let input = ServiceChanged { service, snapshot: Arc::new(listed), proof_age };
+        let (at, input) = (ms(turn as u64 * 10), Input::ServiceChanged(input));
+        let decision = decider.take(&input, |_| false, at);
+        recorder.record(at, input, &decision, &decider);
+    };
+    // The disk is slow: nothing is written yet, and more comes than may wait.
+    (0..400).for_each(|_| takes_an_input());
+    let work = actix_rt::spawn(work);
+    pass(ms(100)).await;
+    (0..10).for_each(|_| takes_an_input());
+    drop(recorder);
+    work.await.unwrap();
+    let replayed = replayed(folder.path()).unwrap();
+    assert_eq!(replayed.segments, [true, false]);
+    assert!(replayed.differences.is_empty(), "{:?}", replayed.differences);
 }
