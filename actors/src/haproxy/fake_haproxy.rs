@@ -25,6 +25,8 @@ pub(crate) struct FakeHaproxy {
     pub(crate) version: &'static str,
     /// The ports that have sessions which are connecting to the server.
     pub(crate) connecting: BTreeSet<u16>,
+    /// Whether it checks the servers.
+    pub(super) checks: bool,
     /// Those that a health check finds down.
     pub(super) down: BTreeSet<u16>,
     /// Those that have sessions which no longer end: 3.0 was told to end them while they were connecting.
@@ -57,7 +59,7 @@ impl FakeHaproxy {
         };
         let ports = slots.iter().map(|(number, slot)| (*number, port(slot))).collect();
         let [connecting, down, hanging, taken] = [const { BTreeSet::new() }; 4];
-        Self { pid, version: WELL, connecting, down, hanging, ports, taken }
+        Self { pid, version: WELL, checks: false, connecting, down, hanging, ports, taken }
     }
 
     /// One that has just been started with `config`: it listens on all its ports until it is told otherwise.
@@ -183,12 +185,13 @@ impl FakeHaproxy {
 
     fn show_servers(&self, only: Option<u16>) -> String {
         let head =
-            "1\n# be_name srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port\n"
+            "1\n# be_name srv_name srv_addr srv_op_state srv_admin_state srv_check_state srv_uweight srv_iweight srv_port\n"
                 .to_owned();
         self.shown(only).fold(head, |text, (port, p)| {
             let (ip, admin) = (p.server.ip(), u8::from(p.is_maintained));
             let state = if p.is_maintained || self.down.contains(port) { 0 } else { 2 };
-            text + &format!("p{port} c {ip} {state} {admin} 1 1 {}\n", p.server.port())
+            let check = if self.checks { 6 } else { 0 };
+            text + &format!("p{port} c {ip} {state} {admin} {check} 1 1 {}\n", p.server.port())
         })
     }
 

@@ -85,9 +85,9 @@ pub(super) async fn update<A: RuntimeApi>(
 
 async fn make<A: RuntimeApi>(api: &A, socket: &Path, changes: &[Change]) -> Result<(), UpdateError> {
     let Commands { first, then } = commands(changes);
-    let down = await_effect(api, socket, first, changes).await?;
-    // What a health check found at the old address says nothing of the new one.
-    let then: Vec<_> = down.into_iter().map(Command::SetHealthy).chain(then).collect();
+    let checked = await_effect(api, socket, first, changes).await?;
+    // What health checks found at the old address says nothing of the new one, and one may be under way.
+    let then: Vec<_> = checked.into_iter().map(Command::SetHealthy).chain(then).collect();
     if !then.is_empty() {
         api.run(socket.to_owned(), then).await?;
     }
@@ -95,14 +95,14 @@ async fn make<A: RuntimeApi>(api: &A, socket: &Path, changes: &[Change]) -> Resu
 }
 
 /// Sends `first`, and waits until the new addresses are in force. Before HAProxy 2.9 they are at once. Gives the ports
-/// among them that a health check has found down.
+/// among them whose servers HAProxy checks.
 async fn await_effect<A: RuntimeApi>(
     api: &A,
     socket: &Path,
     first: Vec<Command>,
     changes: &[Change],
 ) -> Result<BTreeSet<u16>, UpdateError> {
-    let mut down = BTreeSet::new();
+    let mut checked = BTreeSet::new();
     let mut awaited: Vec<_> =
         changes.iter().filter_map(|change| Some((change.port(), change.route()?))).collect();
     let mut commands = first;
@@ -113,9 +113,9 @@ async fn await_effect<A: RuntimeApi>(
         let ports = awaited.iter().map(|(port, _)| *port).collect();
         let servers = set_and_query_servers(api, socket.to_owned(), commands, &ports).await?;
         commands = Vec::new();
-        down.extend(servers.iter().filter(|(_, server)| server.is_down).map(|(port, _)| *port));
+        checked.extend(servers.iter().filter(|(_, server)| server.is_checked).map(|(port, _)| *port));
         awaited.retain(|(port, server)| servers.get(port).is_none_or(|shown| shown.address != *server));
-        let Some((port, _)) = awaited.first() else { return Ok(down) };
+        let Some((port, _)) = awaited.first() else { return Ok(checked) };
         queries += 1;
         if queries < QUERIES_WITHOUT_PAUSE {
             continue;

@@ -22,6 +22,9 @@ const WAS_DISABLED: u32 = 0x04;
 /// The `srv_op_state` of a server in maintenance, and of one that a health check finds down.
 const STOPPED: &str = "0";
 
+/// The bit of `srv_check_state` that says that checks are enabled.
+const CHECKED: u32 = 0x04;
+
 /// A reply is not what was asked for.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(in super::super) enum ReplyError {
@@ -37,6 +40,8 @@ pub(in super::super) struct Server {
     pub(in super::super) address: SocketAddr,
     /// Neither in maintenance nor draining nor weighted down.
     pub(in super::super) is_ready: bool,
+    /// HAProxy checks its health.
+    pub(in super::super) is_checked: bool,
     /// A health check finds it down: HAProxy closes new connections.
     pub(in super::super) is_down: bool,
 }
@@ -91,7 +96,7 @@ pub(in super::super) fn servers(reply: &str) -> Result<Vec<(u16, Server)>, Reply
     // The first line is the version of the format, which the command's success has been judged by.
     let mut lines = reply.lines().skip(1);
     let names = lines.next().unwrap_or_default().trim_start_matches("# ").split(' ').collect::<Vec<_>>();
-    let [backend, server, address, port, state, admin_state, weight, full_weight] = columns(
+    let [backend, server, address, port, state, admin_state, check_state, weight, full_weight] = columns(
         &names,
         [
             "be_name",
@@ -100,6 +105,7 @@ pub(in super::super) fn servers(reply: &str) -> Result<Vec<(u16, Server)>, Reply
             "srv_port",
             "srv_op_state",
             "srv_admin_state",
+            "srv_check_state",
             "srv_uweight",
             "srv_iweight",
         ],
@@ -112,10 +118,12 @@ pub(in super::super) fn servers(reply: &str) -> Result<Vec<(u16, Server)>, Reply
         let address: IpAddr = values.get(address)?.parse().ok()?;
         let port: u16 = values.get(port)?.parse().ok()?;
         let admin_state: u32 = values.get(admin_state)?.parse().ok()?;
+        let check_state: u32 = values.get(check_state)?.parse().ok()?;
         let is_enabled = admin_state & !WAS_DISABLED == 0;
         let is_ready = is_enabled && values.get(weight)? == values.get(full_weight)?;
         let is_down = is_enabled && *values.get(state)? == STOPPED;
-        Some(Some((of, Server { address: SocketAddr::new(address, port), is_ready, is_down })))
+        let is_checked = check_state & CHECKED != 0;
+        Some(Some((of, Server { address: SocketAddr::new(address, port), is_ready, is_checked, is_down })))
     };
     read(lines, server)
 }
@@ -183,17 +191,17 @@ mod tests {
     use crate::testing::mangled::mangled;
 
     const SERVERS: &str = "1
-# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_fqdn srv_port
-2 p5000 1 c 10.0.0.7 2 0 1 1 - 8080
-3 p5001 1 c 127.0.0.1 0 5 1 1 - 1
-4 p5002 1 c fd00::9 2 0 0 1 - 80
-7 p5004 1 c 10.0.0.9 2 4 1 1 - 80
-8 p5005 1 c 10.0.0.5 0 0 1 1 - 80
-5 mine 1 c 10.9.9.9 2 0 1 1 - 80
-6 p5003 1 other - 2 0 1 1 - 80";
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_check_state srv_fqdn srv_port
+2 p5000 1 c 10.0.0.7 2 0 1 1 0 - 8080
+3 p5001 1 c 127.0.0.1 0 5 1 1 0 - 1
+4 p5002 1 c fd00::9 2 0 0 1 0 - 80
+7 p5004 1 c 10.0.0.9 2 4 1 1 0 - 80
+8 p5005 1 c 10.0.0.5 0 0 1 1 6 - 80
+5 mine 1 c 10.9.9.9 2 0 1 1 0 - 80
+6 p5003 1 other - 2 0 1 1 0 - 80";
 
     fn server(address: &str, is_ready: bool) -> Server {
-        Server { address: address.parse().unwrap(), is_ready, is_down: false }
+        Server { address: address.parse().unwrap(), is_ready, is_checked: false, is_down: false }
     }
 
     #[test]
@@ -203,7 +211,7 @@ mod tests {
             (5001, server("127.0.0.1:1", false)),
             (5002, server("[fd00::9]:80", false)),
             (5004, server("10.0.0.9:80", true)),
-            (5005, Server { is_down: true, ..server("10.0.0.5:80", true) }),
+            (5005, Server { is_checked: true, is_down: true, ..server("10.0.0.5:80", true) }),
         ];
         assert_eq!(servers(SERVERS).unwrap(), expected);
     }
@@ -220,8 +228,8 @@ mod tests {
 
     #[test]
     fn columns_may_move_but_not_be_missing() {
-        let moved = "1\n# srv_name srv_iweight be_name srv_addr srv_port srv_uweight srv_admin_state srv_op_state new\n\
-                     c 1 p5000 10.0.0.7 8080 1 0 2 x";
+        let moved = "1\n# srv_name srv_iweight be_name srv_addr srv_port srv_uweight srv_admin_state srv_check_state srv_op_state new\n\
+                     c 1 p5000 10.0.0.7 8080 1 0 0 2 x";
         assert_eq!(servers(moved).unwrap(), [(5000, server("10.0.0.7:8080", true))]);
         let missing = SERVERS.replace("srv_port", "srv_bort");
         assert_eq!(servers(&missing), Err(ReplyError::NoColumn("srv_port")));
