@@ -1,4 +1,4 @@
-//! HAProxy's opinion of a configuration, and the copy of it for people.
+//! Has HAProxy check configurations, and keeps the copy of them for people.
 
 #[cfg(test)]
 mod tests;
