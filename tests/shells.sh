@@ -34,7 +34,10 @@ offers bash "$(bash --norc -c '
     _stalls stalls po stalls
     printf "%s\n" "${COMPREPLY[@]}"
 ')"
-offers fish "$(HOME=/nonexistent fish --no-config -c 'source completions/stalls.fish; complete -C "stalls po"')"
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
+trap 'exit 1' HUP INT TERM
+offers fish "$(HOME=$home fish --no-config -c 'source completions/stalls.fish; complete -C "stalls po"')"
 # zsh completes nothing without a terminal, so it only has to read the file and to know what it completes.
 zsh -f -n completions/_stalls || fail "zsh cannot read its completions"
 # shellcheck disable=SC2016 # the inner shell expands that

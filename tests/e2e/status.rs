@@ -1,4 +1,5 @@
-//! `stalls status`, `stalls release` and `stalls cut`, against a fake of the instance that they ask.
+//! `stalls status`, `stalls release` and `stalls cut`: against a real instance, and against a fake for what a real one
+//! does at no certain moment.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -8,9 +9,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use stalls_lab::stalls::{Launch, Signal};
+use stalls_lab::stalls::{Launch, Signal, messages::LINGER};
+use tokio::time::Instant;
 
-use crate::harness::{Ended, SOON, launch, run, until};
+use crate::harness::{BASE, Ended, POOL, SOON, Stage, launch, run, until};
 
 /// Gives each request the next answer, and leaves requests unanswered when there is none left.
 struct FakeInstance {
@@ -40,16 +42,16 @@ impl FakeInstance {
     }
 
     async fn run(&self, arguments: &[&str]) -> Ended {
-        run(&self.with(arguments)).await
-    }
-
-    fn with(&self, arguments: &[&str]) -> Launch {
-        arguments.iter().fold(self.launch.clone(), |launch, argument| launch.arg(argument))
+        run(&with(&self.launch, arguments)).await
     }
 
     fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+fn with(launch: &Launch, arguments: &[&str]) -> Launch {
+    arguments.iter().fold(launch.clone(), |launch, argument| launch.arg(argument))
 }
 
 /// The first line of a request, the rest of which is read, too.
@@ -76,6 +78,71 @@ fn document(id: &str, source: &str, states: &[&str]) -> Value {
         "haproxy": {"state": "running", "since": since, "pid": 7, "version": "2.6.12", "reason": null},
         "ports": (5000..).zip(states).map(port).collect::<Vec<_>>(), "unmapped": [], "findings": [],
     })
+}
+
+/// What `stalls status` shows, once the instance has noticed that HAProxy serves this port.
+async fn shown(stage: &Stage, port: u16) -> Vec<String> {
+    let serves = format!("{port}  serving");
+    let begun = Instant::now();
+    loop {
+        let Ended { code, stdout, stderr } = run(&with(stage.launch(), &["status"])).await;
+        assert_eq!((code, stderr.len()), (Some(0), 0), "{stderr:?}");
+        if stdout.iter().any(|line| line.starts_with(&serves)) {
+            return stdout;
+        }
+        assert!(begun.elapsed() < SOON, "port {port} is not shown to serve: {stdout:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_real_instance_shows_its_ports() {
+    let mut stage = Stage::with_scale(2).await;
+    let stdout = shown(&stage, BASE + 1).await;
+    for beginning in [
+        "5000  serving  app-web-1  ",
+        "5001  serving  app-web-2  ",
+        &format!("free: {}-{} ({})", BASE + 2, BASE + POOL - 1, POOL - 2),
+    ] {
+        assert!(stdout.iter().any(|line| line.starts_with(beginning)), "{beginning}: {stdout:#?}");
+    }
+    let foot = stdout.last().unwrap();
+    assert!(foot.contains(concat!("stalls ", env!("CARGO_PKG_VERSION"), ", plan ")), "{foot}");
+    assert!(foot.contains("source ok") && foot.ends_with(" running"), "{foot}");
+
+    let mut watch = with(stage.launch(), &["status", "--watch"]).start();
+    until("the ports are shown", || watch.log_texts().iter().any(|line| line.starts_with("free: "))).await;
+    stage.change(|world| world.web().scale_to(3)).await;
+    // It may be waiting in between.
+    let grown = |line: &String| line.contains(" port 5002 ") && line.ends_with(" -> serving app-web-3");
+    until("a line for the change", || watch.log_texts().iter().any(grown)).await;
+    watch.kill().await;
+}
+
+#[tokio::test]
+async fn a_real_instance_releases_a_port_that_is_held_and_no_other() {
+    let mut stage = Stage::prepared(1).await.env("LINGER_MS", 3_600_000).started().await;
+    let release = with(stage.launch(), &["release", "5000"]);
+    let Ended { code, stdout, stderr } = run(&release).await;
+    assert_eq!((code, stdout.len(), stderr.len()), (Some(1), 0, 1));
+    assert!(stderr[0].starts_with("stalls release: ") && stderr[0].contains("5000"), "{stderr:?}");
+
+    stage.change_lingering(|world| world.web().scale_to(0)).await;
+    stage.line(LINGER).await;
+    let Ended { code, stdout, .. } = run(&release).await;
+    assert_eq!((code, &stdout[..]), (Some(0), &[r#"{"port":5000,"held":"lingering"}"#.to_owned()][..]));
+    stage.expect_refused(BASE).await;
+}
+
+#[tokio::test]
+async fn a_real_instance_cuts_the_connections_of_a_port_alone() {
+    let stage = Stage::with_scale(2).await;
+    shown(&stage, BASE + 1).await;
+    let (mut cut, mut other) = (stage.hold(BASE).await, stage.hold(BASE + 1).await);
+    let Ended { code, stdout, .. } = run(&with(stage.launch(), &["cut", "5000"])).await;
+    assert_eq!((code, &stdout[..]), (Some(0), &[r#"{"port":5000,"connections":1}"#.to_owned()][..]));
+    assert!(cut.ends_within(SOON).await);
+    other.check().await.expect("the other port keeps its connection");
+    stage.settled().await;
 }
 
 #[tokio::test]
@@ -110,7 +177,7 @@ async fn a_watch_that_no_terminal_sees_is_a_line_for_each_change() {
         (200, document("a-2", "ok", &["draining", "free"])),
         (200, document("a-3", "stale", &["draining", "serving"])),
     ]);
-    let mut stalls = instance.with(&["status", "--watch"]).start();
+    let mut stalls = with(&instance.launch, &["status", "--watch"]).start();
     until("all is asked", || instance.requests().len() == 5).await;
     stalls.signal(Signal::TERM);
     stalls.wait(SOON).await;
@@ -144,8 +211,7 @@ async fn without_an_instance_each_of_them_says_so_and_needs_no_other_setting() {
     for (arguments, name) in
         [(&["status"][..], "status"), (&["release", "1"], "release"), (&["cut", "1"], "cut")]
     {
-        let launch = arguments.iter().fold(alone.clone(), |launch, argument| launch.arg(argument));
-        let Ended { code, stderr, .. } = run(&launch).await;
+        let Ended { code, stderr, .. } = run(&with(&alone, arguments)).await;
         assert_eq!((code, stderr.len()), (Some(1), 1), "{stderr:?}");
         assert!(
             stderr[0].starts_with(&format!("stalls {name}: no stalls instance answers at ")),
