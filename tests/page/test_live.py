@@ -87,7 +87,7 @@ def test_a_stale_source_and_a_haproxy_that_is_down_have_banners(open_page):
         source={**source, "state": "stale", "since": stamp(240), "reason": "It does not answer"},
         haproxy={**haproxy, "state": "down", "since": stamp(5), "reason": "It keeps dying"},
     )
-    page.shows("#banners", "The source is stale for 4 min. It does not answer. The last good mapping serves on.")
+    page.shows("#banners", "The source is stale for 4 min: It does not answer. The last good mapping serves on.")
     page.shows("#banners", "HAProxy is down for")
     page.world.change(source=source, haproxy=haproxy)
     wait(lambda: page.text("#banners") == "", "the banners are gone")
@@ -96,7 +96,7 @@ def test_a_stale_source_and_a_haproxy_that_is_down_have_banners(open_page):
 def test_a_plan_that_is_held_up_is_said_to_be(open_page):
     page = open_page()
     page.world.change(haproxy={**page.world.document["haproxy"], "revision": 16, "kind": "rejected", "reason": "HAProxy rejects the configuration"})
-    page.shows("#banners", "Revision 17 is not in force. HAProxy rejects the configuration.")
+    page.shows("#banners", "Revision 17 is not in force: HAProxy rejects the configuration.")
     page.shows("#facts", "17 in force: 16")
 
 
@@ -145,7 +145,7 @@ def test_a_server_that_refuses_says_why_and_is_asked_again(open_page):
     page = open_page()
     page.world.refuse = "the Host page.example is not allowed: add it to ADMIN_HOSTS"
     page.world.drop()
-    page.shows("#banners", "No connection to stalls: The Host page.example is not allowed: add it to ADMIN_HOSTS. You see the state of")
+    page.shows("#banners", "No connection to stalls: the Host page.example is not allowed: add it to ADMIN_HOSTS. You see the state of")
     page.world.refuse = None
     page.one("#banners button").click()
     wait(lambda: page.text("#connection") == "Live" and page.text("#banners") == "", "the page is live")

@@ -53,7 +53,7 @@ def test_axe_finds_nothing_while_stalls_is_away(open_page):
     page = open_page()
     page.world.refuse = "it is being started"
     page.world.drop()
-    page.shows("#banners", "It is being started")
+    page.shows("#banners", "it is being started")
     assert violations(page) == []
 
 

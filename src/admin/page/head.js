@@ -36,21 +36,21 @@ export function showHead(model) {
   renew($("facts"), factsOf(model));
 }
 
-const banner = (level, title, ...rest) => el("div", { class: "banner", "data-level": level }, el("strong", {}, title), rest.flat());
+const banner = (level, title, ...rest) => el("div", { class: "banner", "data-level": level }, el("strong", {}, title), rest);
 const button = (action, name) => el("button", { "data-do": action }, name);
-const sentence = (reason) => reason && ` ${reason[0].toUpperCase()}${reason.slice(1).replace(/\.?$/, ".")}`;
+const because = (reason) => (reason ? `: ${reason.replace(/\.$/, "")}.` : ".");
 
 /** Renews the banners. `connection` has its state, its reason and since when it is so. */
 export function showBanners({ id, revision, source, haproxy }, connection) {
   const asOf = id === null ? null : ` You see the state of ${moment(connection.since)}.`;
   const banners = {
     paused: () => banner("note", "Paused.", asOf, button("pause", "Go on")),
-    lost: () => banner("error", "No connection to stalls:", sentence(connection.reason), asOf, button("reconnect", "Try now")),
+    lost: () => banner("error", "No connection to stalls", because(connection.reason), asOf, button("reconnect", "Try now")),
     stale: () =>
-      banner("error", "The source is stale", [" for ", ago(source.since), "."], sentence(source.reason), " The last good mapping serves on."),
-    down: () => banner("error", "HAProxy is down", [" for ", ago(haproxy.since), ", no port serves."], sentence(haproxy.reason)),
-    waiting: () => banner("note", "HAProxy has nothing to serve yet.", sentence(haproxy.reason)),
-    running: () => banner("warning", `Revision ${revision} is not in force.`, sentence(haproxy.reason)),
+      banner("error", "The source is stale", " for ", ago(source.since), because(source.reason), " The last good mapping serves on."),
+    down: () => banner("error", "HAProxy is down", " for ", ago(haproxy.since), ", and no port serves", because(haproxy.reason)),
+    waiting: () => banner("note", "HAProxy has nothing to serve yet", because(haproxy.reason)),
+    running: () => banner("warning", `Revision ${revision} is not in force`, because(haproxy.reason)),
   };
   const held = haproxy.state === "running" && haproxy.reason === null ? null : haproxy.state;
   renew($("banners"), [connection.state, source.state, held].map((state) => banners[state]?.() ?? null));

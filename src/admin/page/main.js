@@ -240,5 +240,7 @@ setInterval(() => {
   say();
 }, 1000);
 
+// On a phone the ports would be far below.
+$("problems").open = innerWidth > 640;
 showChange();
 stream.open();

@@ -4,7 +4,6 @@ import { STATES, WRONG } from "./states.js";
 import { SORTS, isOnlyWrong, viewOf } from "./query.js";
 import { $, count, counted, el, setText } from "./dom.js";
 
-
 /** From all ports to only what is wrong, or back. */
 export const onlyWrong = (query) => ({ states: new Set(isOnlyWrong(query) ? [] : WRONG), view: null });
 
