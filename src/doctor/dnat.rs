@@ -5,12 +5,10 @@ use std::io;
 use super::{Finding, Kind, Severity, not_looked, ports_text, program};
 use crate::port_ranges::{self, Ports};
 
-/// What prints rules, in the words of iptables or of nft. Rules of one may be invisible to the others.
-const PRINTERS: [(&str, &[&str]); 3] = [
-    ("iptables-save", &["-t", "nat"]),
-    ("iptables-legacy-save", &["-t", "nat"]),
-    ("nft", &["list", "ruleset"]),
-];
+/// What prints rules, in the words of iptables or of nft. Rules of one may be invisible to the others. Without the name of a
+/// table, since iptables would load the kernel's module for that one.
+const PRINTERS: [(&str, &[&str]); 3] =
+    [("iptables-save", &[]), ("iptables-legacy-save", &[]), ("nft", &["list", "ruleset"])];
 
 /// What could be looked at, and a note if nothing could.
 pub(super) fn check(ports: &Ports) -> Option<Finding> {
