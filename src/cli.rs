@@ -133,6 +133,15 @@ mod tests {
     }
 
     #[test]
+    fn each_command_is_documented() {
+        let documented = include_str!("../docs/commands.md");
+        for command in parser().get_subcommands() {
+            let row = format!("| [`stalls {}", command.get_name());
+            assert!(documented.contains(&row), "docs/commands.md has no row {row}");
+        }
+    }
+
+    #[test]
     fn without_a_command_it_runs() {
         assert_eq!(Cli::from_arguments::<&str>([]).unwrap().command, None);
     }
