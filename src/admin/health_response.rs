@@ -266,7 +266,8 @@ mod tests {
             by: Hold::Lingering,
             since: None,
             until: now + Duration::from_millis(1_500),
-            reason: Reason::new("lingering", "it is missing"),
+            uuid: "a".into(),
+            at_most: Duration::ZERO,
         };
         let held = [5000, 5001, 5002, 5007].map(|port| (port, held.clone())).into();
         let service = ServiceRef { stack: None, service: "web".into() };

@@ -244,7 +244,7 @@ impl<'a> PoolInputs<'a> {
     fn state(self, port: u16, assignment: Option<&Assignment>) -> (PortState, Option<Reason>) {
         let Self { mapping, pool, haproxy, inputs, .. } = self;
         let held = pool.held.get(&port);
-        let holds = |hold| held.filter(|held| held.by == hold).map(|held| held.reason.clone());
+        let holds = |hold| held.filter(|held| held.by == hold).map(|held| held.reason(port));
         if mapping.yielded.contains(&port) {
             let why = "a container on this host listens there itself, so stalls leaves the port to it; \
                        another BASE_PORT would do";

@@ -30,6 +30,8 @@ use crate::{
 /// What changes within this time is one difference. A change takes HAProxy a millisecond or two, so that none is shown
 /// half-way; and 20 differences a second are as many as people and browsers can follow.
 const SETTLE: Duration = Duration::from_millis(50);
+/// The pause after a document takes at least so many times as long as composing it did: a tenth of a processor at most.
+const SHARE: u32 = 9;
 /// How often ports without a container are looked at that still have connections. There are few of them, and only those
 /// are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -75,7 +77,9 @@ impl Follower {
         while !self.latest.is_closed() {
             self.take(probe.ask().await);
             self.look_at_haproxy().await;
+            let began = Instant::now();
             self.publish();
+            let pause = SETTLE.max(began.elapsed() * SHARE);
             let look = async {
                 match self.leaving.is_empty() {
                     true => std::future::pending().await,
@@ -83,7 +87,7 @@ impl Follower {
                 }
             };
             tokio::select! {
-                () = changed.noted() => sleep(SETTLE).await,
+                () = changed.noted() => sleep(pause).await,
                 () = look => {}
                 () = self.latest.closed() => return,
             }

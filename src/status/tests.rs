@@ -119,7 +119,8 @@ fn held(by: Hold, ago: u64, now: Instant) -> Held {
         by,
         since: now.checked_sub(Duration::from_secs(ago)),
         until: now,
-        reason: Reason::new(by.kind(), "so"),
+        uuid: uuid(1),
+        at_most: Duration::from_secs(60),
     }
 }
 

@@ -176,14 +176,14 @@ async fn lingering_ports_are_reported() {
 #[tokio::test]
 async fn it_can_only_be_read() {
     let stage = prepared().await.started().await;
-    for path in ["/healthz", "/readyz", "/metrics"] {
+    for path in ["/", "/page.css", "/healthz", "/readyz", "/metrics", "/v1/mapping", "/v1/config"] {
         for method in ["POST", "PUT", "DELETE", "PATCH"] {
             assert_eq!(ask(&stage, method, path).await.status, 405, "{method} {path}");
         }
         let head = ask(&stage, "HEAD", path).await;
         assert_eq!((head.status, &head.body[..]), (200, ""));
     }
-    for path in ["/", "/healthz/", "/metrics/"] {
+    for path in ["/index.html", "/healthz/", "/metrics/"] {
         assert_eq!(get(&stage, path).await.status, 404, "{path}");
     }
 }

@@ -1,11 +1,10 @@
 //! What holds a port for a while: why, and how a person ends it.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use serde::Serialize;
-use tokio::time::Instant;
 
-use super::{AllocatorSettings, messages::Held};
+use super::messages::Held;
 use crate::domain::Reason;
 
 /// What holds a port for a while.
@@ -29,45 +28,30 @@ impl Hold {
             Self::Frozen => "flapping",
         }
     }
+}
 
-    /// Why `port` is held, and what would do. Times are settings rather than what is left of them, so that the same
-    /// reason stays the same text.
-    fn reason(self, port: u16, settings: &AllocatorSettings, uuid: &str) -> Reason {
+impl Held {
+    /// Why `port` is held, and what would do. It says how long that may take in all rather than what is left, so that the
+    /// same reason stays the same text. Made only where it is shown, since there may be thousands.
+    pub fn reason(&self, port: u16) -> Reason {
+        let Self { by, uuid, at_most, .. } = self;
         let ends = format!("`stalls release {port}` ends that at once");
-        let text = match self {
-            Self::Lingering => format!(
+        let seconds = at_most.as_secs();
+        let text = match by {
+            Hold::Lingering => format!(
                 "its container is missing in the source's answers and still shows that it is there; it keeps the port \
-                 for {} s at most (LINGER_MS); {ends}",
-                settings.linger.as_secs()
+                 for {seconds} s at most (LINGER_MS); {ends}"
             ),
-            Self::Reserved => format!(
-                "no container has it; for {} s after its last one ({uuid}) left it goes to no other container without \
-                 an index (PORT_REUSE_DELAY_MS); {ends}",
-                settings.port_reuse_delay.as_secs()
+            Hold::Reserved => format!(
+                "no container has it; for {seconds} s after its last one ({uuid}) left it goes to no other container \
+                 without an index (PORT_REUSE_DELAY_MS); {ends}"
             ),
-            Self::Frozen => format!(
+            Hold::Frozen => format!(
                 "its container changes its state again and again; the port stays as it is until the container is \
                  steady; {ends}"
             ),
         };
-        Reason::new(self.kind(), text)
-    }
-
-    /// `port`, held for the container `uuid` for this time on the allocator's clock, which began at `started`.
-    pub(super) fn held(
-        self,
-        port: u16,
-        uuid: &str,
-        (since, until): (Option<Duration>, Duration),
-        started: Instant,
-        settings: &AllocatorSettings,
-    ) -> Held {
-        Held {
-            by: self,
-            since: since.map(|since| started + since),
-            until: started + until,
-            reason: self.reason(port, settings, uuid),
-        }
+        Reason::new(by.kind(), text)
     }
 }
 

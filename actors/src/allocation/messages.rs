@@ -1,6 +1,6 @@
 //! What the allocator sends, and what it answers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{Message, MessageResponse};
 use tokio::time::Instant;
@@ -51,8 +51,10 @@ pub struct Held {
     pub since: Option<Instant>,
     /// Until when at most.
     pub until: Instant,
-    /// Why, and what would do.
-    pub reason: Reason,
+    /// For which container.
+    pub uuid: Arc<str>,
+    /// How long it may take in all, by the settings.
+    pub at_most: Duration,
 }
 
 /// The admin side → `PortAllocator`: end what holds this port, because a person says so. Answers what held it; `None` if

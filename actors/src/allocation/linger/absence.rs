@@ -58,10 +58,6 @@ impl Lingering {
         Arc::clone(&self.container.uuid)
     }
 
-    pub(in crate::allocation) fn container_uuid(&self) -> &str {
-        &self.container.uuid
-    }
-
     pub(in crate::allocation) fn since(&self) -> Duration {
         self.since
     }

@@ -1,6 +1,6 @@
 //! What is reported of a pool, and how a person ends what holds one of its ports.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -14,16 +14,21 @@ use crate::{
 impl Pool {
     /// What is known beside the plan, on a clock that began at `started`.
     pub(in crate::allocation) fn report(&self, settings: &AllocatorSettings, started: Instant) -> PoolReport {
-        let held = |(hold, slot, uuid, times): (Hold, u16, &str, _)| {
-            let port = self.port(slot);
-            (port, hold.held(port, uuid, times, started, settings))
+        let held = |(by, slot, uuid, (since, until)): (Hold, u16, Arc<str>, (Option<Duration>, Duration))| {
+            let since = since.map(|since| started + since);
+            let at_most = match by {
+                Hold::Lingering => settings.linger,
+                Hold::Reserved => settings.port_reuse_delay,
+                Hold::Frozen => Duration::ZERO,
+            };
+            (self.port(slot), Held { by, since, until: started + until, uuid, at_most })
         };
         let nothing_mapped = self.nothing_mapped();
         PoolReport {
             service: self.service().clone(),
             snapshot: self.snapshot.clone(),
             nothing_mapped: nothing_mapped.map(|NothingMapped { kind, reason }| Reason::new(kind, reason)),
-            held: self.holds(settings).map(held).collect::<std::collections::BTreeMap<u16, Held>>(),
+            held: self.holds(settings).map(held).collect(),
         }
     }
 
@@ -31,18 +36,18 @@ impl Pool {
     fn holds(
         &self,
         settings: &AllocatorSettings,
-    ) -> impl Iterator<Item = (Hold, u16, &str, (Option<Duration>, Duration))> {
+    ) -> impl Iterator<Item = (Hold, u16, Arc<str>, (Option<Duration>, Duration))> {
         let reserved = self.assignments.reservations.iter().map(|(slot, reservation)| {
             let since = reservation.until.checked_sub(settings.port_reuse_delay);
-            (Hold::Reserved, *slot, &*reservation.uuid, (since, reservation.until))
+            (Hold::Reserved, *slot, Arc::clone(&reservation.uuid), (since, reservation.until))
         });
         let frozen = self.assignments.slots.iter().filter_map(|(slot, assignment)| {
             let damped = self.damper.damped(&assignment.uuid)?;
-            Some((Hold::Frozen, *slot, &*assignment.uuid, (None, damped.until())))
+            Some((Hold::Frozen, *slot, Arc::clone(&assignment.uuid), (None, damped.until())))
         });
         let lingering = self.absences.lingering().map(|lingering| {
             let since = Some(lingering.since());
-            (Hold::Lingering, lingering.slot, lingering.container_uuid(), (since, lingering.until))
+            (Hold::Lingering, lingering.slot, lingering.uuid(), (since, lingering.until))
         });
         reserved.chain(frozen).chain(lingering)
     }
@@ -55,16 +60,16 @@ impl Pool {
     /// Ends what holds this port, if anything does. The next decision shows the effect.
     pub(in crate::allocation) fn release(&mut self, port: u16, settings: &AllocatorSettings, now: Duration) {
         match self.last_hold(port, settings) {
-            Some((Hold::Lingering, _, uuid)) => self.absences.release(&uuid.into(), now),
+            Some((Hold::Lingering, _, uuid)) => self.absences.release(&uuid, now),
             Some((Hold::Reserved, slot, _)) => drop(self.assignments.reservations.remove(&slot)),
             Some((Hold::Frozen, _, uuid)) => self.damper.release(&uuid),
             None => {}
         }
     }
 
-    fn last_hold(&self, port: u16, settings: &AllocatorSettings) -> Option<(Hold, u16, String)> {
+    fn last_hold(&self, port: u16, settings: &AllocatorSettings) -> Option<(Hold, u16, Arc<str>)> {
         let slot = port.checked_sub(self.mapping.base_port.get())?;
         let hold = self.holds(settings).filter(|(_, of, ..)| *of == slot).last();
-        hold.map(|(hold, slot, uuid, _)| (hold, slot, uuid.to_owned()))
+        hold.map(|(hold, slot, uuid, _)| (hold, slot, uuid))
     }
 }
