@@ -261,6 +261,11 @@ impl<'a> PoolInputs<'a> {
             }
             Some(_) => match holds(Hold::Lingering) {
                 Some(reason) => (PortState::Lingering, Some(reason)),
+                None if inputs.haproxy.down.contains(&port) => {
+                    let why = "its container fails HAProxy's health check (HEALTH_CHECK), so new connections are \
+                               closed at once until one succeeds; look at the container";
+                    (PortState::Serving, Some(Reason::new("health_check_fails", why)))
+                }
                 None => (PortState::Serving, holds(Hold::Frozen)),
             },
             None if inputs.draining.contains(&port) => {

@@ -150,9 +150,11 @@ fn each_port_is_in_one_state_with_its_reason() {
     assert_eq!(story.status.ports[&BASE].since, story.clock.at(now - Duration::from_secs(5)));
 
     inputs.draining = [BASE + 3].into();
+    inputs.haproxy.down = [BASE + 1].into();
     inputs.haproxy.excluded = [(BASE + 2, Reason::new("port_taken", "it is taken"))].into();
     story.then(&inputs);
     assert_eq!(story.states(), [Lingering, Serving, Excluded, Draining]);
+    assert_eq!(story.kind(BASE + 1), Some("health_check_fails"));
     assert_eq!((story.kind(BASE + 2), story.kind(BASE + 3)), (Some("port_taken"), Some("draining")));
 }
 

@@ -28,6 +28,8 @@ pub struct HaproxyReport {
     pub excluded: BTreeMap<u16, Reason>,
     /// The ports that the newest plan leads to a container, and that HAProxy does not lead there yet.
     pub waiting: BTreeSet<u16>,
+    /// The ports whose containers failed HAProxy's health check when that was last looked at.
+    pub down: BTreeSet<u16>,
     /// How many processes drain after reloads.
     pub draining: usize,
     /// What has been counted.

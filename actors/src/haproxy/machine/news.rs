@@ -165,8 +165,9 @@ impl News {
             Self::Excluded { ports, retry } => {
                 let example = ports.first();
                 error!(log, "port cannot be bound, leaving it out"; "ports" => ports.len(),
-                    "port" => example.map(|it| it.port), "error" => example.map(|it| it.error.to_string()),
-                    "retry_ms" => ms(retry));
+                    "port" => example.map(|it| it.port), "kind" => example.map(|it| it.reason().kind),
+                    "error" => example.map(|it| it.error.to_string()),
+                    "reason" => example.map(|it| it.reason().to_string()), "retry_ms" => ms(retry));
             }
             Self::UnusedExcluded { ports } => {
                 let example = ports.first();

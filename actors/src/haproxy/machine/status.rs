@@ -63,6 +63,7 @@ impl Machine {
             version: version.map(|version| version.to_string()),
             excluded: excluded.map(|port| (*port, why(port))).collect(),
             waiting: self.waiting().collect(),
+            down: self.status.down.clone(),
             draining: self.generations.numbers_with(Role::Draining).len(),
             counters: self.status.counters.clone(),
         }
