@@ -9,37 +9,32 @@ const PAUSES_PER_ANSWER = 20;
 export const fetchJson = (url, signal) =>
   fetch(url, { signal, cache: "no-store" }).then((response) => response.json()).catch(() => null);
 
-export class Counters {
-  #url = null;
-  #stop = new AbortController();
-  #ports = new Map();
-  #onAnswer;
-
-  constructor(onAnswer) {
-    this.#onAnswer = onAnswer;
-  }
+export function makeCounters(onAnswer) {
+  let asked = null;
+  let stopping = new AbortController();
+  let ports = new Map();
 
   /** The port with its counters, and `in_rate` and `out_rate` in bytes a second; undefined before there is an answer. */
-  get(port) {
-    return this.#ports.get(port);
-  }
+  const get = (port) => ports.get(port);
 
   /** Asks this address each `ms`, until it is another; without an address nothing. */
-  async follow(url, ms) {
-    if (url === this.#url) return;
-    this.#stop.abort();
-    const { signal } = (this.#stop = new AbortController());
-    this.#url = url;
-    this.#ports = new Map();
+  async function follow(url, ms) {
+    if (url === asked) return;
+    stopping.abort();
+    const { signal } = (stopping = new AbortController());
+    asked = url;
+    ports = new Map();
     while (url && !signal.aborted) {
       const at = performance.now();
       const answer = await fetchJson(url, signal);
       if (signal.aborted) return;
-      this.#ports = new Map(portsOf(answer).map((port) => [port.port, withRates(port, this.#ports.get(port.port), at)]));
-      this.#onAnswer();
+      ports = new Map(portsOf(answer).map((port) => [port.port, withRates(port, get(port.port), at)]));
+      onAnswer();
       await new Promise((resolve) => setTimeout(resolve, Math.max(ms, PAUSES_PER_ANSWER * (performance.now() - at))));
     }
   }
+
+  return { get, follow };
 }
 
 function withRates(port, before, at) {

@@ -9,16 +9,15 @@ const MOST_CHANGES = 8;
 const code = (text) => el("code", {}, text);
 const small = (text) => el("small", {}, ` ${text}`);
 
-/** Shows the port of this number, or hides the panel if that is null. `port` is undefined if no pool has the port. */
+/** Shows the port of this number, or hides the panel if that is null. `port` is undefined if no pool has it. */
 export function showDetail(number, port, counters, changes) {
   $("detail").hidden = number === null;
   if (number === null) return;
   renew($("detail-title"), `Port ${number}`, port ? [" ", badge(port.state)] : null);
   renew($("detail-about"), port ? aboutOf(port) : el("p", {}, "No pool has this port."));
   renew($("detail-counters"), port ? pairs(countersOf(counters)) : null);
-  const own = changes.filter((change) => change.port === number).slice(0, MOST_CHANGES);
-  const lines = own.map((change) => el("li", {}, timeOfDay(change.at), " ", becameOf(change)));
-  renew($("detail-changes"), own.length > 0 ? [el("h3", {}, "Its last changes"), el("ul", {}, lines)] : null);
+  const lines = changes.slice(0, MOST_CHANGES).map((change) => el("li", {}, timeOfDay(change.at), " ", becameOf(change)));
+  renew($("detail-changes"), lines.length > 0 ? [el("h3", {}, "Its last changes"), el("ul", {}, lines)] : null);
   $("detail-json").href = `v1/mapping?port=${number}`;
 }
 

@@ -11,54 +11,32 @@ const ROOMY = 128;
 const slices = (list, length) =>
   Array.from({ length: Math.ceil(list.length / length) }, (_, at) => list.slice(at * length, (at + 1) * length));
 
-export class Grid {
-  #root;
+/** Calls `onOpen(port, byKey)`. */
+export function makeGrid(root, onOpen) {
   /** As narrow as the font allows. */
-  #narrowest = el("div", { class: "cell narrowest", "data-state": "lingering", "aria-hidden": "true" }, el("b", {}, "65535"), el("span", {}, "lingering"));
-  #cells = new Map();
-  #numbers = [];
-  #isRoomy = true;
-  #columns = 1;
+  const narrowest = el("div", { class: "cell narrowest", "data-state": "lingering", "aria-hidden": "true" });
+  narrowest.append(el("b", {}, "65535"), el("span", {}, "lingering"));
+  let cells = new Map();
+  let numbers = [];
+  let isRoomy = true;
+  let columns = 1;
+  let opened = null;
   /** The port that the Tab key reaches. */
-  #current = null;
-  #open = null;
-
-  /** Calls `onOpen(port, byKey)`. */
-  constructor(root, onOpen) {
-    this.#root = root;
-    root.append(this.#narrowest);
-    const portOf = ({ target }) => Number(target.closest("[data-port]")?.dataset.port);
-    root.addEventListener("click", (event) => portOf(event) && onOpen(portOf(event), false));
-    root.addEventListener("focusin", (event) => this.#makeCurrent(portOf(event)));
-    root.addEventListener("pointerover", ({ target }) => {
-      const cell = target.closest(".cell");
-      if (cell) cell.title = [...cell.children].map((part) => part.textContent).join(" ");
-    });
-    root.addEventListener("keydown", (event) => {
-      const to = this.#targetOf(event);
-      if (event.key === "Enter" || event.key === " ") onOpen(this.#current, true);
-      else if (to === undefined) return;
-      else this.#cells.get(this.#numbers[to])?.focus();
-      event.preventDefault();
-    });
-    new ResizeObserver(() => this.#arrange()).observe(root);
-  }
+  let current = null;
 
   /** Shows these ports, in this order, of a `total`. */
-  show(ports, total) {
-    const numbers = ports.map(({ port }) => port);
-    const isSame = numbers.length === this.#numbers.length && numbers.every((port, at) => port === this.#numbers[at]);
-    this.#numbers = numbers;
-    this.#isRoomy = total <= ROOMY;
-    const before = this.#cells;
-    this.#cells = new Map(numbers.map((port) => [port, before.get(port) ?? this.#makeCell(port)]));
-    ports.forEach((port) => this.update(port));
-    this.#arrange(!isSame);
+  function show(ports, total) {
+    const before = { cells, numbers };
+    isRoomy = total <= ROOMY;
+    numbers = ports.map(({ port }) => port);
+    cells = new Map(numbers.map((port) => [port, before.cells.get(port) ?? makeCell(port)]));
+    ports.forEach(update);
+    arrange(numbers.length !== before.numbers.length || numbers.some((port, at) => port !== before.numbers[at]));
   }
 
   /** Shows what the port is now, and returns its cell; undefined if it is not shown. */
-  update({ port, state, container }) {
-    const cell = this.#cells.get(port);
+  function update({ port, state, container }) {
+    const cell = cells.get(port);
     if (!cell) return undefined;
     const [, word, name] = cell.children;
     if (cell.dataset.state !== state) cell.dataset.state = state;
@@ -68,50 +46,47 @@ export class Grid {
   }
 
   /** Marks the port that is open. */
-  open(port) {
-    this.#cells.get(this.#open)?.setAttribute("aria-selected", "false");
-    this.#cells.get(port)?.setAttribute("aria-selected", "true");
-    this.#open = port;
+  function open(port) {
+    cells.get(opened)?.setAttribute("aria-selected", "false");
+    cells.get(port)?.setAttribute("aria-selected", "true");
+    opened = port;
   }
 
   /** Focuses the cell that was focused last. */
-  focus() {
-    this.#cells.get(this.#current)?.focus();
+  const focus = () => cells.get(current)?.focus();
+
+  function makeCurrent(port) {
+    cells.get(current)?.setAttribute("tabindex", -1);
+    cells.get(port)?.setAttribute("tabindex", 0);
+    current = port;
   }
 
-  #makeCurrent(port) {
-    this.#cells.get(this.#current)?.setAttribute("tabindex", -1);
-    this.#cells.get(port)?.setAttribute("tabindex", 0);
-    this.#current = port;
-  }
-
-  #makeCell(port) {
-    const attributes = { role: "gridcell", class: "cell", tabindex: -1, "data-port": port, "aria-selected": `${port === this.#open}` };
+  function makeCell(port) {
+    const attributes = { role: "gridcell", class: "cell", tabindex: -1, "data-port": port, "aria-selected": `${port === opened}` };
     return el("div", attributes, el("b", {}, port), el("span"), el("i"));
   }
 
   /** As many whole decades in a row as fit, so that the eye finds a port. */
-  #arrange(isAnew = false) {
-    const { classList, clientWidth, style } = this.#root;
-    if (clientWidth === 0) return;
-    classList.toggle("roomy", this.#isRoomy);
-    const columns = [20, 10, 5, 4, 3].find((columns) => columns * this.#narrowest.offsetWidth <= clientWidth) ?? 2;
-    if (!isAnew && columns === this.#columns) return;
-    this.#columns = columns;
-    style.setProperty("--columns", columns);
-    const hadFocus = this.#root.contains(document.activeElement);
-    const row = (numbers) => el("div", { role: "row", class: "row" }, numbers.map((port) => this.#cells.get(port)));
-    const group = (numbers) => el("div", { role: "rowgroup", class: "group" }, slices(numbers, columns).map(row));
-    this.#root.replaceChildren(this.#narrowest, ...slices(this.#numbers, GROUP * columns).map(group));
-    if (!this.#cells.has(this.#current)) this.#makeCurrent(this.#numbers[0]);
-    if (hadFocus) this.focus();
+  function arrange(isAnew = false) {
+    if (root.clientWidth === 0) return;
+    root.classList.toggle("roomy", isRoomy);
+    const most = root.clientWidth / narrowest.offsetWidth;
+    const before = columns;
+    columns = [20, 10, 5, 4, 3].find((columns) => columns <= most) ?? 2;
+    if (!isAnew && columns === before) return;
+    root.style.setProperty("--columns", columns);
+    const hadFocus = root.contains(document.activeElement);
+    const row = (ports) => el("div", { role: "row", class: "row" }, ports.map((port) => cells.get(port)));
+    const group = (ports) => el("div", { role: "rowgroup", class: "group" }, slices(ports, columns).map(row));
+    root.replaceChildren(narrowest, ...slices(numbers, GROUP * columns).map(group));
+    if (!cells.has(current)) makeCurrent(numbers[0]);
+    if (hadFocus) focus();
   }
 
   /** Where in the order the key leads; undefined if it is none that moves. */
-  #targetOf({ key, ctrlKey }) {
-    const columns = this.#columns;
-    const at = this.#numbers.indexOf(this.#current);
-    const last = this.#numbers.length - 1;
+  function targetOf({ key, ctrlKey }) {
+    const at = numbers.indexOf(current);
+    const last = numbers.length - 1;
     const start = at - (at % columns);
     return {
       ArrowLeft: at - 1,
@@ -124,4 +99,22 @@ export class Grid {
       PageDown: Math.min(at + 10 * columns, last),
     }[key];
   }
+
+  root.append(narrowest);
+  const portOf = ({ target }) => Number(target.closest("[data-port]")?.dataset.port);
+  root.addEventListener("click", (event) => portOf(event) && onOpen(portOf(event), false));
+  root.addEventListener("focusin", (event) => makeCurrent(portOf(event)));
+  root.addEventListener("pointerover", ({ target }) => {
+    const cell = target.closest(".cell");
+    if (cell) cell.title = [...cell.children].map((part) => part.textContent).join(" ");
+  });
+  root.addEventListener("keydown", (event) => {
+    const to = targetOf(event);
+    if (event.key === "Enter" || event.key === " ") onOpen(current, true);
+    else if (to === undefined) return;
+    else cells.get(numbers[to])?.focus();
+    event.preventDefault();
+  });
+  new ResizeObserver(() => arrange()).observe(root);
+  return { show, update, open, focus };
 }

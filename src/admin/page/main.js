@@ -1,18 +1,18 @@
 // The page: one stream keeps the model, the address says what of it is shown, and what differs is drawn once a frame.
 
-import { Counters, fetchJson } from "./counters.js";
+import { fetchJson, makeCounters } from "./counters.js";
 import { showDetail } from "./detail.js";
 import { $, badge, clock, count, counted, el, pairs, refreshTimes, renew, setText } from "./dom.js";
-import { Grid } from "./grid.js";
+import { makeGrid } from "./grid.js";
 import { showBanners, showHead } from "./head.js";
 import { listenForKeys } from "./keys.js";
 import { apply, changesOf, emptyModel } from "./model.js";
 import { showProblems } from "./problems.js";
 import { format, isOnlyWrong, parse, select, viewOf } from "./query.js";
 import { STATES } from "./states.js";
-import { Stream } from "./stream.js";
-import { Table } from "./table.js";
-import { Timeline } from "./timeline.js";
+import { makeStream } from "./stream.js";
+import { makeTable } from "./table.js";
+import { makeTimeline } from "./timeline.js";
 import { makeToolbar, onlyWrong, showCounts, showQuery } from "./toolbar.js";
 
 /** The pauses between two drawings of what is read rather than glanced at, and of other ports or another order. */
@@ -106,7 +106,7 @@ function drawDetail() {
   const { port } = query;
   document.body.classList.toggle("with-detail", port !== null);
   grid.open(port);
-  showDetail(port, model.ports.get(port), portsCounters.get(port), timeline.changes);
+  showDetail(port, model.ports.get(port), portsCounters.get(port), timeline.changesOf(port));
 }
 
 /** The ports that changed since that was read out, and when it may be again. */
@@ -123,7 +123,7 @@ function say() {
 
 // What stalls says
 
-const stream = new Stream("v1/events", {
+const stream = makeStream("v1/events", {
   onEvent(type, message) {
     const { touched, reshaped, changes } = apply(model, type, message);
     touched.forEach((port) => dirty.ports.add(port));
@@ -139,7 +139,6 @@ const stream = new Stream("v1/events", {
 const CONNECTIONS = { connecting: "Connecting", live: "Live", lost: "Not connected", paused: "Paused" };
 
 function showConnection(state, reason = null) {
-  clock.offset = stream.clockOffset;
   // What is shown was true as long as the stream was there.
   const since = [connection.state, state].includes("live") ? new Date(clock.now()).toISOString() : connection.since;
   connection = { state, reason, since };
@@ -156,11 +155,11 @@ async function loadTimeline() {
   schedule({ summary: true });
 }
 
-const allCounters = new Counters(() => {
-  table.updateAll();
+const allCounters = makeCounters(() => {
+  table.showRows();
   if (query.sort === "sessions") schedule({ arrangement: true });
 });
-const portsCounters = new Counters(drawDetail);
+const portsCounters = makeCounters(drawDetail);
 
 /** Asks for the counters that are shown. */
 function follow() {
@@ -210,9 +209,9 @@ const ACTIONS = {
 };
 
 const linkTo = (port) => format({ ...query, port });
-const grid = new Grid($("grid"), openPort);
-const table = new Table($("table"), { counters: allCounters, linkTo, onSort: (sort) => change({ sort }) });
-const timeline = new Timeline($("timeline"), linkTo);
+const grid = makeGrid($("grid"), openPort);
+const table = makeTable($("table"), { counters: allCounters, linkTo, onSort: (sort) => change({ sort }) });
+const timeline = makeTimeline($("timeline"), linkTo);
 
 makeToolbar(() => query, change);
 $("meanings").append(...pairs(STATES.map(({ name, meaning }) => [badge(name), meaning])));

@@ -1,6 +1,8 @@
 // The one stream of the page. It is read with fetch: EventSource hides whether the connection is still there, and why the
 // server refuses. https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 
+import { clock } from "./dom.js";
+
 /** The server sends at least a comment each 15 s. */
 const SILENCE_MS = 40_000;
 const LONGEST_PAUSE_MS = 15_000;
@@ -19,44 +21,33 @@ export function fieldsOf(onField) {
 }
 
 /** `onState(state, reason)` hears of connecting, live and lost; `onEvent(type, message)` of each event. */
-export class Stream {
-  #url;
-  #on;
-  #lastId = null;
-  #retry = 2000;
-  #closing = new AbortController();
-  /** The time by the server minus the time here, in ms. */
-  clockOffset = 0;
-
-  constructor(url, on) {
-    this.#url = url;
-    this.#on = on;
-  }
+export function makeStream(url, { onState, onEvent }) {
+  let lastId = null;
+  let retry = 2000;
+  let closing = new AbortController();
 
   /** Connects, at once and whenever the connection has ended. What was missed since the last event comes first. */
-  async open() {
-    this.close();
-    const { signal } = (this.#closing = new AbortController());
+  async function open() {
+    close();
+    const { signal } = (closing = new AbortController());
     for (let failures = 0; ; failures += 1) {
-      this.#on.onState("connecting");
-      const reason = await this.#read(signal, () => (failures = 0)).catch(({ message }) => message);
+      onState("connecting");
+      const reason = await read(signal, () => (failures = 0)).catch(({ message }) => message);
       if (signal.aborted) return;
-      this.#on.onState("lost", reason);
+      onState("lost", reason);
       // Pages that lost the same stalls do not come back all at once.
-      const pause = Math.min(this.#retry * 2 ** failures, LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2);
+      const pause = Math.min(retry * 2 ** failures, LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2);
       await new Promise((resolve) => setTimeout(resolve, pause));
       if (signal.aborted) return;
     }
   }
 
-  close() {
-    this.#closing.abort();
-  }
+  const close = () => closing.abort();
 
   /** Reads to the end, and says why that came. */
-  async #read(closing, onLive) {
+  async function read(closed, onLive) {
     const silence = new AbortController();
-    const signal = AbortSignal.any([closing, silence.signal]);
+    const signal = AbortSignal.any([closed, silence.signal]);
     let timer;
     const heard = () => {
       clearTimeout(timer);
@@ -64,14 +55,14 @@ export class Stream {
     };
     heard();
     try {
-      const headers = this.#lastId === null ? {} : { "Last-Event-ID": this.#lastId };
-      const response = await fetch(this.#url, { headers, signal, cache: "no-store" });
+      const headers = lastId === null ? {} : { "Last-Event-ID": lastId };
+      const response = await fetch(url, { headers, signal, cache: "no-store" });
       if (!response.ok) return (await response.json().catch(() => ({}))).error ?? `it answers ${response.status}`;
       const ahead = Date.parse(response.headers.get("Date")) - Date.now();
-      this.clockOffset = Math.abs(ahead) > 3000 ? ahead : 0; // The header has whole seconds.
+      clock.offset = Math.abs(ahead) > 3000 ? ahead : 0; // The header has whole seconds.
       onLive();
-      this.#on.onState("live");
-      const take = fieldsOf(this.#fieldTaker());
+      onState("live");
+      const take = fieldsOf(eventTaker());
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
         heard();
@@ -83,20 +74,22 @@ export class Stream {
     }
   }
 
-  #fieldTaker() {
+  function eventTaker() {
     let event = {};
     return (name, value) => {
-      if (name === "retry") this.#retry = Number(value) || this.#retry;
+      if (name === "retry") retry = Number(value) || retry;
       if (name !== "") {
         event[name] = name === "data" && event.data ? `${event.data}\n${value}` : value;
       } else if (event.data !== undefined && value === "") {
         const { id = null, data, event: type } = event;
         event = {};
-        this.#lastId = null; // If the message cannot be read, the next connection begins with all.
+        lastId = null; // If the message cannot be read, the next connection begins with all.
         const message = JSON.parse(data);
-        this.#lastId = id;
-        this.#on.onEvent(type, message);
+        lastId = id;
+        onEvent(type, message);
       }
     };
   }
+
+  return { open, close };
 }

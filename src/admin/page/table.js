@@ -17,55 +17,43 @@ const COLUMNS = [
   ["Out", null, "wide number"],
 ];
 
-export class Table {
-  #body = el("tbody");
-  #headers;
-  #more = el("button");
-  #rows = new Map();
-  #ports = [];
-  #limit = PAGE;
-  #counters;
-  #linkTo;
-
-  /** `linkTo(port)` is the address of a port's detail. */
-  constructor(root, { counters, linkTo, onSort }) {
-    this.#counters = counters;
-    this.#linkTo = linkTo;
-    this.#headers = COLUMNS.map(([name, sort, classes]) =>
-      el("th", { scope: "col", class: classes }, sort ? el("button", { "data-sort": sort }, name) : name),
-    );
-    const head = el("thead", {}, el("tr", {}, this.#headers));
-    root.append(el("table", { "aria-label": "Ports" }, head, this.#body), this.#more);
-    head.addEventListener("click", ({ target }) => target.dataset.sort && onSort(target.dataset.sort));
-    this.#more.addEventListener("click", () => {
-      this.#limit += PAGE;
-      this.show(this.#ports);
-    });
-  }
+/** `linkTo(port)` is the address of a port's detail. */
+export function makeTable(root, { counters, linkTo, onSort }) {
+  const header = ([name, sort, classes]) =>
+    el("th", { scope: "col", class: classes }, sort ? el("button", { "data-sort": sort }, name) : name);
+  const headers = COLUMNS.map(header);
+  const head = el("thead", {}, el("tr", {}, headers));
+  const body = el("tbody");
+  const more = el("button");
+  let rows = new Map();
+  let all = [];
+  let limit = PAGE;
 
   /** Shows these ports, in this order; `sort` is its name. */
-  show(ports, sort) {
-    this.#ports = ports;
-    if (sort) {
-      const direction = sort === "port" || sort === "container" ? "ascending" : "descending";
-      COLUMNS.forEach(([, own], at) => this.#headers[at].setAttribute("aria-sort", own === sort ? direction : "none"));
-    }
-    const shown = ports.slice(0, this.#limit);
-    this.#rows = new Map(shown.map(({ port }) => [port, this.#rows.get(port) ?? el("tr")]));
-    shown.forEach((port) => this.update(port));
-    arrange(this.#body, [...this.#rows.values()]);
-    const left = ports.length - shown.length;
-    this.#more.hidden = left === 0;
-    this.#more.textContent = `Show ${count(Math.min(PAGE, left))} more of ${count(left)}`;
+  function show(ports, sort) {
+    all = ports;
+    const direction = sort === "port" || sort === "container" ? "ascending" : "descending";
+    COLUMNS.forEach(([, own], at) => headers[at].setAttribute("aria-sort", own === sort ? direction : "none"));
+    showRows();
+  }
+
+  function showRows() {
+    const shown = all.slice(0, limit);
+    rows = new Map(shown.map(({ port }) => [port, rows.get(port) ?? el("tr")]));
+    shown.forEach(update);
+    arrange(body, [...rows.values()]);
+    const left = all.length - shown.length;
+    more.hidden = left === 0;
+    more.textContent = `Show ${count(Math.min(PAGE, left))} more of ${count(left)}`;
   }
 
   /** Shows what the port is now, and returns its row; undefined if it is not shown. */
-  update({ port, state, container, since, reason }) {
-    const row = this.#rows.get(port);
+  function update({ port, state, container, since, reason }) {
+    const row = rows.get(port);
     if (!row) return undefined;
-    const counted = this.#counters.get(port);
+    const counted = counters.get(port);
     const contents = [
-      el("a", { href: this.#linkTo(port) }, port),
+      el("a", { href: linkTo(port) }, port),
       badge(state),
       [orNone(container?.name), reason && el("p", { class: "why" }, reason)],
       orNone(container?.address),
@@ -79,8 +67,11 @@ export class Table {
     return row;
   }
 
-  /** Shows the counters again. */
-  updateAll() {
-    for (const port of this.#ports.slice(0, this.#limit)) this.update(port);
-  }
+  root.append(el("table", { "aria-label": "Ports" }, head, body), more);
+  head.addEventListener("click", ({ target }) => target.dataset.sort && onSort(target.dataset.sort));
+  more.addEventListener("click", () => {
+    limit += PAGE;
+    showRows();
+  });
+  return { show, showRows, update };
 }
