@@ -36,4 +36,10 @@ cmp -s requirements.txt "$venv/requirements.txt" || {
     patiently "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement requirements.txt >&2
     cp requirements.txt "$venv/"
 }
-exec "$venv/bin/python" -B -m pytest -q -p no:cacheprovider "$@"
+set -- "$venv/bin/python" -B -m pytest -q -p no:cacheprovider "$@"
+# Chromium breaks all requests off when an interface of the machine comes or goes, as those of containers do: the tests have
+# a network of their own, if the machine allows that.
+if unshare --user --map-root-user --net ip link set lo up 2>/dev/null; then
+    set -- unshare --user --map-root-user --net sh -c 'ip link set lo up && exec "$@"' sh "$@"
+fi
+exec "$@"
