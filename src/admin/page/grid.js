@@ -15,7 +15,7 @@ const slices = (list, length) =>
 export function makeGrid(root, onOpen) {
   /** As narrow as the font allows. */
   const narrowest = el("div", { class: "cell narrowest", "data-state": "lingering", "aria-hidden": "true" });
-  narrowest.append(el("b", {}, "65535"), el("span", {}, "lingering"));
+  narrowest.append(el("b"), el("span", {}, "lingering"));
   let cells = new Map();
   let numbers = [];
   let isRoomy = true;
@@ -70,6 +70,7 @@ export function makeGrid(root, onOpen) {
   function arrange(isAnew = false) {
     if (root.clientWidth === 0) return;
     root.classList.toggle("roomy", isRoomy);
+    setText(narrowest.firstChild, String(Math.max(...numbers)));
     const most = root.clientWidth / narrowest.offsetWidth;
     const before = columns;
     columns = [20, 10, 5, 4, 3].find((columns) => columns <= most) ?? 2;
