@@ -8,7 +8,8 @@
 //!                                                                              └──> HaproxySupervisor ───────────┘
 //!
 //! the admin side ──ReportMetadata, ReportAllocation, ReportConfig, ReportHaproxy──> each of them
-//! the system ──Shutdown──> all
+//! a person       ──ReleasePort──> PortAllocator   ──CutPort──> HaproxySupervisor
+//! the system     ──Shutdown──> all
 //! ```
 //!
 //! Every message carries full state, never a difference: the newest replaces all older ones, so losing or
