@@ -167,6 +167,17 @@ def test_nothing_wrong_is_said_in_so_many_words(open_page):
     page.shows("#empty", "No port is wrong")
 
 
+def test_a_port_that_serves_a_flapping_container_is_wrong(open_page):
+    why = "its container changes its state again and again"
+    page = open_page(World([port(5000), port(5001, reason=why, kind="flapping")]))
+    assert page.text("#only-wrong") == "Only what is wrong: 1 port"
+    assert "flapping" in page.text('[data-port="5001"]')
+    page.one("#only-wrong").click()
+    assert why in page.text("#table")
+    assert "app-web-1" not in page.text("#table")
+
+
+
 def test_hostile_names_stay_text(open_page):
     world = World([port(5000, "lingering", reason=HOSTILE, holder={"name": HOSTILE, "uuid": HOSTILE, "address": HOSTILE, "index": None})])
     service = {"service": HOSTILE, "base_port": 5000, "ports": 1, "backend_port": 8080, "kind": HOSTILE, "reason": HOSTILE}

@@ -2,6 +2,7 @@
 // A cell lives as long as its port is shown; the rows around the cells are made anew when other ports are.
 
 import { el, setText } from "./dom.js";
+import { isWrong, wordOf } from "./states.js";
 
 /** So many rows are a group, which is laid out only near the screen. */
 const GROUP = 10;
@@ -35,12 +36,14 @@ export function makeGrid(root, onOpen) {
   }
 
   /** Shows what the port is now, and returns its cell; undefined if it is not shown. */
-  function update({ port, state, container }) {
+  function update(status) {
+    const { port, state, container } = status;
     const cell = cells.get(port);
     if (!cell) return undefined;
     const [, word, name] = cell.children;
     if (cell.dataset.state !== state) cell.dataset.state = state;
-    setText(word, state ?? "unknown");
+    setText(word, wordOf(status));
+    cell.classList.toggle("odd", state === "serving" && isWrong(status));
     setText(name, container?.name ?? "");
     return cell;
   }

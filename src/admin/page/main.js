@@ -96,7 +96,7 @@ function whyNoneIsShown() {
 function summary() {
   showHead(model);
   showBanners(model, connection);
-  const wrong = showProblems(model) + showCounts(model.ports.values());
+  const wrong = showProblems(model) + showCounts([...model.ports.values()]);
   document.title = `${wrong > 0 ? `(${wrong}) ` : ""}${model.services[0]?.service ?? ""} stalls`;
   timeline.render();
   drawDetail();

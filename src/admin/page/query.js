@@ -1,6 +1,9 @@
 // What of the state is shown, and in which order: as plain values, and as the fragment of the address.
 
-import { STATES, WRONG, stateOf } from "./states.js";
+import { STATES, isWrong, stateOf } from "./states.js";
+
+/** Among the states that are shown: all ports that a person should look at, whatever their state. */
+export const WRONG = "wrong";
 
 /** The orders, and what people call them. */
 export const SORTS = {
@@ -16,24 +19,23 @@ export const SORTS = {
 export function parse(fragment) {
   const fields = new URLSearchParams(fragment.slice(1));
   const known = (name, values) => (values.includes(fields.get(name)) ? fields.get(name) : null);
-  const states = (fields.get("state") ?? "").split(",").flatMap((name) => (name === "wrong" ? WRONG : name));
+  const states = (fields.get("state") ?? "").split(",");
   return {
     port: Number.parseInt(fields.get("port"), 10) || null,
-    states: new Set(states.filter((name) => STATES.includes(stateOf(name)))),
+    states: new Set(states.filter((name) => name === WRONG || STATES.includes(stateOf(name)))),
     q: fields.get("q") ?? "",
     sort: known("sort", Object.keys(SORTS)) ?? "port",
     view: known("view", ["grid", "table"]),
   };
 }
 
-/** Whether exactly the states that are wrong are shown. */
-export const isOnlyWrong = ({ states }) => states.size === WRONG.length && WRONG.every((name) => states.has(name));
+/** Whether only what is wrong is shown. */
+export const isOnlyWrong = ({ states }) => states.size === 1 && states.has(WRONG);
 
 /** The fragment, which `parse` reads. */
 export function format(query) {
   const { port, states, q, sort, view } = query;
-  const state = isOnlyWrong(query) ? "wrong" : [...states].join();
-  const fields = Object.entries({ port, state, q, sort: sort === "port" ? null : sort, view }).filter(([, value]) => value);
+  const fields = Object.entries({ port, state: [...states].join(), q, sort: sort === "port" ? null : sort, view }).filter(([, value]) => value);
   return `#${new URLSearchParams(fields)}`;
 }
 
@@ -54,7 +56,9 @@ const { compare } = new Intl.Collator("en", { numeric: true });
 /** The ports to show. Those that are equal in the order follow their numbers. */
 export function select(model, query, counters) {
   const words = query.q.toLowerCase().split(/\s+/).filter(Boolean).map(condition);
-  const isShown = (port) => (query.states.size === 0 || query.states.has(port.state)) && words.every((holds) => holds(port));
+  const { states } = query;
+  const isChosen = (port) => states.size === 0 || states.has(port.state) || (states.has(WRONG) && isWrong(port));
+  const isShown = (port) => isChosen(port) && words.every((holds) => holds(port));
   const most = (value) => (a, b) => value(b) - value(a);
   const order = {
     state: (a, b) => stateOf(a.state).rank - stateOf(b.state).rank,

@@ -15,8 +15,14 @@ const UNKNOWN = { wrong: true, rank: -1, meaning: "This page does not know the s
 
 export const stateOf = (name) => STATES.find((state) => state.name === name) ?? UNKNOWN;
 
-/** The names of the states that are wrong. */
-export const WRONG = STATES.filter(({ wrong }) => wrong).map(({ name }) => name);
+/** A port that serves has a reason only if something is wrong with its container. */
+const isOdd = ({ state, kind }) => state === "serving" && Boolean(kind);
+
+/** Whether a person should look at the port. */
+export const isWrong = (port) => stateOf(port.state).wrong || isOdd(port);
+
+/** What the port is, in a word or two. */
+export const wordOf = (port) => (isOdd(port) ? `${port.kind}`.replaceAll("_", " ") : (port.state ?? "unknown"));
 
 /** Why containers are not mapped in a service's normal life. For all other reasons a person has to mend something. */
 export const PASSING = new Set(["not_running", "no_address", "not_ready", "superseded"]);

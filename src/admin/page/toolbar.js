@@ -1,11 +1,11 @@
 // What chooses the ports that are shown: their states, words, the order and the view.
 
-import { STATES, WRONG } from "./states.js";
-import { SORTS, isOnlyWrong, viewOf } from "./query.js";
+import { STATES, isWrong } from "./states.js";
+import { SORTS, WRONG, isOnlyWrong, viewOf } from "./query.js";
 import { $, count, counted, el, setText } from "./dom.js";
 
 /** From all ports to only what is wrong, or back. */
-export const onlyWrong = (query) => ({ states: new Set(isOnlyWrong(query) ? [] : WRONG), view: null });
+export const onlyWrong = (query) => ({ states: new Set(isOnlyWrong(query) ? [] : [WRONG]), view: null });
 
 /** Makes the controls. `getQuery()` is what is chosen, `change(difference)` changes it. */
 export function makeToolbar(getQuery, change) {
@@ -15,6 +15,7 @@ export function makeToolbar(getQuery, change) {
   $("legend").addEventListener("click", ({ target }) => {
     const name = target.closest("button")?.dataset.state;
     const states = new Set(getQuery().states);
+    states.delete(WRONG);
     if (name && !states.delete(name)) states.add(name);
     change({ states });
   });
@@ -43,7 +44,7 @@ export function showCounts(ports) {
     setText(button.lastElementChild, count(countOf(button.dataset.state)));
     button.classList.toggle("none", countOf(button.dataset.state) === 0);
   }
-  const wrong = WRONG.reduce((sum, name) => sum + countOf(name), 0);
+  const wrong = ports.filter(isWrong).length;
   setText($("only-wrong"), `Only what is wrong: ${wrong === 0 ? "no port" : counted(wrong, "port")}`);
   $("only-wrong").classList.toggle("some", wrong > 0);
   return wrong;
