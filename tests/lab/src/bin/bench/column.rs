@@ -12,6 +12,8 @@ pub(crate) enum Column {
     Stalls,
     /// Another build of stalls, in the same way.
     Before,
+    /// stalls while ten clients have its events streamed and one scrapes its metrics each second.
+    Watched,
     /// stalls with a template that makes each change a reload.
     StallsReload,
     /// As the original does it.
@@ -29,6 +31,7 @@ impl Column {
         match self {
             Self::Stalls => "stalls",
             Self::Before => "stalls, before",
+            Self::Watched => "stalls, watched",
             Self::StallsReload => "stalls, other template",
             Self::Original => "as the original",
             Self::Alone => "HAProxy alone",

@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     log::{self, HAPROXY_SERVES, PLAN_APPLIED, SERVICE_CHANGED},
     site::{Common, Site},
+    watchers::Watchers,
     way::{Change, Done, Pool, Way},
 };
 
@@ -32,7 +33,8 @@ const FIRST_REQUEST: &[u8] = b"GET /2015-12-19/version HTTP/1.1\r\nHost: metadat
 /// stalls between a metadata server and the containers.
 #[derive(Debug)]
 pub(crate) struct Driven {
-    // First to be dropped: stalls ends while the metadata server still answers.
+    _watchers: Option<Watchers>,
+    // First to be dropped but for them: stalls ends while the metadata server still answers.
     stalls: Stalls,
     server: MetadataServer,
     site: Site,
@@ -48,6 +50,7 @@ impl Driven {
         binary: &Path,
         ports: u16,
         template: Option<&Path>,
+        watched: bool,
     ) -> anyhow::Result<(Self, Instant)> {
         let site = Site::reserve(ports);
         let server = metadata(&site).await?;
@@ -57,7 +60,8 @@ impl Driven {
         }
         let begun = Instant::now();
         let stalls = launch.start();
-        Ok((Self { stalls, server, site, mark: 0, changed: begun }, begun))
+        let watchers = watched.then(|| Watchers::of(&launch.run_dir()));
+        Ok((Self { _watchers: watchers, stalls, server, site, mark: 0, changed: begun }, begun))
     }
 }
 

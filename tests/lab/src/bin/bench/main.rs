@@ -15,6 +15,7 @@ mod screen;
 mod site;
 mod suite;
 mod turn;
+mod watchers;
 mod way;
 
 use std::{
@@ -48,6 +49,10 @@ struct Arguments {
     /// Another build of stalls, of an earlier commit, to measure in turn with it
     #[arg(long, value_name = "PATH")]
     before: Option<PathBuf>,
+
+    /// Measure stalls also while ten clients have its events streamed and one scrapes its metrics each second
+    #[arg(long)]
+    watched: bool,
 
     /// Few repetitions and small pools: only to see that all of it works
     #[arg(long)]
@@ -94,6 +99,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let common = Common {
         stalls: stalls(arguments.stalls)?,
         before: arguments.before.map(existing).transpose()?,
+        watched: arguments.watched,
         haproxy: haproxy::under_test().context("no HAProxy: install it, or set HAPROXY_BIN")?,
         reload_template: write_reload_template(directory.path())?,
         directories: directories(),

@@ -21,6 +21,8 @@ pub(crate) struct Common {
     pub(crate) stalls: PathBuf,
     /// Another build of it to measure beside it, if there is one.
     pub(crate) before: Option<PathBuf>,
+    /// Whether stalls is measured while it is looked at, too.
+    pub(crate) watched: bool,
     /// The HAProxy to measure with.
     pub(crate) haproxy: PathBuf,
     /// The template that makes each change a reload.

@@ -47,6 +47,7 @@ impl Suite<'_> {
     async fn pool(&self, ports: u16) -> anyhow::Result<PerColumn<Measured>> {
         let mut columns = vec![Column::Stalls];
         columns.extend(self.common.before.is_some().then_some(Column::Before));
+        columns.extend(self.common.watched.then_some(Column::Watched));
         columns.extend([Column::StallsReload, Column::Original, Column::Alone]);
         let mut turns = PerColumn::<Vec<Turn>>::new();
         for nth in 1..=self.effort.turns {
@@ -91,7 +92,7 @@ impl Suite<'_> {
             Column::StallsReload => (&*common.stalls, Some(&*common.reload_template)),
             _ => (&*common.stalls, None),
         };
-        Driven::start(common, binary, ports, template).await
+        Driven::start(common, binary, ports, template, column == Column::Watched).await
     }
 
     async fn load(&self, ports: u16) -> anyhow::Result<PerColumn<UnderLoad>> {
