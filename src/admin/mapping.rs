@@ -72,6 +72,8 @@ pub(super) struct PortRow {
     bytes_in: Option<u64>,
     /// The bytes that clients have received.
     bytes_out: Option<u64>,
+    /// When the last connection came, to the second; none if none has come since HAProxy was started.
+    last_used: Option<Timestamp>,
 }
 
 /// What a client knows already.
@@ -137,6 +139,7 @@ fn document(status: &Status, query: &MappingQuery, traffic: &BTreeMap<u16, Traff
             sessions: traffic.map(|it| it.sessions),
             bytes_in: traffic.map(|it| it.bytes_in),
             bytes_out: traffic.map(|it| it.bytes_out),
+            last_used: traffic.and_then(|it| it.last_used_seconds_ago).map(Timestamp::seconds_ago),
         }
     };
     MappingDocument {

@@ -16,6 +16,13 @@ const RFC_3339_MILLIS: &[BorrowedFormatItem<'_>] =
 pub(crate) struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
+    /// So long before now.
+    #[expect(clippy::disallowed_methods, reason = "people read it; no decision depends on it")]
+    pub(crate) fn seconds_ago(seconds: u64) -> Self {
+        let ago = time::Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
+        Self(OffsetDateTime::now_utc().saturating_sub(ago))
+    }
+
     /// Seconds since 1970, with a fraction.
     pub(crate) fn unix_seconds(self) -> f64 {
         self.0.unix_timestamp_nanos() as f64 / 1e9

@@ -81,8 +81,10 @@ async fn the_document_says_of_each_port_what_it_is_and_why() {
     assert_eq!((&first["state"], &first["kind"]), (&json!("serving"), &Value::Null));
     assert_eq!((&first["container"]["name"], &first["container"]["index"]), (&json!("app-web-1"), &json!(1)));
     assert_eq!(first["sessions"], 1);
+    assert!(first["last_used"].as_str().is_some(), "{first}");
     let free = port(&document, BASE + 3);
     assert_eq!((&free["state"], &free["kind"]), (&json!("free"), &json!("no_container")));
+    assert_eq!((&free["sessions"], &free["last_used"]), (&json!(0), &Value::Null));
     assert!(free["reason"].as_str().unwrap().contains("the index 4"), "{free}");
     assert_eq!(document["haproxy"]["state"], "running");
     assert_eq!(document["haproxy"]["pid"], stage.haproxy().await);

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 PAGE = pathlib.Path(__file__).parents[2] / "src/admin/page"
-COUNTERS = ("sessions", "bytes_in", "bytes_out")
+COUNTERS = ("sessions", "bytes_in", "bytes_out", "last_used")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -57,6 +57,7 @@ def port(number, state="serving", seconds_ago=11520, reason=None, kind=None, hol
         "sessions": number % 7 if serves else 0,
         "bytes_in": number * 1103 if serves else 0,
         "bytes_out": number * 30211 if serves else 0,
+        "last_used": stamp(30) if serves else None,
     }
 
 

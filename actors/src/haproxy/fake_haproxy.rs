@@ -125,6 +125,7 @@ impl FakeHaproxy {
             (Command::ShowSessions, _) => return self.show_sessions(),
             (Command::ShowServers(_), _) => return self.show_servers(shown),
             (Command::ShowFrontends(_), _) => return self.show_frontends(shown),
+            (Command::ShowBackends(_), _) => panic!("no actor asks for the traffic"),
             (Command::DisableFrontend(_) | Command::EnableFrontend(_), None) => "No such frontend.",
             (_, None) => "No such server.",
             (Command::SetAddress(_, address), Some(port)) => {

@@ -7,6 +7,6 @@ mod reply;
 pub use client::{CliError, RuntimeApi, Unavailable, UnixSocketApi};
 pub use command::Command;
 pub(super) use reply::{
-    Frontend, ReplyError, Server, connecting, frontends, info_of_process, pid, port_of, servers,
-    traffic_of_frontends, version,
+    Frontend, ReplyError, Server, connecting, frontends, info_of_process, pid, port_of, servers, traffic,
+    version,
 };

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     query::{QueryError, ask_for},
-    runtime_api::{Command, RuntimeApi, traffic_of_frontends},
+    runtime_api::{self, Command, RuntimeApi},
 };
 
 /// The traffic of one port since HAProxy was started; a reload begins anew.
@@ -22,9 +22,11 @@ pub struct Traffic {
     pub bytes_in: u64,
     /// The bytes that clients have received.
     pub bytes_out: u64,
+    /// How long ago the last connection came; `None` if none has.
+    pub last_used_seconds_ago: Option<u64>,
 }
 
-/// The traffic of these `ports` of the HAProxy behind `socket`, or of all. Those of which it has no frontend are left out.
+/// The traffic of these `ports` of the HAProxy behind `socket`, or of all. Those that it does not have are left out.
 ///
 /// # Errors
 /// In words: HAProxy does not answer, or not as it should.
@@ -34,10 +36,10 @@ pub async fn traffic<A: RuntimeApi>(
     ports: Option<&BTreeSet<u16>>,
 ) -> Result<BTreeMap<u16, Traffic>, String> {
     let ask = async {
-        let replies = api.run(socket, ask_for(ports, |port| [Command::ShowFrontends(port)])).await?;
+        let replies = api.run(socket, ask_for(ports, |port| [Command::ShowBackends(port)])).await?;
         let mut all = BTreeMap::new();
         for reply in &replies {
-            all.extend(traffic_of_frontends(reply)?);
+            all.extend(runtime_api::traffic(reply)?);
         }
         Ok(all)
     };

@@ -214,6 +214,10 @@ pub(super) fn tell(scene: &Rc<Scene>, generation: u64, command: Command) -> Stri
 pub(super) fn is_mutating(command: &Command) -> bool {
     !matches!(
         command,
-        Command::ShowInfo | Command::ShowSessions | Command::ShowServers(_) | Command::ShowFrontends(_)
+        Command::ShowInfo
+            | Command::ShowSessions
+            | Command::ShowServers(_)
+            | Command::ShowFrontends(_)
+            | Command::ShowBackends(_)
     )
 }

@@ -52,7 +52,10 @@ fn without_start(text: &str) -> String {
 
 #[test]
 fn the_page_is_as_in_the_example() {
-    let traffic = BTreeMap::from([(5000, Traffic { sessions: 3, bytes_in: 10, bytes_out: 1 << 40 })]);
+    let traffic = BTreeMap::from([(
+        5000,
+        Traffic { sessions: 3, bytes_in: 10, bytes_out: 1 << 40, last_used_seconds_ago: None },
+    )]);
     let text = text(&Exported {
         status: &status(),
         faults: None,

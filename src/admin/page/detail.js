@@ -43,6 +43,7 @@ function countersOf(counters) {
     orNone(total, () => [orNone(rate, () => `${bytes(rate)}/s`, "…"), small(`${bytes(total)} in all`)], none);
   return [
     ["Sessions", orNone(counters?.sessions, count, none)],
+    ["Last used", orNone(counters?.last_used, (time) => [moment(time), small("("), ago(time), " ago)"], counters ? "not since HAProxy was started" : none)],
     ["In", flow(counters?.bytes_in, counters?.in_rate)],
     ["Out", flow(counters?.bytes_out, counters?.out_rate)],
   ];

@@ -12,7 +12,7 @@ const optional = (read) => (raw) => (isObject(raw) ? read(raw) : null);
 const why = { kind: text, reason: text };
 const container = optional(shape({ name: text, uuid: text, address: text, index: number }));
 const side = optional(shape({ state: text, container: text }));
-const counters = { sessions: number, bytes_in: number, bytes_out: number };
+const counters = { sessions: number, bytes_in: number, bytes_out: number, last_used: text };
 const port = shape({ port: number, service: text, state: text, container, since: text, ...why, ...counters });
 const change = shape({ id: text, at: text, subject: text, port: number, was: side, is: side, ...why });
 const state = shape({

@@ -16,6 +16,8 @@ pub enum Command {
     ShowServers(Option<u16>),
     /// The frontend of one port or of all.
     ShowFrontends(Option<u16>),
+    /// The backend of one port or of all, which also tells when it was last used.
+    ShowBackends(Option<u16>),
     /// Have new connections go there. From 2.9 on that happens only some milliseconds after the reply; what
     /// [`Command::ShowServers`] shows is in force.
     SetAddress(u16, SocketAddr),
@@ -46,6 +48,9 @@ impl fmt::Display for Command {
             // Of all proxies or of this one, frontends (1) only, whichever their server (-1).
             Self::ShowFrontends(None) => f.write_str("show stat -1 1 -1"),
             Self::ShowFrontends(Some(port)) => write!(f, "show stat p{port} 1 -1"),
+            // Backends (2) only.
+            Self::ShowBackends(None) => f.write_str("show stat -1 2 -1"),
+            Self::ShowBackends(Some(port)) => write!(f, "show stat p{port} 2 -1"),
             Self::SetAddress(port, address) => {
                 write!(f, "set server p{port}/c addr {} port {}", address.ip(), address.port())
             }
@@ -69,7 +74,7 @@ impl Command {
             Self::ShowSessions => reply.starts_with("0x"),
             // The version of the format, which has been 1 so far.
             Self::ShowServers(_) => reply.starts_with("1\n"),
-            Self::ShowFrontends(_) => reply.starts_with("# pxname,"),
+            Self::ShowFrontends(_) | Self::ShowBackends(_) => reply.starts_with("# pxname,"),
             Self::SetAddress(..) => {
                 // 2.6 says "no need to change", later ones "nothing changed".
                 let said = ["IP changed from", "port changed from", "no need to change", "nothing changed"];
@@ -91,7 +96,7 @@ impl Command {
     pub(crate) fn port(self) -> Option<u16> {
         match self {
             Self::ShowInfo | Self::ShowSessions => None,
-            Self::ShowServers(port) | Self::ShowFrontends(port) => port,
+            Self::ShowServers(port) | Self::ShowFrontends(port) | Self::ShowBackends(port) => port,
             Self::SetAddress(port, _)
             | Self::SetReady(port)
             | Self::SetFullWeight(port)
@@ -150,6 +155,7 @@ mod tests {
             Just(Command::ShowSessions),
             any::<Option<u16>>().prop_map(Command::ShowServers),
             any::<Option<u16>>().prop_map(Command::ShowFrontends),
+            any::<Option<u16>>().prop_map(Command::ShowBackends),
             any::<(u16, SocketAddr)>().prop_map(|(port, address)| Command::SetAddress(port, address)),
             port().prop_map(Command::SetReady),
             port().prop_map(Command::SetFullWeight),

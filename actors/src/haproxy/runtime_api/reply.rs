@@ -146,17 +146,19 @@ pub(in super::super) fn frontends(reply: &str) -> Result<Vec<(u16, Frontend)>, R
     read(lines, frontend)
 }
 
-/// What the ports' frontends have passed on, in the reply to `show stat`.
-pub(in super::super) fn traffic_of_frontends(reply: &str) -> Result<Vec<(u16, Traffic)>, ReplyError> {
+/// What has gone through the ports, in the reply to `show stat`. `lastsess` is -1 where nobody has come yet.
+pub(in super::super) fn traffic(reply: &str) -> Result<Vec<(u16, Traffic)>, ReplyError> {
     let mut lines = reply.lines();
     let names = lines.next().unwrap_or_default().trim_start_matches("# ").split(',').collect::<Vec<_>>();
-    let [proxy, sessions, bytes_in, bytes_out] = columns(&names, ["pxname", "scur", "bin", "bout"])?;
+    let [proxy, sessions, bytes_in, bytes_out, last] =
+        columns(&names, ["pxname", "scur", "bin", "bout", "lastsess"])?;
     let traffic = |line: &str| {
         let value = |column| line.split(',').nth(column);
         let Some(port) = port_of(value(proxy)?) else { return Some(None) };
         let count = |column| value(column)?.parse::<u64>().ok();
         let (sessions, bytes_in, bytes_out) = (count(sessions)?, count(bytes_in)?, count(bytes_out)?);
-        Some(Some((port, Traffic { sessions, bytes_in, bytes_out })))
+        let last_used_seconds_ago = count(last);
+        Some(Some((port, Traffic { sessions, bytes_in, bytes_out, last_used_seconds_ago })))
     };
     read(lines, traffic)
 }

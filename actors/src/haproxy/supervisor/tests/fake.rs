@@ -285,7 +285,7 @@ fn answer(host: &FakeHost, socket: &Path, commands: &[Command]) -> Result<Vec<St
             }
             Command::ShowServers(_) if host.looks_to_effect > 0 => host.looks_to_effect -= 1,
             Command::ShowServers(_) => host.haproxy(generation, pid).catch_up(),
-            Command::ShowFrontends(_) | Command::ShowSessions => {}
+            Command::ShowFrontends(_) | Command::ShowBackends(_) | Command::ShowSessions => {}
             told => host.deeds.push((generation, told.to_string())),
         }
         let refusal = host.refuses.remove(&command.to_string()).map(str::to_owned);
