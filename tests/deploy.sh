@@ -19,15 +19,21 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# check_compose COMPOSE FILE. Compose reads and checks the file without an engine. Its warnings about variables that are
+# check_compose COMPOSE FILE. That of monitoring comes on top of compose's. Compose reads and checks the file without an engine. Its warnings about variables that are
 # not set do not concern the file.
 check_compose() {
     # The catalog's has the image from an answer, and version 2 wants one.
-    if ! STALLS_IMAGE=stalls "$1" -f "$2" config --quiet >"$scratch/said" 2>&1; then
+    case $2 in
+    */monitoring/*) set -- "$1" "$2" -f ./compose/docker-compose.yml -f "$2" ;;
+    *) set -- "$1" "$2" -f "$2" ;;
+    esac
+    compose=$1 file=$2
+    shift 2
+    if ! STALLS_IMAGE=stalls "$compose" "$@" config --quiet >"$scratch/said" 2>&1; then
         cat "$scratch/said" >&2
-        fail "$2: docker-compose $("$1" version --short) does not accept it"
+        fail "$file: docker-compose $("$compose" version --short) does not accept it"
     fi
-    say "$2: accepted by docker-compose $("$1" version --short)"
+    say "$file: accepted by docker-compose $("$compose" version --short)"
 }
 
 check_unit() {

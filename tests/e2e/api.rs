@@ -130,8 +130,8 @@ async fn a_port_that_lost_its_container_drains_until_its_last_connection_ends() 
 async fn a_source_that_fails_is_stale_with_the_reason_and_the_ports_serve_on() {
     let mut stage = Stage::prepared(2).await.started().await;
     stage.server.fault(Fault::InternalError).await;
-    let document = await_mapping(&stage, "", |it| it["source"]["state"] == "stale").await;
-    assert_eq!(document["source"]["fault"], "status");
+    let document = await_mapping(&stage, "", |it| it["source"]["fault"] == "status").await;
+    assert_eq!(document["source"]["state"], "stale");
     assert!(document["source"]["reason"].as_str().unwrap().contains("500"), "{document}");
     assert_eq!(port(&document, BASE)["state"], "serving");
     stage.end().await;

@@ -106,7 +106,8 @@ def test_back_closes_a_port(open_page):
 
 def test_a_port_in_detail(open_page):
     page = open_page(fragment="#port=5007")
-    page.shows("#detail", "2\nIn\n0 B/s 5.52 MB in all")
+    page.shows("#detail", "In\n0 B/s 5.52 MB in all")
+    page.shows("#detail", "Sessions\n2\nLast used\n2")
     detail = page.text("#detail")
     held = container(8)
     for said in ("Port 5007 lingering", "keeps its port for at most 300 s", "app-web-8", held["uuid"], held["address"], "app/web", "for 4"):
