@@ -3,7 +3,7 @@
 //! A stream keeps no queue: it knows the state that its client has, and makes up for what that lacks from the history.
 //! So a slow client costs nothing, and gets a snapshot once it has missed too much.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, mem, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -22,6 +22,8 @@ use crate::status::{EventId, Latest, Since};
 
 /// A line without meaning in a stream in which nothing happens: proxies end those that are silent for 30 s or more.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A snapshot of thousands of ports is handed over in parts, so that it is not copied for each client as a whole.
+const PART: usize = 16 * 1024;
 /// When a client comes back that has lost its stream; a little more or less, so that not all come at once.
 const RETRY_MS: std::ops::RangeInclusive<u32> = 1_000..=3_000;
 
@@ -41,7 +43,7 @@ const RETRY_MS: std::ops::RangeInclusive<u32> = 1_000..=3_000;
 pub(super) async fn events(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let turn = api.wait()?;
     let known = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok()?.parse().ok());
-    let stream = Events { latest: api.latest.clone(), known, begins: true, _turn: turn };
+    let stream = Events { latest: api.latest.clone(), rest: Bytes::new(), known, begins: true, _turn: turn };
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         // nginx would keep events back.
@@ -52,6 +54,8 @@ pub(super) async fn events(api: web::Data<Api>, request: HttpRequest) -> Result<
 /// A client's stream.
 struct Events {
     latest: watch::Receiver<Latest>,
+    /// What has been begun to be sent.
+    rest: Bytes,
     /// The state that the client has.
     known: Option<EventId>,
     begins: bool,
@@ -65,30 +69,32 @@ impl Events {
 
     /// What is to be sent next; `None` once stalls stops.
     async fn next(&mut self) -> Option<Bytes> {
-        let mut text = String::new();
-        if std::mem::take(&mut self.begins) {
-            text = format!("retry: {}\n\n", fastrand::u32(RETRY_MS));
-        } else {
+        if mem::take(&mut self.begins) {
+            self.rest = self.missing();
+            return Some(format!("retry: {}\n\n", fastrand::u32(RETRY_MS)).into());
+        }
+        while self.rest.is_empty() {
             match timeout(KEEP_ALIVE, self.latest.changed()).await {
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => self.rest = self.missing(),
                 Ok(Err(_)) => return None,
                 Err(_) => return Some(Bytes::from_static(b":\n\n")),
             }
         }
-        let latest = self.latest.borrow_and_update().clone();
-        text.push_str(&missing(self.known, &latest));
-        self.known = Some(latest.status.id);
-        Some(text.into())
+        Some(self.rest.split_to(self.rest.len().min(PART)))
     }
-}
 
-/// The events that a client lacks that has this state.
-fn missing(known: Option<EventId>, Latest { status, history, .. }: &Latest) -> String {
-    match known.map(|known| history.since(known, status.id)) {
-        Some(Since::Differences(differences)) => {
-            differences.iter().map(|it| event("change", it.id, &Arc::clone(it))).collect()
+    /// The events that the client lacks.
+    fn missing(&mut self) -> Bytes {
+        let Latest { status, history, snapshot, .. } = self.latest.borrow_and_update().clone();
+        match self.known.replace(status.id).map(|known| history.since(known, status.id)) {
+            Some(Since::Differences(differences)) => {
+                differences.iter().map(|it| event("change", it.id, it)).collect::<String>().into()
+            }
+            Some(Since::TooLong) | None => {
+                let make = || event("snapshot", status.id, &without_counters(&status)).into();
+                snapshot.get_or_init(make).clone()
+            }
         }
-        Some(Since::TooLong) | None => event("snapshot", status.id, &without_counters(status)),
     }
 }
 

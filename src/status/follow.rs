@@ -3,9 +3,11 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
+
+use actix_web::web::Bytes;
 
 use stalls_actors::{
     ReportsChanged,
@@ -43,6 +45,8 @@ pub(crate) struct Latest {
     pub(crate) history: Arc<History>,
     /// The socket of HAProxy's runtime API, if it runs.
     pub(crate) haproxy_socket: Option<PathBuf>,
+    /// The status as a stream of events begins with it: made once it is needed, and shared by all streams.
+    pub(crate) snapshot: Arc<OnceLock<Bytes>>,
 }
 
 /// Follows the actors, and publishes what they report.
@@ -67,6 +71,7 @@ impl Follower {
             status: Arc::new(status),
             history: Arc::default(),
             haproxy_socket: None,
+            snapshot: Arc::default(),
         });
         let inputs = Inputs { findings, ..Inputs::default() };
         (Self { clock, latest, inputs, looked_at: None, leaving: BTreeSet::new(), next_look: now }, receiver)
@@ -166,6 +171,7 @@ impl Follower {
             status: Arc::new(next),
             history: Arc::new(history),
             haproxy_socket,
+            snapshot: Arc::default(),
         });
     }
 }
