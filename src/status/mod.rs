@@ -15,6 +15,7 @@ mod document;
 mod follow;
 mod hash;
 mod history;
+mod pool;
 mod port;
 #[cfg(test)]
 mod tests;
