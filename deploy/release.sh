@@ -43,7 +43,7 @@ say "the tarball"
 install -m 755 "$target/release/stalls" "$dist/$name"
 install -m 644 LICENSE README.md CHANGELOG.md SECURITY.md deploy/systemd/stalls.* "$dist/$name"
 install -d "$dist/$name/docs"
-install -m 644 docs/*.md "$dist/$name/docs"
+install -m 644 docs/* "$dist/$name/docs"
 "$target/debug/examples/generate" "$dist/$name" "$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)"
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
     --directory "$dist" --file "$dist/$name-$machine-linux.tar" "$name"

@@ -60,7 +60,7 @@ say "the files are there, and what SHA256SUMS says"
 commands=$(sed -n 's/^| \[`stalls \([a-z]*\).*/-\1/p' "$OLDPWD/docs/commands.md")
 # shellcheck disable=SC2046,SC2086 # they are several words
 for file in stalls LICENSE README.md CHANGELOG.md SECURITY.md stalls.service stalls.sysusers stalls.env \
-    $(git -C "$OLDPWD" ls-files 'docs/*.md') completions/_stalls completions/stalls.bash completions/stalls.fish \
+    $(git -C "$OLDPWD" ls-files docs) completions/_stalls completions/stalls.bash completions/stalls.fish \
     man/stalls.1 $(printf 'man/stalls%s.1\n' $commands); do
     printf '%s\n' "$name/$file"
 done >"$scratch/wanted"
@@ -70,6 +70,8 @@ same "$tarball"
 [ -z "$(tar --numeric-owner -tvzf "$tarball" | awk '$2 != "0/0"')" ] || fail "$tarball: not all is root's"
 program=$scratch/$name/stalls
 [ "$("$program" --version)" = "stalls $version" ] || fail "$tarball: its stalls is $("$program" --version)"
+size=$(wc -c <"$program")
+[ "$size" -le 8388608 ] || fail "$tarball: stalls has $size bytes, more than 8 MiB"
 ! readelf --section-headers "$program" | grep -q -e '\.symtab' -e '\.debug' || fail "$tarball: stalls is not stripped"
 sh "$OLDPWD/tests/shells.sh" "$scratch/$name"
 say "$tarball: stalls $version, stripped, with $(wc -l <"$scratch/wanted") files"
