@@ -83,7 +83,7 @@ enum Known {
     Revision(u64),
 }
 
-/// Who is on which port, and why.
+/// Which container is on which port, and why.
 #[utoipa::path(
     get, path = "/v1/mapping", params(MappingQuery),
     responses(
