@@ -19,8 +19,12 @@ use crate::{
     allocation::{MappingPlan, Plan},
     config::{Frame, FrameDigest, HaproxyConfig, Limits, ListenSettings, Routes},
     domain::{Assignment, Container, Mapping, PublishedPorts, ServiceRef, Snapshot},
+    state::SavedContainer,
     supervise::{ActorSet, Prepared},
 };
+
+/// The port that the containers of the tests listen on.
+pub(crate) const BACKEND_PORT: NonZeroU16 = NonZeroU16::new(8080).unwrap();
 
 pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -176,7 +180,7 @@ pub(crate) fn service(name: &str) -> ServiceRef {
 pub(crate) fn mapping(service: &ServiceRef, base_port: u16) -> Mapping {
     Mapping {
         service: service.clone(),
-        backend_port: NonZeroU16::new(8080).unwrap(),
+        backend_port: BACKEND_PORT,
         base_port: NonZeroU16::new(base_port).unwrap(),
         port_count: None,
     }
@@ -190,6 +194,7 @@ pub(crate) fn container(uuid: &str, created: u64, index: Option<u64>) -> Contain
         index: index.and_then(NonZeroU64::new),
         created,
         state: Some(state("running")),
+        port: None,
         address: Some(format!("10.42.{}.{}", created / 200, created % 200 + 1).as_str().into()),
         health: None,
     }
@@ -208,19 +213,25 @@ pub(crate) fn snapshot(
     Snapshot { containers: containers.into_iter().map(Arc::new).collect(), published, why_empty: None }
 }
 
+/// What was saved of a container at this address.
+pub(crate) fn saved_container(uuid: &str, address: &str) -> SavedContainer {
+    SavedContainer {
+        uuid: uuid.into(),
+        name: format!("app-{uuid}").into(),
+        address: address.parse().unwrap(),
+        port: None,
+    }
+}
+
 /// A plan with these routes: a pool of one port for each.
 pub(crate) fn plan_of(revision: u64, routes: &Routes) -> Plan {
     let pool = |(port, server): (&u16, &Option<SocketAddr>)| {
-        let backend_port = server.map_or(8080, |server| server.port());
         let slot = server.map(|server| {
             let uuid = format!("u-{server}").into();
-            (0, Assignment { uuid, name: format!("app-{server}").into(), address: server.ip() })
+            (0, Assignment { uuid, name: format!("app-{server}").into(), backend: server })
         });
         MappingPlan {
-            mapping: Mapping {
-                backend_port: NonZeroU16::new(backend_port).unwrap(),
-                ..mapping(&web(), *port)
-            },
+            mapping: mapping(&web(), *port),
             pool_size: 1,
             yielded: [].into(),
             slots: slot.into_iter().collect(),

@@ -48,7 +48,7 @@ fn of_change(wall_ms: u64, revision: Option<u64>, explanation: &Explanation) -> 
     let Explanation { port, effect, container, why } = explanation;
     let (uuid, name) = container.as_ref().map(|(uuid, name)| (uuid, name)).unzip();
     let (effect, address) = match effect {
-        Effect::Leads(to) => ("leads", Some(to.address)),
+        Effect::Leads(to) => ("leads", Some(to.backend)),
         Effect::Refuses => ("refuses", None),
         Effect::Stays => ("stays", None),
         Effect::NotMapped => ("not_mapped", None),

@@ -72,7 +72,7 @@ impl fmt::Display for Sentence<'_> {
         let container = container.as_ref().map_or_else(String::new, |(uuid, name)| named(uuid, name));
         write!(f, "{port:<5} ")?;
         match effect {
-            Effect::Leads(to) => write!(f, "leads to {container} at {}", to.address),
+            Effect::Leads(to) => write!(f, "leads to {container} at {}", to.backend),
             Effect::Refuses => write!(f, "refuses; {container}"),
             Effect::Stays => write!(f, "stays as it is; {container}"),
             Effect::NotMapped => write!(f, "{container} is not mapped"),

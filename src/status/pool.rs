@@ -1,6 +1,6 @@
 //! One pool's part of the document: its ports, and the containers that have none. Pure.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use stalls_actors::{
     allocation::{Hold, MappingPlan},
@@ -128,13 +128,13 @@ impl<'a> PoolInputs<'a> {
 
     fn container(
         self,
-        Assignment { uuid, name, address }: &Assignment,
+        Assignment { uuid, name, backend }: &Assignment,
         listed: Option<&Container>,
         had: Option<&ContainerStatus>,
     ) -> ContainerStatus {
         let had = had.filter(|had| had.uuid == *uuid);
         let index = listed.map_or(had.and_then(|had| had.index), |it| it.index.map(|index| index.get()));
-        let address = SocketAddr::new(*address, self.mapping.mapping.backend_port.get()).to_string();
+        let address = backend.to_string();
         ContainerStatus { name: Arc::clone(name), uuid: Arc::clone(uuid), address, index }
     }
 

@@ -37,6 +37,7 @@ fn container(index: u64) -> Arc<Container> {
         created: index,
         state: None,
         address: None,
+        port: None,
         health: None,
     })
 }
@@ -53,8 +54,8 @@ fn inputs(slots: &[u16]) -> Inputs {
     };
     let assignment = |slot: &u16| {
         let index = u64::from(*slot) + 1;
-        let address = [10, 42, 0, 7].into();
-        (*slot, Assignment { uuid: uuid(index), name: format!("web-{index}").into(), address })
+        let backend = ([10, 42, 0, 7], 8080).into();
+        (*slot, Assignment { uuid: uuid(index), name: format!("web-{index}").into(), backend })
     };
     let plan = Plan {
         revision: 7,

@@ -7,7 +7,6 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    net::SocketAddr,
     num::NonZeroU64,
     sync::Arc,
     time::Duration,
@@ -49,8 +48,6 @@ pub(super) struct Reservation {
 /// What holds for all containers alike.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    /// The port that each container listens on.
-    pub(super) backend_port: u16,
     /// The number of slots.
     pub(super) pool_size: u16,
     /// The number of slots that there are port numbers for.
@@ -150,7 +147,7 @@ impl<'a> Placement<'a> {
         let claimants: Vec<_> = claims.iter().map(|(_, claimant)| *claimant).collect();
         let successor = |claimant: &Eligible<'_>| Target {
             uuid: Arc::clone(&claimant.container.uuid),
-            backend: SocketAddr::new(claimant.address, self.rules.backend_port),
+            backend: claimant.backend,
         };
         let position = owner(&claimants, incumbent, |claimant| probed_ready.contains(&successor(claimant)));
         let owner = claimants[position];
@@ -268,7 +265,7 @@ fn standing(
 }
 
 impl From<Eligible<'_>> for Assignment {
-    fn from(Eligible { container, address, .. }: Eligible<'_>) -> Self {
-        Self { uuid: Arc::clone(&container.uuid), name: Arc::clone(&container.name), address }
+    fn from(Eligible { container, backend, .. }: Eligible<'_>) -> Self {
+        Self { uuid: Arc::clone(&container.uuid), name: Arc::clone(&container.name), backend }
     }
 }

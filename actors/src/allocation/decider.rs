@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -126,9 +127,9 @@ impl Decider {
         let has_absences = self.pools.iter().any(Pool::has_absences);
         let listed = self.pools.iter().filter(|_| has_absences).flat_map(Pool::listed).collect();
         let ports: Vec<_> = self.pools.iter().map(Pool::ports).collect();
-        let backends = self.pools.iter().flat_map(Pool::backends);
+        let backends = self.pools.iter().flat_map(Pool::listed).map(|(backend, _)| backend);
         let own_listeners = own_listeners(self.settings.listen, &ports, backends, is_local);
-        Around { listed, own_listeners }
+        Around { listed, own_listeners, shared: shared(&self.pools) }
     }
 
     /// The next plan, if it differs.
@@ -210,6 +211,26 @@ impl Decider {
         let are_alike = self.plan.as_ref().is_none_or(|plan| plan.mappings.len() == self.pools.len());
         are_alike && self.pools.len() == self.settings.pools.len() && self.pools.iter().all(Pool::is_sound)
     }
+}
+
+/// Where containers of several services are. Of containers in the host's network only one can listen there; or else one
+/// has the address of another that is gone. Nobody knows which, so no port leads there.
+fn shared(pools: &[Pool]) -> BTreeSet<SocketAddr> {
+    if pools.len() < 2 {
+        return BTreeSet::new();
+    }
+    let mut listed: FxHashMap<SocketAddr, (&ServiceRef, Arc<str>)> = FxHashMap::default();
+    let mut shared = BTreeSet::new();
+    for pool in pools {
+        for (backend, uuid) in pool.listed() {
+            let (service, first) =
+                listed.entry(backend).or_insert_with(|| (pool.service(), Arc::clone(&uuid)));
+            if *service != pool.service() && *first != uuid {
+                shared.insert(backend);
+            }
+        }
+    }
+    shared
 }
 
 /// The plan that an allocator with this memory would make of these snapshots.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
     sync::Arc,
     time::Duration,
 };
@@ -19,7 +20,7 @@ use crate::domain::{Container, Health, Lifecycle};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Eligible<'a> {
     pub(super) container: &'a Container,
-    pub(super) address: IpAddr,
+    pub(super) backend: SocketAddr,
     /// Since when it has been missing, on the allocator's clock; `None` if it is listed.
     pub(super) lingers_since: Option<Duration>,
 }
@@ -38,10 +39,12 @@ pub(super) struct Candidates<'a> {
 pub(super) struct Forbidden<'a> {
     /// Whether it may be at a loopback address.
     pub(super) allow_loopback: bool,
-    /// The port that it listens on.
-    pub(super) backend_port: u16,
+    /// The port that it listens on, unless it has one of its own.
+    pub(super) backend_port: NonZeroU16,
     /// stalls' own listeners.
     pub(super) own_listeners: &'a BTreeSet<SocketAddr>,
+    /// Where containers of several mapped services are.
+    pub(super) shared: &'a BTreeSet<SocketAddr>,
 }
 
 /// Rules 1 and 9: divides `containers`, of which the oldest comes first, into those that can be mapped and the others.
@@ -52,33 +55,34 @@ pub(super) fn eligible<'a>(
 ) -> Candidates<'a> {
     let mut unmapped = BTreeMap::new();
     let mut eligible: Vec<Option<Eligible<'_>>> = Vec::with_capacity(containers.len());
-    let mut by_address: FxHashMap<IpAddr, usize> =
+    let mut by_backend: FxHashMap<SocketAddr, usize> =
         FxHashMap::with_capacity_and_hasher(containers.len(), FxBuildHasher);
     for container in containers {
         let mapped_at = mapped_at(container, damper.damped(&container.uuid), forbidden);
-        // A container that runs is the one that is reached at its address, even if it is not mapped.
+        // A container that runs is the one that is reached at its backend, even if it is not mapped.
         let reached_at = mapped_at.as_ref().ok().copied();
-        let reached_at = reached_at.or_else(|| own_address(container).filter(|_| can_serve(container)));
-        let older = reached_at.and_then(|address| Some((address, *by_address.get(&address)?)));
-        let older = older.and_then(|(address, position)| Some((address, position, eligible[position]?)));
-        // Two containers at one address are one too many: either the older one's address was given away, or both run
+        let own = || container.backend(forbidden.backend_port).filter(|_| can_serve(container));
+        let reached_at = reached_at.or_else(own);
+        let older = reached_at.and_then(|backend| Some((backend, *by_backend.get(&backend)?)));
+        let older = older.and_then(|(backend, position)| Some((backend, position, eligible[position]?)));
+        // Two containers at one backend are one too many: either the older one's address was given away, or both run
         // in the host's network, where only one can hold the port. One that is merely damped gives way.
         match older {
             Some((_, _, older)) if !can_serve(container) && can_serve(older.container) => {
                 unmapped.insert(Arc::clone(&container.uuid), Unmapped::Flapping);
                 continue;
             }
-            Some((address, position, older)) => {
-                let taken = Unmapped::AddressTaken { address, newer: container.uuid.to_string() };
+            Some((backend, position, older)) => {
+                let taken = Unmapped::AddressTaken { backend, newer: container.uuid.to_string() };
                 unmapped.insert(Arc::clone(&older.container.uuid), taken);
                 eligible[position] = None;
             }
             None => {}
         }
         match mapped_at {
-            Ok(address) => {
-                by_address.insert(address, eligible.len());
-                eligible.push(Some(Eligible { container, address, lingers_since: None }));
+            Ok(backend) => {
+                by_backend.insert(backend, eligible.len());
+                eligible.push(Some(Eligible { container, backend, lingers_since: None }));
             }
             Err(reason) => drop(unmapped.insert(Arc::clone(&container.uuid), reason)),
         }
@@ -86,16 +90,11 @@ pub(super) fn eligible<'a>(
     Candidates { eligible: eligible.into_iter().flatten().collect(), unmapped }
 }
 
-/// The address of a container that has one of its own.
-pub(super) fn own_address(container: &Container) -> Option<IpAddr> {
-    container.address.as_ref()?.ip()
-}
-
 fn mapped_at(
     container: &Container,
     damped: Option<&Damped>,
     forbidden: Forbidden<'_>,
-) -> Result<IpAddr, Unmapped> {
+) -> Result<SocketAddr, Unmapped> {
     if container.uuid.is_empty() {
         return Err(Unmapped::NoIdentity);
     }
@@ -106,10 +105,10 @@ fn mapped_at(
         }
         _ => {
             let address = usable_address(container, forbidden.allow_loopback)?;
-            let backend = SocketAddr::new(address, forbidden.backend_port);
-            match forbidden.own_listeners.contains(&backend) {
-                true => Err(Unmapped::OwnListener { backend }),
-                false => Ok(address),
+            match container.backend_at(address, forbidden.backend_port) {
+                own if forbidden.own_listeners.contains(&own) => Err(Unmapped::OwnListener { backend: own }),
+                shared if forbidden.shared.contains(&shared) => Err(Unmapped::Shared { backend: shared }),
+                backend => Ok(backend),
             }
         }
     }
@@ -153,6 +152,11 @@ impl Forbidden<'static> {
     /// Where stalls listens nowhere.
     pub(super) fn unless(allow_loopback: bool) -> Self {
         static NONE: BTreeSet<SocketAddr> = BTreeSet::new();
-        Self { allow_loopback, backend_port: 8080, own_listeners: &NONE }
+        Self {
+            allow_loopback,
+            backend_port: crate::testing::BACKEND_PORT,
+            own_listeners: &NONE,
+            shared: &NONE,
+        }
     }
 }

@@ -121,7 +121,7 @@ impl<'a> Explained<'a> {
         news: Option<&PoolNews>,
     ) -> Why {
         if let Some(from) = from.filter(|from| from.uuid == to.uuid) {
-            return Why::AnotherAddress { was: from.address };
+            return Why::AnotherAddress { was: from.backend };
         }
         if !self.is.is_known() {
             return Why::Saved;

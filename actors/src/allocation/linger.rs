@@ -8,7 +8,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -47,8 +47,8 @@ pub(super) struct Absences {
 impl Absences {
     /// The containers that lingered when they were saved, each with what was left of its time. A port never leads to
     /// one of them on the strength of that, but their connections drain.
-    pub(super) fn restored(saved: impl IntoIterator<Item = (Arc<str>, IpAddr, Duration)>) -> Self {
-        let lost = |(uuid, address, left)| (uuid, Absence::Lost { address, left, forgotten: REMEMBERED });
+    pub(super) fn restored(saved: impl IntoIterator<Item = (Arc<str>, SocketAddr, Duration)>) -> Self {
+        let lost = |(uuid, backend, left)| (uuid, Absence::Lost { backend, left, forgotten: REMEMBERED });
         Self { by_uuid: saved.into_iter().map(lost).collect(), news: BTreeMap::new() }
     }
 
@@ -112,19 +112,19 @@ impl Absences {
         linger: Duration,
         now: Duration,
     ) {
-        let Assignment { uuid, address, .. } = assignment;
+        let Assignment { uuid, backend, .. } = assignment;
         let left = match self.by_uuid.get(uuid) {
             Some(Absence::Lingers(_)) => return,
             Some(Absence::Lost { left, .. } | Absence::Listed { left, .. }) => *left,
             None => linger,
         };
         let (absence, news) = match container {
-            None => (Absence::lost(*address, left, now), LingerNews::Unproven),
-            Some(_) if left.is_zero() => (Absence::lost(*address, left, now), LingerNews::Expired),
+            None => (Absence::lost(*backend, left, now), LingerNews::Unproven),
+            Some(_) if left.is_zero() => (Absence::lost(*backend, left, now), LingerNews::Expired),
             Some(container) => {
                 let container = Arc::clone(container);
                 let lingering =
-                    Lingering { container, slot, address: *address, since: now, until: now + left };
+                    Lingering { container, slot, backend: *backend, since: now, until: now + left };
                 (Absence::Lingers(lingering), LingerNews::Begun)
             }
         };
@@ -173,35 +173,34 @@ impl Absences {
     }
 
     /// The containers whose backends are `listed` for another container are gone.
-    pub(super) fn give_way(&mut self, listed: &Listed, backend_port: u16) {
-        let is_taken = |uuid: &Arc<str>, address: IpAddr| {
-            listed.get(&SocketAddr::new(address, backend_port)).is_some_and(|by| by != uuid)
-        };
+    pub(super) fn give_way(&mut self, listed: &Listed) {
+        let is_taken =
+            |uuid: &Arc<str>, backend: &SocketAddr| listed.get(backend).is_some_and(|by| by != uuid);
         let taken: Vec<_> = self
             .lingering()
-            .filter(|lingering| is_taken(&lingering.container.uuid, lingering.address))
+            .filter(|lingering| is_taken(&lingering.container.uuid, &lingering.backend))
             .map(Lingering::uuid)
             .collect();
         taken.iter().for_each(|uuid| self.end(uuid, LingerNews::AddressTaken));
         self.by_uuid.retain(
-            |uuid, absence| !matches!(absence, Absence::Lost { address, .. } if is_taken(uuid, *address)),
+            |uuid, absence| !matches!(absence, Absence::Lost { backend, .. } if is_taken(uuid, backend)),
         );
     }
 
     /// Adds the containers that linger to those that can be mapped. What is listed at one of their addresses is merely
     /// damped, since one that runs takes the address; it gives way.
     pub(super) fn join<'a>(&'a self, candidates: &mut Candidates<'a>) {
-        let addresses: BTreeSet<IpAddr> = self.lingering().map(|lingering| lingering.address).collect();
-        if addresses.is_empty() {
+        let backends: BTreeSet<SocketAddr> = self.lingering().map(|lingering| lingering.backend).collect();
+        if backends.is_empty() {
             return;
         }
         let Candidates { eligible, unmapped } = candidates;
-        for damped in eligible.extract_if(.., |it| addresses.contains(&it.address)) {
+        for damped in eligible.extract_if(.., |it| backends.contains(&it.backend)) {
             unmapped.insert(Arc::clone(&damped.container.uuid), Unmapped::Flapping);
         }
-        for Lingering { container, address, since, .. } in self.lingering() {
+        for Lingering { container, backend, since, .. } in self.lingering() {
             unmapped.remove(&container.uuid);
-            eligible.push(Eligible { container, address: *address, lingers_since: Some(*since) });
+            eligible.push(Eligible { container, backend: *backend, lingers_since: Some(*since) });
         }
         eligible.sort_by(|a, b| a.age().cmp(&b.age()));
     }
@@ -222,9 +221,9 @@ impl Absences {
     }
 
     /// Where containers may run on that have lost their slots.
-    pub(super) fn lost(&self) -> impl Iterator<Item = IpAddr> {
+    pub(super) fn lost(&self) -> impl Iterator<Item = SocketAddr> {
         self.by_uuid.values().filter_map(|absence| match absence {
-            Absence::Lost { address, .. } => Some(*address),
+            Absence::Lost { backend, .. } => Some(*backend),
             Absence::Lingers(_) | Absence::Listed { .. } => None,
         })
     }
@@ -255,9 +254,9 @@ impl Absences {
     /// The container lingers no longer, and may run on.
     fn lose(&mut self, uuid: &Arc<str>, news: LingerNews, now: Duration) {
         if let Some(Absence::Lingers(lingering)) = self.by_uuid.get(uuid) {
-            let Lingering { slot, address, until, .. } = *lingering;
+            let Lingering { slot, backend, until, .. } = *lingering;
             self.tell(news, uuid, slot);
-            self.by_uuid.insert(Arc::clone(uuid), Absence::lost(address, until.saturating_sub(now), now));
+            self.by_uuid.insert(Arc::clone(uuid), Absence::lost(backend, until.saturating_sub(now), now));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What of the allocation outlives a restart: from the assignments to the state that is saved, and back. Pure.
 
-use std::{collections::BTreeMap, iter::zip, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, iter::zip, num::NonZeroU16, sync::Arc, time::Duration};
 
 use super::{
     AllocatorSettings, MappingPlan, Plan,
@@ -9,8 +9,8 @@ use super::{
     size,
 };
 use crate::{
-    domain::Mapping,
-    state::{SavedLingering, SavedMapping, SavedReservation, SavedState},
+    domain::{Assignment, Mapping},
+    state::{SavedContainer, SavedLingering, SavedMapping, SavedReservation, SavedState},
 };
 
 /// What belongs to a mapping and is not part of its plan.
@@ -35,8 +35,8 @@ pub(super) fn restored(
     };
     let saved = state.mappings.iter().find(is_same)?;
     let size = size::initial(mapping, Some(saved.pool_size));
-    let is_allowed = |address: IpAddr| settings.allow_loopback || !address.is_loopback();
-    let slots = saved.slots.iter().filter(|(slot, saved)| **slot < size && is_allowed(saved.address));
+    let is_allowed = |it: &SavedContainer| settings.allow_loopback || !it.address.is_loopback();
+    let slots = saved.slots.iter().filter(|(slot, saved)| **slot < size && is_allowed(saved));
     let reservation = |uuid: &str, left_ms: u64| Reservation {
         uuid: uuid.into(),
         until: Duration::from_millis(left_ms).min(settings.port_reuse_delay),
@@ -44,15 +44,16 @@ pub(super) fn restored(
     let reserved =
         saved.reservations.iter().map(|(slot, saved)| (*slot, reservation(&saved.uuid, saved.left_ms)));
     let lingered =
-        saved.lingering.iter().map(|(slot, saved)| (*slot, reservation(&saved.assignment.uuid, u64::MAX)));
+        saved.lingering.iter().map(|(slot, saved)| (*slot, reservation(&saved.container.uuid, u64::MAX)));
     let assignments = Assignments {
-        slots: slots.map(|(slot, saved)| (*slot, saved.clone())).collect(),
+        slots: slots.map(|(slot, saved)| (*slot, read(saved, mapping.backend_port))).collect(),
         reservations: reserved.chain(lingered).filter(|(slot, _)| *slot < size).collect(),
         ..Assignments::default()
     };
-    let lost = saved.lingering.values().map(|SavedLingering { assignment, left_ms }| {
+    let lost = saved.lingering.values().map(|SavedLingering { container, left_ms }| {
         let left = Duration::from_millis(*left_ms).min(settings.linger);
-        (assignment.uuid.clone(), assignment.address, left)
+        let Assignment { uuid, backend, .. } = read(container, mapping.backend_port);
+        (uuid, backend, left)
     });
     Some((size, assignments, Absences::restored(lost)))
 }
@@ -74,8 +75,8 @@ fn saved_mapping(
         (*slot, SavedReservation { uuid: uuid.to_string(), left_ms: left_ms(*until) })
     });
     let lingering = lingering.iter().filter_map(|(slot, until)| {
-        let assignment = slots.get(slot)?.clone();
-        Some((*slot, SavedLingering { assignment, left_ms: left_ms(*until) }))
+        let container = written(slots.get(slot)?, mapping.backend_port);
+        Some((*slot, SavedLingering { container, left_ms: left_ms(*until) }))
     });
     let lingering: BTreeMap<_, _> = lingering.collect();
     let listed = slots.iter().filter(|(slot, _)| !lingering.contains_key(slot));
@@ -83,8 +84,22 @@ fn saved_mapping(
         service: mapping.service.clone(),
         backend_port: mapping.backend_port.get(),
         pool_size: *pool_size,
-        slots: listed.map(|(slot, assignment)| (*slot, assignment.clone())).collect(),
+        slots: listed.map(|(slot, assignment)| (*slot, written(assignment, mapping.backend_port))).collect(),
         reservations: reservations.collect(),
         lingering,
     }
+}
+
+fn read(
+    SavedContainer { uuid, name, address, port }: &SavedContainer,
+    backend_port: NonZeroU16,
+) -> Assignment {
+    let backend = (*address, port.unwrap_or(backend_port).get()).into();
+    Assignment { uuid: Arc::clone(uuid), name: Arc::clone(name), backend }
+}
+
+/// A port that is the mapping's is not written, as in the files of versions that knew no other.
+fn written(Assignment { uuid, name, backend }: &Assignment, backend_port: NonZeroU16) -> SavedContainer {
+    let port = NonZeroU16::new(backend.port()).filter(|port| *port != backend_port);
+    SavedContainer { uuid: Arc::clone(uuid), name: Arc::clone(name), address: backend.ip(), port }
 }

@@ -16,7 +16,7 @@
 //! 1. **Eligible**: a container that runs, starts or restarts, or whose state is unknown, has an identity, and has an
 //!    address that is an IP address, not unspecified, and loopback only with `ALLOW_LOOPBACK=true`. It is never one of
 //!    stalls' own listeners; a port of the pool that the container needs for itself is not taken. Of several eligible
-//!    containers at one address the newest is reached there. Everything else is listed with the reason, never mapped.
+//!    containers of a service at one address and port the newest is reached there; of several services, nobody knows which. Everything else is listed with the reason, never mapped.
 //! 2. **By index**: index *i* ≥ 1 goes to slot *i − 1*. All hosts see the same index, so they agree without talking. An
 //!    index counts within one service: containers that a selector has brought from others count as without index.
 //! 3. **Without a usable index**: the slot that it has, or had a moment ago; else, in order of creation, the lowest

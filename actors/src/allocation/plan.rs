@@ -5,7 +5,8 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
+    num::NonZeroU16,
     ops::RangeInclusive,
     sync::Arc,
 };
@@ -40,27 +41,29 @@ pub struct MappingPlan {
     pub unmapped: BTreeMap<Arc<str>, Unmapped>,
     /// The slots whose containers linger: they are missing, and show that they are there.
     pub lingering: BTreeSet<u16>,
-    /// The addresses of the containers that have no slot although their processes run, as far as is known. Their
+    /// Where the containers are that have no slot although their processes run, as far as is known. Their
     /// connections drain rather than being cut. That matters only when a slot changes hands, so a change of this alone
     /// makes no new plan.
-    pub still_running: BTreeSet<IpAddr>,
+    pub still_running: BTreeSet<SocketAddr>,
 }
 
-/// The addresses of the unmapped containers whose processes run, apart from those that a slot leads to.
+/// Where the unmapped containers are whose processes run, apart from what a slot leads to.
 pub(super) fn still_running(
     Assignments { slots, unmapped, .. }: &Assignments,
     containers: &[Arc<Container>],
     absences: &Absences,
+    backend_port: NonZeroU16,
     allow_loopback: bool,
-) -> BTreeSet<IpAddr> {
+) -> BTreeSet<SocketAddr> {
     // A container that is being stopped still finishes its work; one that restarts has lost it.
     let runs = |c: &Container| matches!(c.lifecycle(), Lifecycle::Running | Lifecycle::Stopping);
     let unmapped = containers.iter().filter(|c| unmapped.contains_key(&c.uuid) && runs(c));
-    let unmapped = unmapped.filter_map(|c| usable_address(c, allow_loopback).ok());
+    let unmapped =
+        unmapped.filter_map(|c| Some(c.backend_at(usable_address(c, allow_loopback).ok()?, backend_port)));
     let mut running: BTreeSet<_> = unmapped.chain(absences.lost()).collect();
     if !running.is_empty() {
         for assignment in slots.values() {
-            running.remove(&assignment.address);
+            running.remove(&assignment.backend);
         }
     }
     running
@@ -84,9 +87,7 @@ impl MappingPlan {
     }
 
     fn route(&self, slot: u16) -> (u16, Option<SocketAddr>) {
-        let assignment = self.slots.get(&slot);
-        let backend = assignment.map(|a| SocketAddr::new(a.address, self.mapping.backend_port.get()));
-        (self.port(slot), backend)
+        (self.port(slot), self.slots.get(&slot).map(|assignment| assignment.backend))
     }
 }
 
@@ -115,9 +116,6 @@ impl Plan {
 
     /// The backends that no port leads to although they still run.
     pub fn still_running(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.mappings.iter().flat_map(|plan| {
-            let port = plan.mapping.backend_port.get();
-            plan.still_running.iter().map(move |address| SocketAddr::new(*address, port))
-        })
+        self.mappings.iter().flat_map(|plan| plan.still_running.iter().copied())
     }
 }

@@ -6,12 +6,7 @@ mod report;
 mod tests;
 
 use std::{
-    collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
-    num::NonZeroU16,
-    ops::RangeInclusive,
-    sync::Arc,
-    time::Duration,
+    collections::BTreeSet, net::SocketAddr, num::NonZeroU16, ops::RangeInclusive, sync::Arc, time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +16,7 @@ pub(super) use self::news::PoolNews;
 use super::{
     AllocatorSettings, MappingPlan, PoolSettings,
     assign::{Assignments, Reservation, Rules, assign},
-    eligibility::{Eligible, Forbidden, eligible, own_address},
+    eligibility::{Eligible, Forbidden, eligible},
     flapping::FlapDamper,
     linger::{Absences, Listed},
     memory::{Leftovers, restored},
@@ -68,6 +63,8 @@ pub(super) struct Around {
     pub(super) listed: Listed,
     /// Those of them that are stalls' own listeners.
     pub(super) own_listeners: BTreeSet<SocketAddr>,
+    /// Where containers of several services are.
+    pub(super) shared: BTreeSet<SocketAddr>,
 }
 
 /// A pool that has become larger.
@@ -139,15 +136,18 @@ impl Pool {
         let containers = &Arc::clone(self.snapshot.as_ref()?).containers;
         self.damper.expire(now);
         self.absences.expire(now);
-        let backend_port = self.mapping.backend_port.get();
-        self.absences.give_way(&around.listed, backend_port);
-        let own_listeners = &around.own_listeners;
-        let forbidden = Forbidden { allow_loopback: settings.allow_loopback, backend_port, own_listeners };
+        self.absences.give_way(&around.listed);
+        let Around { own_listeners, shared, .. } = around;
+        let forbidden = Forbidden {
+            allow_loopback: settings.allow_loopback,
+            backend_port: self.mapping.backend_port,
+            own_listeners,
+            shared,
+        };
         let mut candidates = eligible(containers, &self.damper, forbidden);
         let (from, to) = self.sizes(&candidates.eligible);
         self.absences.join(&mut candidates);
         let rules = Rules {
-            backend_port,
             pool_size: to,
             max_port_count: self.mapping.max_port_count(),
             port_reuse_delay: settings.port_reuse_delay,
@@ -164,7 +164,9 @@ impl Pool {
     /// The last step of the line.
     pub(super) fn plan(&self, settings: &AllocatorSettings) -> MappingPlan {
         let (assignments, absences) = (&self.assignments, &self.absences);
-        let still_running = still_running(assignments, self.containers(), absences, settings.allow_loopback);
+        let backend_port = self.mapping.backend_port;
+        let still_running =
+            still_running(assignments, self.containers(), absences, backend_port, settings.allow_loopback);
         MappingPlan {
             mapping: self.mapping.clone(),
             pool_size: self.size(),
@@ -238,11 +240,9 @@ impl Pool {
 
     /// The containers that keep their slots for as long as they show that they are there.
     pub(super) fn lingering(&self) -> impl Iterator<Item = Target> {
-        let backend_port = self.mapping.backend_port.get();
-        self.absences.lingering().map(move |lingering| Target {
-            uuid: lingering.uuid(),
-            backend: SocketAddr::new(lingering.address, backend_port),
-        })
+        self.absences
+            .lingering()
+            .map(|lingering| Target { uuid: lingering.uuid(), backend: lingering.backend })
     }
 
     /// A container no longer shows that it is there.
@@ -259,19 +259,8 @@ impl Pool {
 
     /// Where the containers of the newest snapshot are, the oldest first.
     pub(super) fn listed(&self) -> impl Iterator<Item = (SocketAddr, Arc<str>)> {
-        let uuids = self.alive().map(|(container, _)| Arc::clone(&container.uuid));
-        self.backends().zip(uuids)
-    }
-
-    /// Where they are.
-    pub(super) fn backends(&self) -> impl Iterator<Item = SocketAddr> {
-        let backend_port = self.mapping.backend_port.get();
-        self.alive().map(move |(_, address)| SocketAddr::new(address, backend_port))
-    }
-
-    fn alive(&self) -> impl Iterator<Item = (&Container, IpAddr)> {
         let alive = self.containers().iter().filter(|c| c.lifecycle() != Lifecycle::Inactive);
-        alive.filter_map(|container| Some((&**container, own_address(container)?)))
+        alive.filter_map(|c| Some((c.backend(self.mapping.backend_port)?, Arc::clone(&c.uuid))))
     }
 
     /// When the passing of time alone may change which container has which slot.

@@ -104,7 +104,7 @@ fn report_slots(log: &Logger, old: Option<&MappingPlan>, new: &MappingPlan) {
         let was = old.get(slot);
         if was != Some(is) {
             info!(log, "slot assigned"; "port" => new.port(*slot),
-                "container" => &is.name, "uuid" => &is.uuid, "address" => %is.address,
+                "container" => &is.name, "uuid" => &is.uuid, "address" => %is.backend,
                 "replaces" => was.map(|was| &was.uuid));
         }
     }

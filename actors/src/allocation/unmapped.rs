@@ -44,11 +44,20 @@ pub enum Unmapped {
         /// Where it is reached.
         backend: SocketAddr,
     },
-    /// A newer container has the same address, so this one cannot be reached there.
-    #[error("its address {address} belongs to the newer container {newer:?}")]
+    /// Another mapped service has a container at the same address and port, so nobody knows which one is reached there.
+    #[error(
+        "a container of another mapped service is listed at {backend}, too, and only one can listen there; another \
+         port for one of them would do"
+    )]
+    Shared {
+        /// Where both would be reached.
+        backend: SocketAddr,
+    },
+    /// A newer container has the same address and port, so this one cannot be reached there.
+    #[error("its address {backend} belongs to the newer container {newer:?}")]
     AddressTaken {
-        /// The address.
-        address: IpAddr,
+        /// The address and port.
+        backend: SocketAddr,
         /// The uuid of the container that has it.
         newer: String,
     },
@@ -102,7 +111,7 @@ fn more(pool_size: u16, max_port_count: u16) -> &'static str {
 
 impl Unmapped {
     /// All kinds.
-    pub const KINDS: [&str; 12] = [
+    pub const KINDS: [&str; 13] = [
         "no_identity",
         "not_running",
         "flapping",
@@ -110,6 +119,7 @@ impl Unmapped {
         "bad_address",
         "loopback",
         "own_listener",
+        "shared_address",
         "address_taken",
         "not_ready",
         "superseded",
@@ -127,6 +137,7 @@ impl Unmapped {
             Self::BadAddress { .. } => "bad_address",
             Self::Loopback { .. } => "loopback",
             Self::OwnListener { .. } => "own_listener",
+            Self::Shared { .. } => "shared_address",
             Self::AddressTaken { .. } => "address_taken",
             Self::NotReady { .. } => "not_ready",
             Self::Superseded { .. } => "superseded",
@@ -144,6 +155,7 @@ impl Unmapped {
             | Self::BadAddress { .. }
             | Self::Loopback { .. }
             | Self::OwnListener { .. }
+            | Self::Shared { .. }
             | Self::AddressTaken { .. } => 1,
             Self::NoFreeSlot { .. } => 3,
             Self::NotReady { .. } | Self::Superseded { .. } => 4,
@@ -163,6 +175,7 @@ impl Unmapped {
             | Self::BadAddress { .. }
             | Self::Loopback { .. }
             | Self::OwnListener { .. }
+            | Self::Shared { .. }
             | Self::AddressTaken { .. }
             | Self::OutsidePool { .. }
             | Self::NoFreeSlot { .. } => true,
@@ -179,6 +192,7 @@ mod tests {
     #[test]
     fn each_kind_is_listed() {
         let (other, address) = (String::new, Ipv4Addr::LOCALHOST.into());
+        let backend = SocketAddr::new(address, 1);
         let (pool_size, max_port_count) = (1, 2);
         let all = [
             Unmapped::NoIdentity,
@@ -187,8 +201,9 @@ mod tests {
             Unmapped::NoAddress,
             Unmapped::BadAddress { address: other() },
             Unmapped::Loopback { address },
-            Unmapped::OwnListener { backend: (address, 1).into() },
-            Unmapped::AddressTaken { address, newer: other() },
+            Unmapped::OwnListener { backend },
+            Unmapped::Shared { backend },
+            Unmapped::AddressTaken { backend, newer: other() },
             Unmapped::NotReady { incumbent: other() },
             Unmapped::Superseded { by: other() },
             Unmapped::OutsidePool { index: 2, pool_size, max_port_count },

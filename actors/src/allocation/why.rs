@@ -1,6 +1,6 @@
 //! Why a port or a container is as it is from a decision on: the rule, and a sentence about the container.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 
@@ -39,7 +39,7 @@ pub enum Why {
     #[error("it is listed at another address; it was at {was}")]
     AnotherAddress {
         /// The address before.
-        was: IpAddr,
+        was: SocketAddr,
     },
     /// Its index has changed.
     #[error("it has port {port} now")]

@@ -1,6 +1,6 @@
 //! A container that has a slot.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,5 +12,5 @@ pub struct Assignment {
     /// Its name, for people.
     pub name: Arc<str>,
     /// Where it is reached.
-    pub address: IpAddr,
+    pub backend: SocketAddr,
 }

@@ -1,6 +1,11 @@
 //! One container as its source lists it.
 
-use std::{fmt, net::IpAddr, num::NonZeroU64, sync::Arc};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::{NonZeroU16, NonZeroU64},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +25,9 @@ pub struct Container {
     pub state: Option<State>,
     /// Its address; `None` when it has none (yet).
     pub address: Option<Address>,
+    /// The port that it listens on, where its source says one; else that of the mapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<NonZeroU16>,
     /// What its health check says; `None` when it has no health check.
     pub health: Option<Health>,
 }
@@ -28,6 +36,15 @@ impl Container {
     /// Where it is in its life; one whose state is unknown is taken to run.
     pub fn lifecycle(&self) -> Lifecycle {
         self.state.as_ref().map_or(Lifecycle::Running, |state| state.lifecycle)
+    }
+
+    /// Where it listens, if its address is an IP address; `default` is the port of one that has none of its own.
+    pub fn backend(&self, default: NonZeroU16) -> Option<SocketAddr> {
+        Some(self.backend_at(self.address.as_ref()?.ip()?, default))
+    }
+
+    pub(crate) fn backend_at(&self, ip: IpAddr, default: NonZeroU16) -> SocketAddr {
+        SocketAddr::new(ip, self.port.unwrap_or(default).get())
     }
 }
 
@@ -49,7 +66,7 @@ pub enum Lifecycle {
     Running,
     /// It starts or restarts: it does not run yet, but its address is its own already.
     Starting,
-    /// It is being stopped, and finishes its work.
+    /// It takes no new work: it is being stopped and finishes what it has, or it is paused.
     Stopping,
     /// It cannot serve: it is not started yet, or has stopped, or its state is none that is known.
     Inactive,

@@ -43,6 +43,7 @@ impl From<Entry<'_>> for Container {
             created: entry.created,
             state: entry.state.map(vocabulary::state),
             address: entry.address.map(Into::into),
+            port: None,
             health: entry.health,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The layout of all lines. Another number is another layout.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// What the first line of every version has.
 #[derive(Debug, Deserialize)]
@@ -103,7 +103,7 @@ pub(super) struct PlanDigest {
     /// The size of each pool.
     pub(super) pools: Vec<u16>,
     /// The ports that lead to another container or address than before; `None` where they refuse now.
-    pub(super) ports: BTreeMap<u16, Option<(Arc<str>, IpAddr)>>,
+    pub(super) ports: BTreeMap<u16, Option<(Arc<str>, SocketAddr)>>,
     /// The ports whose containers linger.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) lingering: BTreeSet<u16>,
@@ -119,7 +119,7 @@ impl PlanDigest {
         let is = ports(plan);
         let freed = was.keys().filter(|port| !is.contains_key(port)).map(|port| (*port, None));
         let led = is.iter().filter(|(port, to)| was.get(port) != Some(to));
-        let led = led.map(|(port, (uuid, address))| (*port, Some((Arc::clone(uuid), *address))));
+        let led = led.map(|(port, (uuid, backend))| (*port, Some((Arc::clone(uuid), *backend))));
         let lingering = plan.mappings.iter().flat_map(|m| m.lingering.iter().map(|slot| m.port(*slot)));
         let mut unmapped = BTreeMap::new();
         for reason in plan.mappings.iter().flat_map(|mapping| mapping.unmapped.values()) {
@@ -135,8 +135,8 @@ impl PlanDigest {
     }
 }
 
-fn ports(plan: &Plan) -> BTreeMap<u16, (&Arc<str>, IpAddr)> {
+fn ports(plan: &Plan) -> BTreeMap<u16, (&Arc<str>, SocketAddr)> {
     let mappings = plan.mappings.iter();
-    let all = mappings.flat_map(|m| m.slots.iter().map(|(slot, a)| (m.port(*slot), (&a.uuid, a.address))));
+    let all = mappings.flat_map(|m| m.slots.iter().map(|(slot, a)| (m.port(*slot), (&a.uuid, a.backend))));
     all.collect()
 }

@@ -291,13 +291,13 @@ fn a_line_has_only_what_differs() {
 fn the_first_plan_that_differs_is_told() {
     let recorded = two_plans(u64::MAX);
     recorded.edit(|text| {
-        text.replace(r#"["a","10.42.0.2"]"#, r#"["z","10.42.0.9"]"#)
+        text.replace(r#"["a","10.42.0.2:8080"]"#, r#"["z","10.42.0.9:8080"]"#)
             .replace(r#""revision":43"#, r#""revision":99"#)
     });
     let differences = recorded.replayed().differences;
     assert_eq!((differences.len(), differences[0].line), (1, 3));
-    assert!(differences[0].recorded.contains(r#""5000":["z","10.42.0.9"]"#), "{differences:?}");
-    assert!(differences[0].replayed.contains(r#""5000":["a","10.42.0.2"]"#), "{differences:?}");
+    assert!(differences[0].recorded.contains(r#""5000":["z","10.42.0.9:8080"]"#), "{differences:?}");
+    assert!(differences[0].replayed.contains(r#""5000":["a","10.42.0.2:8080"]"#), "{differences:?}");
 }
 
 #[test]
@@ -317,8 +317,8 @@ fn what_is_no_recording_is_refused_with_the_reason() {
     let refused = || replayed(recorded.folder.path()).unwrap_err().to_string();
     recorded.edit(|text| text.replacen("\n{", "\n[", 1));
     assert!(refused().contains("recording-00000001.jsonl: line 2: "), "{}", refused());
-    recorded.edit(|text| text.replacen(r#""recording":1"#, r#""recording":2"#, 1));
-    assert!(refused().contains("line 1: its format is 2, this version of stalls knows 1: "), "{}", refused());
+    recorded.edit(|text| text.replacen(r#""recording":2"#, r#""recording":1"#, 1));
+    assert!(refused().contains("line 1: its format is 1, this version of stalls knows 2: "), "{}", refused());
     fs::remove_file(recorded.folder.path().join("recording-00000001.jsonl")).unwrap();
     assert!(refused().contains("no recording: "), "{}", refused());
     assert!(replayed(Path::new("/nonexistent")).unwrap_err().to_string().starts_with("/nonexistent: "));

@@ -97,7 +97,7 @@ impl Wanted {
         let slots =
             state.mappings.iter().filter(|saved| saved.service == web()).flat_map(|saved| saved.slots.iter());
         let claim = |address| Claim { servers: [at(address)].into(), may_be_void: false };
-        let claimed = slots.map(|(slot, assignment)| (*slot, claim(assignment.address))).collect();
+        let claimed = slots.map(|(slot, saved)| (*slot, claim(saved.address))).collect();
         Self { claimed, ..Self::default() }
     }
 

@@ -24,7 +24,7 @@ use self::restarts::Restarts;
 use super::{
     flapping::{Flapping, Unsteady},
     setup::{BASE_PORT, Setup},
-    wanted::{Claim, Wanted, at},
+    wanted::{Claim, Wanted},
     world::Instance,
 };
 use crate::{allocation::Plan, config::Routes};
@@ -130,7 +130,7 @@ impl Watch {
 
     /// The newest plan lets these containers linger.
     fn want_lingering(&mut self) {
-        let lingering: Vec<_> = self.lingering().map(|(slot, a)| (slot, at(a.address))).collect();
+        let lingering: Vec<_> = self.lingering().map(|(slot, a)| (slot, a.backend)).collect();
         let Some(told) = &self.life.told_last else { return };
         let mut wanted = told.clone();
         for (slot, server) in lingering {
@@ -188,7 +188,7 @@ impl Watch {
         let has_claim = |wanted: &Wanted| wanted.only(port - BASE_PORT) == Some(server);
         let lingers = self
             .lingering()
-            .any(|(slot, assignment)| slot == port - BASE_PORT && assignment.address == server.ip());
+            .any(|(slot, assignment)| slot == port - BASE_PORT && assignment.backend == server);
         self.disturbed.contains(&port) || !lingers && !self.history[since..].iter().all(has_claim)
     }
 

@@ -9,7 +9,10 @@ use std::{
     fs::{self, File},
     future::Future,
     io::{self, Read},
+    net::IpAddr,
+    num::NonZeroU16,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::{
@@ -22,7 +25,7 @@ use thiserror::Error;
 use super::validate;
 use crate::{
     atomic_file::{Durability, off_thread, write_atomically},
-    domain::{Assignment, ServiceRef},
+    domain::ServiceRef,
     excerpt::excerpt,
 };
 
@@ -50,7 +53,7 @@ pub struct SavedMapping {
     /// The number of slots.
     pub pool_size: u16,
     /// The container of each slot.
-    pub slots: BTreeMap<u16, Assignment>,
+    pub slots: BTreeMap<u16, SavedContainer>,
     /// The free slots that were reserved.
     #[serde(rename = "tombstones")]
     pub reservations: BTreeMap<u16, SavedReservation>,
@@ -59,12 +62,26 @@ pub struct SavedMapping {
     pub lingering: BTreeMap<u16, SavedLingering>,
 }
 
+/// A container that had a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedContainer {
+    /// Its identity.
+    pub uuid: Arc<str>,
+    /// Its name, for people.
+    pub name: Arc<str>,
+    /// Where it was.
+    pub address: IpAddr,
+    /// The port that it listened on, if it was not the mapping's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<NonZeroU16>,
+}
+
 /// A container that lingered, with what was left of its time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedLingering {
     /// The container.
     #[serde(flatten)]
-    pub assignment: Assignment,
+    pub container: SavedContainer,
     /// What was left, in milliseconds.
     pub left_ms: u64,
 }

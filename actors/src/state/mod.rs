@@ -5,7 +5,8 @@ mod saver;
 mod validate;
 
 pub use file::{
-    SavedLingering, SavedMapping, SavedReservation, SavedState, StateError, StateFile, StateStore,
+    SavedContainer, SavedLingering, SavedMapping, SavedReservation, SavedState, StateError, StateFile,
+    StateStore,
 };
 pub(crate) use saver::Saver;
 #[cfg(test)]

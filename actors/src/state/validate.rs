@@ -22,9 +22,9 @@ pub(super) fn check(state: &SavedState) -> Result<(), String> {
 
 fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
     let mut uuids = BTreeSet::new();
-    let lingering = mapping.lingering.iter().map(|(slot, saved)| (slot, &saved.assignment));
-    for (slot, assignment) in mapping.slots.iter().chain(lingering) {
-        let (uuid, address, size) = (&assignment.uuid, assignment.address, mapping.pool_size);
+    let lingering = mapping.lingering.iter().map(|(slot, saved)| (slot, &saved.container));
+    for (slot, container) in mapping.slots.iter().chain(lingering) {
+        let (uuid, address, size) = (&container.uuid, container.address, mapping.pool_size);
         if *slot >= size {
             return Err(format!("slot {slot} is beyond a pool of {size}"));
         }
@@ -41,7 +41,7 @@ fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Assignment, ServiceRef};
+    use crate::{domain::ServiceRef, state::SavedContainer};
 
     /// A pool of five, with a container on each of these slots.
     fn contradiction(slots: &[(u16, &str, &str)]) -> Option<String> {
@@ -50,7 +50,15 @@ mod tests {
 
     fn mapping(slots: &[(u16, &str, &str)]) -> SavedMapping {
         let assignment = |(slot, uuid, address): &(u16, &str, &str)| {
-            (*slot, Assignment { uuid: (*uuid).into(), name: "".into(), address: address.parse().unwrap() })
+            (
+                *slot,
+                SavedContainer {
+                    uuid: (*uuid).into(),
+                    name: "".into(),
+                    address: address.parse().unwrap(),
+                    port: None,
+                },
+            )
         };
         SavedMapping {
             service: ServiceRef { stack: None, service: "web".into() },

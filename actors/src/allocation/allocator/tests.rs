@@ -6,6 +6,7 @@ mod nothing_mapped;
 mod own_listeners;
 mod recording;
 mod saving;
+mod several_services;
 mod takeover;
 
 use std::{
@@ -24,12 +25,13 @@ use tokio::sync::Notify;
 use super::*;
 use crate::{
     allocation::{ListenAddresses, PoolSettings},
-    domain::{Assignment, Container, Mapping, PublishedPorts, ServiceRef},
+    domain::{Container, Mapping, PublishedPorts, ServiceRef},
     probing::{Connection, End},
     state::{SAVE_DELAY, SAVE_RETRY, SavedMapping, StateError},
     supervise::ActorSet,
     testing::{
-        Line, Lines, Received, container, mapping, ms, pass, run, service, settle, snapshot, state, web,
+        Line, Lines, Received, container, mapping, ms, pass, run, saved_container, service, settle, snapshot,
+        state, web,
     },
 };
 
@@ -249,13 +251,12 @@ fn told(revision: u64, ports: &[(u16, &str)]) -> (u64, Vec<(u16, String)>) {
 
 /// What an earlier process saved: `a` on the first slot.
 fn saved() -> SavedState {
-    let assignment =
-        Assignment { uuid: "a".into(), name: "app-a".into(), address: "10.42.0.2".parse().unwrap() };
+    let container = saved_container("a", "10.42.0.2");
     let mapping = SavedMapping {
         service: web(),
         backend_port: 8080,
         pool_size: 3,
-        slots: [(0, assignment)].into(),
+        slots: [(0, container)].into(),
         reservations: [].into(),
         lingering: [].into(),
     };
@@ -305,7 +306,7 @@ async fn what_still_runs_is_told_with_a_plan_but_is_no_reason_for_one() {
     assert_eq!((web.plans().len(), lines(&web)), (2, said));
     web.hears(&[restarting, b(), newer]).await;
     let still_running: Vec<_> = web.plans().iter().map(|p| p.mappings[0].still_running.clone()).collect();
-    assert_eq!(still_running, [[].into(), ["10.42.0.2".parse().unwrap()].into(), [].into()]);
+    assert_eq!(still_running, [[].into(), ["10.42.0.2:8080".parse().unwrap()].into(), [].into()]);
     assert_eq!(web.told()[2], told(3, &[(5000, "c"), (5001, "b")]));
 }
 
@@ -416,20 +417,3 @@ async fn without_a_waiting_container_a_reservation_that_ends_makes_no_plan() {
 }
 
 // === several mappings ===
-
-#[actix_rt::test]
-async fn several_mappings_are_told_together_once_each_is_known() {
-    let both = Running::with(vec![mapping(&web(), 5000), mapping(&db(), 6000)], FakeStore::default());
-    both.hears_of(&db(), &[container("d", 1, Some(2))]).await;
-    assert_eq!(both.told(), []);
-    both.hears_of(&web(), &[a()]).await;
-    assert_eq!(both.told(), [told(1, &[(5000, "a"), (6001, "d")])]);
-}
-
-#[actix_rt::test]
-async fn a_service_may_be_mapped_twice() {
-    let admin = Mapping { backend_port: 9090.try_into().unwrap(), ..mapping(&web(), 6000) };
-    let web = Running::with(vec![mapping(&web(), 5000), admin], FakeStore::default());
-    web.hears(&[a()]).await;
-    assert_eq!(web.told(), [told(1, &[(5000, "a"), (6000, "a")])]);
-}

@@ -12,14 +12,13 @@ use crate::{
         flapping::FlapDamper,
     },
     domain::Container,
-    testing::{container, ms, shared},
+    testing::{BACKEND_PORT, container, ms, shared},
 };
 
 const REUSE_DELAY: Duration = Duration::from_secs(60);
 
 /// As from base port 5000.
 const MAX_PORT_COUNT: u16 = 60_536;
-const BACKEND_PORT: u16 = 8080;
 
 /// Assigns slots to `containers` (oldest first), on loopback addresses none.
 fn assigned(containers: &[Container], previous: &Assignments, rules: Rules, now: Duration) -> Assignments {
@@ -34,10 +33,7 @@ fn accepts(container: &Container) -> bool {
 }
 
 fn probed_ready(containers: &[Container]) -> BTreeSet<Target> {
-    let successor = |c: &Container| {
-        let backend = SocketAddr::new(c.address.as_ref()?.ip()?, BACKEND_PORT);
-        Some(Target { uuid: c.uuid.clone(), backend })
-    };
+    let successor = |c: &Container| Some(Target { uuid: c.uuid.clone(), backend: c.backend(BACKEND_PORT)? });
     containers.iter().filter(|container| accepts(container)).filter_map(successor).collect()
 }
 
@@ -51,12 +47,7 @@ fn no_free_slot(pool_size: u16) -> Unmapped {
 
 /// What holds for all containers of a pool of this size.
 fn rules(pool_size: u16) -> Rules {
-    Rules {
-        backend_port: BACKEND_PORT,
-        pool_size,
-        max_port_count: MAX_PORT_COUNT,
-        port_reuse_delay: REUSE_DELAY,
-    }
+    Rules { pool_size, max_port_count: MAX_PORT_COUNT, port_reuse_delay: REUSE_DELAY }
 }
 
 /// A service as stalls follows it.
@@ -159,7 +150,7 @@ fn rule_1_only_an_ip_address_is_an_address() {
     ]);
     assert_eq!(web.slots(), [(1, "b"), (2, "c")]);
     assert_eq!(web.why_not("a"), Unmapped::NoAddress);
-    assert_eq!(web.assignments.slots[&2].address.to_string(), "10.42.0.9");
+    assert_eq!(web.assignments.slots[&2].backend.to_string(), "10.42.0.9:8080");
 }
 
 #[test]
@@ -191,8 +182,8 @@ fn of_two_at_one_address_the_newer_is_reached_there() {
     let mut web = Followed::with_pool(3);
     web.sees(&[&old, &new]);
     assert_eq!(web.slots(), [(1, "new")]);
-    let address = "10.42.0.2".parse().unwrap();
-    assert_eq!(web.why_not("old"), Unmapped::AddressTaken { address, newer: "new".into() });
+    let backend = "10.42.0.2:8080".parse().unwrap();
+    assert_eq!(web.why_not("old"), Unmapped::AddressTaken { backend, newer: "new".into() });
     // One address may be written in two ways.
     web.sees(&[&old, &at("::ffff:10.42.0.2", &new)]);
     assert_eq!(web.slots(), [(1, "new")]);

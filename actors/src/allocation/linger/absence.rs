@@ -1,6 +1,6 @@
 //! A container that had a slot when it was missing.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub(super) enum Absence {
     /// It has lost its slot and may run on, so its connections drain. When it is listed again, it may linger for as
     /// long as is `left`.
     Lost {
-        address: IpAddr,
+        backend: SocketAddr,
         #[serde(rename = "left_ns", with = "in_ns")]
         left: Duration,
         #[serde(rename = "forgotten_ns", with = "in_ns")]
@@ -39,7 +39,7 @@ pub(in crate::allocation) struct Lingering {
     /// As it was listed last.
     pub(super) container: Arc<Container>,
     pub(in crate::allocation) slot: u16,
-    pub(in crate::allocation) address: IpAddr,
+    pub(in crate::allocation) backend: SocketAddr,
     #[serde(rename = "since_ns", with = "in_ns")]
     pub(super) since: Duration,
     /// When it loses its slot even if it is still there, on the allocator's clock.
@@ -48,8 +48,8 @@ pub(in crate::allocation) struct Lingering {
 }
 
 impl Absence {
-    pub(super) fn lost(address: IpAddr, left: Duration, now: Duration) -> Self {
-        Self::Lost { address, left, forgotten: now + REMEMBERED }
+    pub(super) fn lost(backend: SocketAddr, left: Duration, now: Duration) -> Self {
+        Self::Lost { backend, left, forgotten: now + REMEMBERED }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     domain::{Health, Mapping, PublishedPorts},
     probing::Target,
     state::SavedState,
-    testing::{container, mapping, ms, snapshot, state, web},
+    testing::{BACKEND_PORT, container, mapping, ms, snapshot, state, web},
 };
 
 const LINGER: u64 = 300_000;
@@ -114,8 +114,8 @@ impl Followed {
 }
 
 fn target(container: &Container) -> Target {
-    let ip = container.address.as_ref().unwrap().ip().unwrap();
-    Target { uuid: container.uuid.clone(), backend: SocketAddr::new(ip, 8080) }
+    let backend = container.backend(BACKEND_PORT).unwrap();
+    Target { uuid: container.uuid.clone(), backend }
 }
 
 fn a() -> Container {
@@ -201,7 +201,7 @@ fn a_container_lingers_for_so_long_and_then_its_connections_drain() {
     assert_eq!(web.hears(&[a()]).passes(LINGER - 1).slots(), "0:a 1:b?");
     assert_eq!(web.pool.next_change(), Some(ms(web.now + 1)));
     assert_eq!(web.passes(1).slots(), "0:a");
-    assert_eq!(web.still_running(), ["10.42.0.3"]);
+    assert_eq!(web.still_running(), ["10.42.0.3:8080"]);
     assert_eq!(web.news(), [(LingerNews::Begun, 1), (LingerNews::Expired, 1)]);
     assert_eq!(web.hears(&[a(), b()]).slots(), "0:a 1:b");
 }
@@ -216,14 +216,19 @@ fn its_time_begins_anew_only_after_it_was_listed_for_30_s() {
     assert_eq!(web.passes(1).slots(), "0:a", "9 s were left of its time");
     web.news();
     assert_eq!(web.hears(&[a(), b()]).hears(&[a()]).slots(), "0:a", "nothing is left");
-    assert_eq!((web.still_running(), web.news()), (vec!["10.42.0.3".into()], vec![(LingerNews::Expired, 1)]));
+    assert_eq!(
+        (web.still_running(), web.news()),
+        (vec!["10.42.0.3:8080".into()], vec![(LingerNews::Expired, 1)])
+    );
     web.hears(&[a(), b()]).passes(30_000);
     assert_eq!(web.hears(&[a()]).passes(LINGER - 1).slots(), "0:a 1:b?");
 }
 
 #[test]
 fn a_proof_that_is_older_than_30_s_is_none() {
-    for (away, slots, still_running) in [(30_000, "0:a 1:b?", vec![]), (30_001, "0:a", vec!["10.42.0.3"])] {
+    for (away, slots, still_running) in
+        [(30_000, "0:a 1:b?", vec![]), (30_001, "0:a", vec!["10.42.0.3:8080"])]
+    {
         let mut web = Followed::having(&[a(), b()]);
         assert_eq!(web.hears_after(away, &[a()]).slots(), slots, "{away} ms");
         assert_eq!(web.still_running(), still_running);
@@ -237,7 +242,7 @@ fn a_proof_that_is_older_than_30_s_is_none() {
 fn a_container_that_cannot_be_asked_loses_its_slot_and_drains() {
     let mut web = Followed::having(&[a(), b()]);
     assert_eq!(web.hears(&[a()]).is_told(&b(), Verdict::Unknown).slots(), "0:a");
-    assert_eq!(web.still_running(), ["10.42.0.3"]);
+    assert_eq!(web.still_running(), ["10.42.0.3:8080"]);
 }
 
 // === others ===
@@ -251,7 +256,7 @@ fn a_successor_takes_over_once_it_is_ready_and_the_connections_of_the_old_one_dr
     assert_eq!(web.plan().unmapped["b2"].kind(), "not_ready");
     assert_eq!(web.pool.successors().collect::<Vec<_>>(), [&target(&b2())]);
     assert_eq!(web.decides(&[&b2()]).slots(), "0:a 1:b2");
-    assert_eq!(web.still_running(), ["10.42.0.3"]);
+    assert_eq!(web.still_running(), ["10.42.0.3:8080"]);
     assert_eq!(web.news(), [(LingerNews::Begun, 1), (LingerNews::Superseded, 1)]);
 }
 
@@ -318,7 +323,7 @@ fn without_an_index_a_missing_container_keeps_its_slot_and_yields_only_when_none
     web.hears(&[of_age(1), of_age(3)]);
     assert_eq!(web.hears(&[of_age(3)]).slots(), "0:c1? 1:c2? 2:c3");
     assert_eq!(web.hears(&[of_age(3), of_age(4)]).slots(), "0:c1? 1:c4 2:c3", "c2 has lingered for longest");
-    assert_eq!(web.still_running(), ["10.42.0.3"]);
+    assert_eq!(web.still_running(), ["10.42.0.3:8080"]);
     assert_eq!(web.hears(&[of_age(1), of_age(3), of_age(4)]).slots(), "0:c1 1:c4 2:c3");
     let mut roomy = Followed::of(4);
     roomy.hears(&[of_age(1), of_age(2)]).hears(&[of_age(2)]);
@@ -339,7 +344,7 @@ fn an_index_is_stronger_than_a_container_without_one_that_lingers() {
     let mut web = Followed::having(&[container("x", 1, None)]);
     assert_eq!(web.hears(&[]).slots(), "0:x?");
     assert_eq!(web.hears(&[container("i", 2, Some(1))]).slots(), "0:i");
-    assert_eq!(web.still_running(), ["10.42.0.2"]);
+    assert_eq!(web.still_running(), ["10.42.0.2:8080"]);
 }
 
 #[test]
@@ -373,9 +378,9 @@ fn what_lingered_before_a_restart_is_not_served_and_drains() {
     assert_eq!(saved.mappings[0].slots.len(), 1);
     assert_eq!(saved.mappings[0].lingering[&1].left_ms, LINGER - 100_000);
     let mut after = Followed::restored(5, &saved);
-    assert_eq!((after.slots().as_str(), after.still_running()), ("0:a", vec!["10.42.0.3".to_owned()]));
+    assert_eq!((after.slots().as_str(), after.still_running()), ("0:a", vec!["10.42.0.3:8080".to_owned()]));
     assert_eq!(after.hears(&[a()]).slots(), "0:a");
-    assert_eq!(after.still_running(), ["10.42.0.3"]);
+    assert_eq!(after.still_running(), ["10.42.0.3:8080"]);
     // It is listed again, and goes again.
     assert_eq!(after.hears(&[a(), b()]).hears(&[a()]).slots(), "0:a 1:b?");
     assert_eq!(after.passes(LINGER - 100_001).slots(), "0:a 1:b?", "{:?}", after.pool.next_change());
@@ -396,5 +401,5 @@ fn what_is_missing_after_a_restart_drains() {
     let saved = Followed::having(&[a(), b()]).saved();
     let mut after = Followed::restored(5, &saved);
     assert_eq!((after.hears(&[a()]).slots(), after.news()), ("0:a".into(), vec![(LingerNews::Unproven, 1)]));
-    assert_eq!(after.still_running(), ["10.42.0.3"]);
+    assert_eq!(after.still_running(), ["10.42.0.3:8080"]);
 }

@@ -10,22 +10,18 @@ use crate::{
         flapping::FlapDamper,
     },
     probing::Target,
-    testing::{container, shared},
+    testing::{BACKEND_PORT, container, shared},
 };
 
 /// In a pool of two that was free before `containers` (oldest first), of which each is ready.
 fn running(containers: &[Container]) -> Vec<String> {
-    let rules =
-        Rules { backend_port: 8080, pool_size: 2, max_port_count: 100, port_reuse_delay: Duration::ZERO };
-    let successor = |c: &Container| {
-        let backend = SocketAddr::new(c.address.as_ref()?.ip()?, rules.backend_port);
-        Some(Target { uuid: c.uuid.clone(), backend })
-    };
+    let rules = Rules { pool_size: 2, max_port_count: 100, port_reuse_delay: Duration::ZERO };
+    let successor = |c: &Container| Some(Target { uuid: c.uuid.clone(), backend: c.backend(BACKEND_PORT)? });
     let ready: BTreeSet<_> = containers.iter().filter_map(successor).collect();
     let containers = shared(containers);
     let candidates = eligible(&containers, &FlapDamper::default(), Forbidden::unless(false));
     let assignments = assign(candidates, &Assignments::default(), &ready, rules, Duration::ZERO);
-    let running = still_running(&assignments, &containers, &Absences::default(), false);
+    let running = still_running(&assignments, &containers, &Absences::default(), BACKEND_PORT, false);
     running.iter().map(ToString::to_string).collect()
 }
 
@@ -41,8 +37,8 @@ fn at(address: &str, container: &Container) -> Container {
 fn a_container_that_is_replaced_or_being_stopped_or_outside_of_the_pool_still_runs() {
     let (old, new) = (container("old", 1, Some(1)), container("new", 2, Some(1)));
     let outside = container("outside", 3, Some(3));
-    assert_eq!(running(&[old.clone(), new, outside]), ["10.42.0.2", "10.42.0.4"]);
-    assert_eq!(running(&[with("stopping", &old)]), ["10.42.0.2"]);
+    assert_eq!(running(&[old.clone(), new, outside]), ["10.42.0.2:8080", "10.42.0.4:8080"]);
+    assert_eq!(running(&[with("stopping", &old)]), ["10.42.0.2:8080"]);
     assert_eq!(running(&[with("updating-running", &old)]), [] as [&str; 0], "it has a slot");
 }
 
@@ -52,7 +48,7 @@ fn a_container_that_restarts_or_starts_or_has_stopped_does_not() {
     for state in ["restarting", "starting", "stopped", "removed", "created"] {
         assert_eq!(running(&[with(state, &old), new.clone()]), [] as [&str; 0], "{state}");
     }
-    assert_eq!(running(&[Container { state: None, ..old }, new]), ["10.42.0.2"]);
+    assert_eq!(running(&[Container { state: None, ..old }, new]), ["10.42.0.2:8080"]);
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, num::NonZeroU16};
 use super::*;
 use crate::{
     allocation::{ListenAddresses, Plan, Unmapped, memory::to_save, plan_once},
-    domain::{Assignment, Container, DEFAULT_PORT_COUNT, PublishedPorts},
+    domain::{Container, DEFAULT_PORT_COUNT, PublishedPorts},
     state::{SavedMapping, SavedReservation},
-    testing::{container, mapping, ms, service, snapshot, web},
+    testing::{container, mapping, ms, saved_container, service, snapshot, web},
 };
 
 const MAX_PORTS: u16 = 200;
@@ -46,14 +46,13 @@ fn planned(mapping: Mapping, state: &SavedState, containers: &[Container], publi
 
 /// `u` on the third slot, the fourth reserved for `gone`.
 fn saved() -> SavedState {
-    let assignment =
-        Assignment { uuid: "u".into(), name: "app-u".into(), address: "10.42.0.9".parse().unwrap() };
+    let container = saved_container("u", "10.42.0.9");
     let reservation = SavedReservation { uuid: "gone".into(), left_ms: 3_600_000 };
     let mapping = SavedMapping {
         service: web(),
         backend_port: 8080,
         pool_size: 4,
-        slots: [(2, assignment)].into(),
+        slots: [(2, container)].into(),
         reservations: [(3, reservation)].into(),
         lingering: [].into(),
     };
@@ -144,7 +143,7 @@ fn without_a_snapshot_the_saved_plan_stands() {
     let plan = plan_once(&settings(sized(5000, None)), &saved(), &BTreeMap::new());
     assert_eq!(plan.revision, 8);
     assert_eq!(plan.mappings[0].pool_size, 4);
-    assert_eq!(plan.mappings[0].slots, saved().mappings[0].slots);
+    assert_eq!(plan.mappings[0].slots[&2].backend.to_string(), "10.42.0.9:8080");
     assert_eq!(plan.mappings[0].still_running, [].into());
 }
 
@@ -180,9 +179,7 @@ fn a_reservation_lasts_no_longer_than_the_settings_now_say() {
 #[test]
 fn a_saved_loopback_address_that_is_no_longer_allowed_is_not_served() {
     let mut state = saved();
-    let mut assignment = state.mappings[0].slots[&2].clone();
-    assignment.address = "127.0.0.9".parse().unwrap();
-    state.mappings[0].slots.insert(2, assignment);
+    state.mappings[0].slots.insert(2, saved_container("u", "127.0.0.9"));
     let mapping = sized(5000, None);
     let served = |allow_loopback| {
         let settings = AllocatorSettings { allow_loopback, ..settings(mapping.clone()) };

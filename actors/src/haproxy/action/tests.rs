@@ -223,7 +223,7 @@ fn connections_to_what_runs_still_may_go_on_unless_the_operator_says_otherwise()
     // A has moved, B is replaced and runs still, C is gone.
     let to = config("f", &[(5000, None), (5001, A), (5002, None)]);
     let mut plan = plan_of(1, &to.routes);
-    plan.mappings[1].still_running = [at(B).ip()].into();
+    plan.mappings[1].still_running = [at(B)].into();
     let mut wanted = wanted(&to);
     wanted.set_plan(Arc::new(plan));
     let leaving = |on_leave| {

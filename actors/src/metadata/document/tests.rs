@@ -102,6 +102,7 @@ fn a_field_of_another_type_concerns_that_field_alone() {
         index: None,
         created: 0,
         state: None,
+        port: None,
         address: None,
         health: None,
     };

@@ -10,7 +10,6 @@ use std::{
 use super::{
     super::{
         setup::BASE_PORT,
-        wanted::at,
         world::{Instance, World},
     },
     Watch,
@@ -41,7 +40,7 @@ impl Watch {
             let claimed: BTreeSet<_> = claimed.map(|index| index - 1).collect();
             let mappings = self.life.plan.iter().flat_map(|(plan, _)| &plan.mappings);
             let mut missing = mappings.flat_map(|m| &m.slots).filter(|(_, a)| !is_listed(&a.uuid));
-            missing.any(|(slot, a)| at(a.address) == address || claimed.contains(&u64::from(*slot)))
+            missing.any(|(slot, a)| a.backend == address || claimed.contains(&u64::from(*slot)))
         })
     }
 
@@ -64,16 +63,16 @@ impl Watch {
     pub(super) fn note_strangers(&mut self, port: u16, landings: &[SocketAddr], world: &World) {
         let lingering = self.lingering().find(|(slot, _)| BASE_PORT + slot == port);
         let Some((_, assignment)) = lingering else { return };
-        let is_there = landings.iter().any(|landing| landing.ip() == assignment.address);
+        let is_there = landings.iter().any(|landing| *landing == assignment.backend);
         if is_there && self.is_stranger(assignment, world) {
-            let stranger = world.there(assignment.address).0.unwrap_or_default();
+            let stranger = world.there(assignment.backend.ip()).0.unwrap_or_default();
             self.strangers.insert((port, stranger));
         }
     }
 
     /// Whether another container is where this one was.
     fn is_stranger(&self, assignment: &Assignment, world: &World) -> bool {
-        world.there(assignment.address).0.is_some_and(|uuid| uuid != *assignment.uuid)
+        world.there(assignment.backend.ip()).0.is_some_and(|uuid| uuid != *assignment.uuid)
     }
 
     /// Notes which containers linger from now on, and for how long others have.
@@ -95,11 +94,11 @@ impl Watch {
     }
 
     fn is_there(&self, assignment: &Assignment, world: &World, now: Duration) -> bool {
-        let (_, since) = world.there(assignment.address);
+        let (_, since) = world.there(assignment.backend.ip());
         let begun = self.life.lingers_since.get(&assignment.uuid).copied().unwrap_or_default();
         // What had its address before it was connected to is taken for it: between two connections to a container that
         // closes them there are up to 10 s.
-        let connected = self.life.reached.get(&at(assignment.address)).copied().unwrap_or_default();
+        let connected = self.life.reached.get(&assignment.backend).copied().unwrap_or_default();
         if since <= connected && self.is_stranger(assignment, world) {
             return begun + self.linger >= now;
         }
@@ -126,7 +125,7 @@ impl Watch {
             let lingered = self.lingered.get(&old.uuid).copied().unwrap_or_default();
             let lingers = self.life.lingers_since.get(&old.uuid).map_or(Duration::ZERO, |since| now - *since);
             let is_over = lingered + lingers + UNDER_WAY >= self.linger;
-            let address = old.address;
+            let address = old.backend.ip();
             let is_taken =
                 newest.iter().any(|c| c.is_alive() && c.address.map(IpAddr::from) == Some(address))
                     || after.slots.values().any(|other| other.uuid == old.uuid);
@@ -145,7 +144,7 @@ impl Watch {
 
 /// Whether a container accepts connections at its address, and did so at `before`.
 fn listens(assignment: &Assignment, world: &World, before: Duration) -> bool {
-    let (there, since) = world.there(assignment.address);
+    let (there, since) = world.there(assignment.backend.ip());
     let is_it = |c: &&Instance| c.uuid() == *assignment.uuid;
     let listens_since = world.containers().iter().find(is_it).and_then(Instance::listens_since);
     there.as_deref() == Some(&*assignment.uuid)

@@ -56,7 +56,7 @@ impl Watch {
         for (slot, old) in before.slots.iter() {
             let Some(new) = after.slots.get(slot).filter(|new| new.uuid != old.uuid) else { continue };
             let is_doubtful = [old, new].iter().any(|assignment| unsteady.contains_key(&*assignment.uuid));
-            let is_reached = self.life.reached.get(&at(new.address)) == Some(&now);
+            let is_reached = self.life.reached.get(&new.backend) == Some(&now);
             let is_fine = |document: &Vec<Instance>| may_take_over(document, &old.uuid, &new.uuid);
             if !is_doubtful && !is_reached && !told.iter().any(is_fine) {
                 return Err(format!(
@@ -100,7 +100,7 @@ impl Watch {
         }
         for (slot, assignment) in before.slots.iter() {
             let stays = after.slots.get(slot).is_some_and(|after| after.uuid == assignment.uuid);
-            let server = at(assignment.address);
+            let server = assignment.backend;
             if !stays && !is_told && !is_due {
                 return Err(format!("{} loses slot {slot}, and no document says so", assignment.uuid));
             }

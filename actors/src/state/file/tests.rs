@@ -12,22 +12,27 @@ use super::*;
 use crate::testing::mangled::{any_json, mangled_json, nested};
 
 fn state() -> SavedState {
-    let assignment = Assignment {
+    let container = SavedContainer {
         uuid: "c72f".into(),
         name: "app\nweb \"1\"".into(),
         address: "10.42.0.7".parse().unwrap(),
+        port: None,
     };
-    let missing =
-        Assignment { uuid: "b00c".into(), name: "app-web-6".into(), address: "fd00::6".parse().unwrap() };
+    let missing = SavedContainer {
+        uuid: "b00c".into(),
+        name: "app-web-6".into(),
+        address: "fd00::6".parse().unwrap(),
+        port: NonZeroU16::new(9000),
+    };
     SavedState {
         revision: 12,
         mappings: vec![SavedMapping {
             service: ServiceRef { stack: None, service: "web".into() },
             backend_port: 8080,
             pool_size: 64,
-            slots: [(3, assignment)].into(),
+            slots: [(3, container)].into(),
             reservations: [(4, SavedReservation { uuid: "dead".into(), left_ms: 30_000 })].into(),
-            lingering: [(5, SavedLingering { assignment: missing, left_ms: 60_000 })].into(),
+            lingering: [(5, SavedLingering { container: missing, left_ms: 60_000 })].into(),
         }],
     }
 }
@@ -131,19 +136,17 @@ const KEYS: &[&str] = &[
 
 /// Any state that could have been saved.
 fn any_state() -> impl Strategy<Value = SavedState> {
-    let assignment = || {
-        any::<(String, String, IpAddr)>().prop_map(|(uuid, name, address)| Assignment {
-            uuid: uuid.into(),
-            name: name.into(),
-            address,
+    let container = || {
+        any::<(String, String, IpAddr, Option<NonZeroU16>)>().prop_map(|(uuid, name, address, port)| {
+            SavedContainer { uuid: uuid.into(), name: name.into(), address, port }
         })
     };
     let lingering =
-        (assignment(), any::<u64>()).prop_map(|(assignment, left_ms)| SavedLingering { assignment, left_ms });
+        (container(), any::<u64>()).prop_map(|(container, left_ms)| SavedLingering { container, left_ms });
     let reservation = any::<(String, u64)>().prop_map(|(uuid, left_ms)| SavedReservation { uuid, left_ms });
     let mapping = (
         any::<(Option<String>, String, u16, u16)>(),
-        btree_map(any::<u16>(), assignment(), 0..4),
+        btree_map(any::<u16>(), container(), 0..4),
         btree_map(any::<u16>(), reservation, 0..4),
         btree_map(any::<u16>(), lingering, 0..4),
     );
@@ -175,7 +178,7 @@ fn size(state: &SavedState) -> (usize, usize) {
     let of_mapping = |mapping: &SavedMapping| {
         let SavedMapping { service, slots, reservations, lingering, .. } = mapping;
         let of_service = service.service.len() + service.stack.as_ref().map_or(0, String::len);
-        let assignments = slots.values().chain(lingering.values().map(|saved| &saved.assignment));
+        let assignments = slots.values().chain(lingering.values().map(|saved| &saved.container));
         let of_slots: usize = assignments.map(|a| a.uuid.len() + a.name.len()).sum();
         let of_reservations: usize = reservations.values().map(|r| r.uuid.len()).sum();
         (1 + slots.len() + reservations.len() + lingering.len(), of_service + of_slots + of_reservations)

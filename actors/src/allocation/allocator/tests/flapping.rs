@@ -89,8 +89,8 @@ async fn a_frozen_port_leads_only_to_where_its_container_is_listed() {
     let both = told(0, &[(5000, "a"), (5001, "b")]).1;
     web.hears(&[a(), Container { address: Some("10.42.0.9".into()), ..in_state("starting") }]).await;
     assert_eq!(ports(&web), both);
-    let address = web.plans().last().unwrap().mappings[0].slots[&1].address;
-    assert_eq!(address.to_string(), "10.42.0.9", "another container may have the old one by now");
+    let address = web.plans().last().unwrap().mappings[0].slots[&1].backend;
+    assert_eq!(address.to_string(), "10.42.0.9:8080", "another container may have the old one by now");
     web.hears(&[a(), Container { address: None, ..in_state("stopped") }]).await;
     assert_eq!(ports(&web), told(0, &[(5000, "a")]).1);
     // An older one that runs has the address under which the newer one is still listed.

@@ -38,7 +38,10 @@ async fn the_new_container_takes_over_once_it_accepts_connections() {
     web.probe.0.borrow_mut().deaf.clear();
     pass(ms(600)).await;
     assert_eq!(web.now(), told(0, &[(5000, "new")]).1);
-    assert_eq!(web.plans().last().unwrap().mappings[0].still_running, ["10.42.0.2".parse().unwrap()].into());
+    assert_eq!(
+        web.plans().last().unwrap().mappings[0].still_running,
+        ["10.42.0.2:8080".parse().unwrap()].into()
+    );
     let tried = web.times_tried();
     assert!(web.probe.0.borrow().tried.iter().all(|address| *address == backend()));
     pass(ms(60_000)).await;

@@ -1,9 +1,6 @@
 //! What the design promises to be always true, over random histories.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -81,9 +78,9 @@ proptest! {
     fn a_container_has_at_most_one_port_and_an_address_too(history in history()) {
         live_through(&history, |_, _, _, after| {
             let uuids: BTreeSet<_> = after.slots.values().map(|assignment| &assignment.uuid).collect();
-            let addresses: BTreeSet<IpAddr> = after.slots.values().map(|assignment| assignment.address).collect();
+            let backends: BTreeSet<_> = after.slots.values().map(|assignment| assignment.backend).collect();
             prop_assert_eq!(uuids.len(), after.slots.len());
-            prop_assert_eq!(addresses.len(), after.slots.len());
+            prop_assert_eq!(backends.len(), after.slots.len());
             Ok(())
         })?;
     }
@@ -113,6 +110,7 @@ proptest! {
                     Unmapped::NotRunning { state } => container.state.as_ref().map(State::as_str) == Some(state),
                     Unmapped::NoAddress => container.address.is_none(),
                     Unmapped::BadAddress { address } => container.address.as_ref().map(Address::as_str) == Some(address),
+                    Unmapped::Shared { .. } => false,
                     Unmapped::AddressTaken { newer, .. } => find(newer)
                         .is_some_and(|d| is_newer(d) && d.address == container.address),
                     Unmapped::Superseded { by } => find(by).is_some_and(|d| {
@@ -150,7 +148,7 @@ proptest! {
                 let container = eligible.get(&assignment.uuid);
                 prop_assert!(container.is_some(), "{assignment:?} is not eligible");
                 let address = container.and_then(|c| c.address.clone());
-                prop_assert_eq!(address.as_ref().map(Address::as_str), Some(&*assignment.address.to_string()));
+                prop_assert_eq!(address.as_ref().map(Address::as_str), Some(&*assignment.backend.ip().to_string()));
             }
             Ok(())
         })?;

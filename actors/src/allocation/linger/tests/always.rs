@@ -74,17 +74,17 @@ proptest! {
             let lingering: BTreeSet<_> = plan.lingering.iter().map(|slot| plan.slots[slot].uuid.clone()).collect();
             since.retain(|uuid, _| lingering.contains(uuid));
             for slot in &plan.lingering {
-                let Assignment { uuid, address, .. } = &plan.slots[slot];
-                prop_assert!(!listed.contains_key(&SocketAddr::new(*address, 8080)), "{plan:?}");
+                let Assignment { uuid, backend, .. } = &plan.slots[slot];
+                prop_assert!(!listed.contains_key(backend), "{plan:?}");
                 prop_assert!(!web.pool.listed().any(|(_, by)| by == *uuid), "it is listed with an address");
                 let since = since.entry(uuid.clone()).or_insert(web.now);
                 prop_assert!(web.now - *since < LINGER, "{uuid} lingers for too long");
                 let had = before.slots.get(slot);
                 prop_assert!(had.is_some_and(|had| had.uuid == *uuid), "slot {slot} is given to one that is missing");
             }
-            let addresses: BTreeSet<_> = plan.slots.values().map(|assignment| assignment.address).collect();
-            prop_assert_eq!(addresses.len(), plan.slots.len());
-            prop_assert!(plan.still_running.is_disjoint(&addresses));
+            let backends: BTreeSet<_> = plan.slots.values().map(|assignment| assignment.backend).collect();
+            prop_assert_eq!(backends.len(), plan.slots.len());
+            prop_assert!(plan.still_running.is_disjoint(&backends));
             let at_once: BTreeSet<_> = web.pool.lingering().map(|target| target.uuid).collect();
             prop_assert_eq!(at_once, lingering, "each of them is asked, and no other");
         }
