@@ -1,16 +1,16 @@
-//! The plan that a stalls process with these settings would make of the present metadata.
+//! The plan that a stalls process with these settings would make of what the source says at present.
 
 use slog::{Discard, Logger, o};
 use stalls_actors::{
     allocation::{Plan, plan_once},
     domain::PublishedPorts,
-    metadata::{HttpMetadata, MetadataFault, MetadataLimits, fetch_once},
+    metadata::{Fault, ask_once},
     state::StateFile,
 };
 
-use crate::settings::Settings;
+use crate::{settings::Settings, source::source};
 
-/// What the metadata and the saved assignments come to.
+/// What the source and the saved assignments come to.
 #[derive(Debug)]
 pub(crate) struct CurrentPlan {
     pub(crate) plan: Plan,
@@ -20,7 +20,7 @@ pub(crate) struct CurrentPlan {
     pub(crate) without_state: Option<String>,
 }
 
-/// Runs `work`, which may ask the metadata, to its end.
+/// Runs `work`, which may ask the source, to its end.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runner = actix_rt::System::new();
     let done = runner.block_on(work);
@@ -32,17 +32,10 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
 /// Asks once, and changes nothing.
 ///
 /// # Errors
-/// The metadata give no usable answer.
-pub(crate) async fn ask(
-    settings: &Settings,
-    needs_published_ports: bool,
-) -> Result<CurrentPlan, MetadataFault> {
-    let source = HttpMetadata::new(
-        settings.metadata_url.clone(),
-        MetadataLimits::default(),
-        Logger::root(Discard, o!()),
-    );
-    let snapshots = fetch_once(&source, &settings.services(), needs_published_ports).await?;
+/// The source gives no usable answer.
+pub(crate) async fn ask(settings: &Settings, needs_published_ports: bool) -> Result<CurrentPlan, Fault> {
+    let mut source = source(settings, needs_published_ports, Logger::root(Discard, o!()));
+    let snapshots = ask_once(source.as_mut()).await?;
     let published = snapshots.values().next().map(|snapshot| snapshot.published.clone());
     // A container without an index keeps its saved slot.
     let (state, without_state) = match StateFile::in_folder(&settings.state_dir).peek() {

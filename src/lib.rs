@@ -22,6 +22,7 @@ mod replay;
 mod settings;
 mod signals;
 mod socket_client;
+mod source;
 mod status;
 mod steer;
 mod system;

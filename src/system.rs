@@ -15,7 +15,7 @@ use stalls_actors::{
     config::{ConfigFile, ConfigWriter, Renderer, WriterSettings},
     haproxy::{HaproxySupervisor, LocalHaproxy, SupervisorSettings, UnixSocketApi, Writer},
     messages::{Leave, Shutdown},
-    metadata::{HttpMetadata, MetadataLimits, MetadataPoller, PollerSettings},
+    metadata::{MetadataPoller, PollerSettings},
     probing::TcpConnect,
     recording::RecordDir,
     remove_unfinished,
@@ -31,6 +31,7 @@ use crate::{
     locks::{DirLocks, LockError},
     settings::Settings,
     signals::{ShutdownSignal, ShutdownSignals, reap_orphans},
+    source::source,
     status::Follower,
 };
 
@@ -121,7 +122,7 @@ async fn serve(
 /// The running actors.
 struct System {
     actors: ActorSet,
-    poller: Addr<MetadataPoller<HttpMetadata>>,
+    poller: Addr<MetadataPoller>,
     allocator: Addr<PortAllocator<TcpConnect>>,
     writer: Addr<ConfigWriter<ConfigFile>>,
     supervisor: Addr<HaproxySupervisor<LocalHaproxy, UnixSocketApi>>,
@@ -159,9 +160,9 @@ impl System {
         let followed = PollerSettings {
             mappings: settings.mappings.clone(),
             poll_sleep: settings.poll_sleep,
-            needs_published_ports: settings.needs_published_ports(),
             seed: fastrand::u64(..),
         };
+        let source = source(&settings, settings.needs_published_ports(), log_of("MetadataPoller"));
         let renderer = Arc::new(Renderer::new(settings.template, listen));
         let host = LocalHaproxy::new(
             settings.run_dir.clone(),
@@ -217,7 +218,7 @@ impl System {
             poller,
             MetadataPoller::new(
                 followed,
-                HttpMetadata::new(settings.metadata_url, MetadataLimits::default(), log_of("MetadataPoller")),
+                source,
                 system.allocator.clone().recipient(),
                 log_of("MetadataPoller"),
             )

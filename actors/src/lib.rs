@@ -1,7 +1,7 @@
 //! The stages of stalls, in the order in which the data passes them:
 //!
 //! ```text
-//! Rancher metadata ──> MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──┬──> ConfigWriter ──ConfigWritten──┐
+//!           source ──> MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──┬──> ConfigWriter ──ConfigWritten──┐
 //!                                                                                      └──> HaproxySupervisor <───────────┘──> HAProxy
 //! ```
 //!
@@ -9,7 +9,7 @@
 //! cannot be bound at present, and `CheckConfig` asks for HAProxy's verdict on the newest frame.
 //!
 //! Each of `metadata`, `allocation`, `config` and `haproxy` holds one stage: the actor, the pure core that it calls and
-//! the adapter that it drives. `domain` has the values that they share. For the allocator `state` saves the assignments,
+//! the adapter that it drives; `sources` has the adapters of the first one. `domain` has the values that they share. For the allocator `state` saves the assignments,
 //! `probing` connects to containers and `recording` keeps what was decided from.
 //!
 //! Cores know no I/O, clock or randomness; adapters stand behind a trait, so that every actor also runs
@@ -28,6 +28,7 @@ pub mod metadata;
 pub mod outage;
 pub mod probing;
 pub mod recording;
+pub mod sources;
 pub mod state;
 pub mod supervise;
 

@@ -1,7 +1,7 @@
 //! The messages between the actors. Each stands with its sender; this page lists them all.
 //!
 //! ```text
-//! metadata ──> MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──┬──> ConfigWriter <──ExcludePorts──┐
+//! source   ──> MetadataPoller ──ServiceChanged──> PortAllocator ──PlanChanged──┬──> ConfigWriter <──ExcludePorts──┐
 //!                                                                              │         │      <──CheckConfig───┤
 //!                                                                              │   ConfigWritten                 │
 //!                                                                              │         v                       │

@@ -164,7 +164,7 @@ impl Serializer for Fields {
 // === values ===
 
 /// The state that this word stands for; and the health.
-pub(crate) use crate::metadata::{health, state};
+pub(crate) use crate::sources::rancher::{health, state};
 
 /// The service of most tests.
 pub(crate) fn web() -> ServiceRef {
@@ -210,7 +210,12 @@ pub(crate) fn snapshot(
     containers: impl IntoIterator<Item = Container>,
     published: PublishedPorts,
 ) -> Snapshot {
-    Snapshot { containers: containers.into_iter().map(Arc::new).collect(), published, why_empty: None }
+    Snapshot {
+        containers: containers.into_iter().map(Arc::new).collect(),
+        published,
+        absence_is_proof: false,
+        why_empty: None,
+    }
 }
 
 /// What was saved of a container at this address.

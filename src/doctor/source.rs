@@ -19,7 +19,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             kind: Kind::Source,
             severity: Severity::Error,
             subject: settings.metadata_url.clone(),
-            reason: format!("it gives no usable answer ({}): {fault}", fault.kind()),
+            reason: format!("it gives no usable answer ({}): {fault}", fault.kind),
             remedy: "look at what answers there, at METADATA_URL with its version, and at SERVICE_NAME and STACK_NAME"
                 .to_owned(),
         }],

@@ -5,7 +5,7 @@ use std::{fmt, ops::RangeInclusive};
 
 use stalls_actors::{
     config::{MAX_CONNECTIONS, MAX_IDLE_TIMEOUT},
-    metadata::MAX_LONG_POLL,
+    sources::rancher::MAX_LONG_POLL,
 };
 
 use self::{Fallback::*, Kind::*};

@@ -126,7 +126,7 @@ fn service(MappingPlan { mapping, pool_size, .. }: &MappingPlan, pool: &PoolRepo
 
 fn source(report: &MetadataReport, Moment { clock, now, previous }: Moment<'_>) -> Source {
     let was = &previous.source;
-    let (state, fault, reason, since) = match &report.fault {
+    let (state, fault, reason, since) = match report.oldest_fault() {
         Some(fault) => {
             let text = Some(Arc::clone(&fault.reason.text));
             (SourceState::Stale, Some(fault.reason.kind), text, Some(clock.at(fault.since)))

@@ -23,7 +23,7 @@ use super::{
     eligibility::{Candidates, Eligible, can_serve},
 };
 use crate::{
-    domain::{Change, Container},
+    domain::{Change, Container, Snapshot},
     probing::Verdict,
 };
 
@@ -31,6 +31,15 @@ use crate::{
 const MAX_PROOF_AGE: Duration = Duration::from_secs(30);
 /// A container that has been listed for so long may linger for the whole time again.
 const LISTED_AGAIN: Duration = Duration::from_secs(30);
+
+/// What a snapshot proves of the containers that were in the one before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proof {
+    /// How long ago the source was last known to say what the one before it says.
+    pub(super) age: Duration,
+    /// Whether one that is not listed is gone for sure.
+    pub(super) of_absence: bool,
+}
 
 /// The backends that are listed for any mapping, each with the newest container there.
 pub(super) type Listed = FxHashMap<SocketAddr, Arc<str>>;
@@ -52,17 +61,22 @@ impl Absences {
         Self { by_uuid: saved.into_iter().map(lost).collect(), news: BTreeMap::new() }
     }
 
-    /// Takes note of what has changed since the snapshot before, which was last known to be true so long ago
-    /// (`proof_age`): the containers of `slots` that are missing now linger for `linger` at most.
+    /// Takes note of what has changed since the snapshot before, which was last known to be true so long ago: the
+    /// containers of `slots` that are missing now linger.
     pub(super) fn follow(
         &mut self,
         changes: &[Change],
         slots: &BTreeMap<u16, Assignment>,
-        proof_age: Duration,
+        Proof { age, of_absence }: Proof,
         linger: Duration,
         now: Duration,
     ) {
         self.expire(now);
+        let gone = changes.iter().filter(|change| of_absence && change.is.is_none());
+        for was in gone.filter_map(|change| change.was.as_ref()) {
+            self.end(&was.uuid, LingerNews::Gone);
+            self.by_uuid.remove(&was.uuid);
+        }
         let listed: BTreeMap<&str, &Container> =
             changes.iter().filter_map(|change| change.is.as_deref()).map(|is| (&*is.uuid, is)).collect();
         for is in listed.values().filter(|is| !is_missing(is)) {
@@ -71,7 +85,7 @@ impl Absences {
         let missing: BTreeMap<&str, &Arc<Container>> = changes
             .iter()
             .filter_map(|change| change.was.as_ref())
-            .filter(|was| listed.get(&*was.uuid).is_none_or(|is| is_missing(is)))
+            .filter(|was| listed.get(&*was.uuid).map_or(!of_absence, |is| is_missing(is)))
             .map(|was| (&*was.uuid, was))
             .collect();
         if missing.is_empty() || linger.is_zero() {
@@ -79,25 +93,28 @@ impl Absences {
         }
         for (slot, assignment) in slots {
             if let Some(was) = missing.get(&*assignment.uuid) {
-                let container = (proof_age <= MAX_PROOF_AGE).then_some(*was);
+                let container = (age <= MAX_PROOF_AGE).then_some(*was);
                 self.note_missing(*slot, assignment, container, linger, now);
             }
         }
     }
 
-    /// Takes note of the first snapshot, of these containers: nobody knows for how long the others of the saved
-    /// `slots` have been missing.
+    /// Takes note of the first snapshot: nobody knows for how long the others of the saved `slots` have been missing.
     pub(super) fn begin(
         &mut self,
-        containers: &[Arc<Container>],
+        Snapshot { containers, absence_is_proof, .. }: &Snapshot,
         slots: &BTreeMap<u16, Assignment>,
         linger: Duration,
         now: Duration,
     ) {
-        let listed = || containers.iter().filter(|container| !is_missing(container));
-        listed().for_each(|container| self.note_listed(container, now));
-        let listed: BTreeSet<&str> = listed().map(|container| &*container.uuid).collect();
-        let missing = slots.iter().filter(|(_, assignment)| !listed.contains(&*assignment.uuid));
+        let listed: BTreeMap<&str, &Arc<Container>> = containers.iter().map(|it| (&*it.uuid, it)).collect();
+        let is_there = |container: &Container| !is_missing(container);
+        listed.values().filter(|it| is_there(it)).for_each(|it| self.note_listed(it, now));
+        let may_run_on = |uuid: &str| listed.get(uuid).map_or(!absence_is_proof, |it| !is_there(it));
+        if *absence_is_proof {
+            self.by_uuid.retain(|uuid, _| listed.contains_key(&**uuid));
+        }
+        let missing = slots.iter().filter(|(_, assignment)| may_run_on(&assignment.uuid));
         for (slot, assignment) in missing.filter(|_| !linger.is_zero()) {
             self.note_missing(*slot, assignment, None, linger, now);
         }

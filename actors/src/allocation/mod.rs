@@ -27,8 +27,8 @@
 //!    is ready: healthy, or, without a health check, it accepts a connection.
 //! 5. **Outside the pool**: an index past the pool's end is not mapped, and its container gets no other slot. A pool
 //!    without `PORT_COUNT` grows as far as it may before that; it never shrinks.
-//! 6. **Leaving**: a container that is said to stop frees its slot. One that is missing without a word, or that lacks
-//!    its address, *lingers*: it keeps its slot while it shows that it is there, for `LINGER_MS` at most.
+//! 6. **Leaving**: a container that is said to stop, or is missing in a list that is proof, frees its slot. One that is
+//!    missing without a word, or that lacks its address, *lingers*: it keeps its slot while it shows that it is there, for `LINGER_MS` at most.
 //!    - It was listed no more than 30 s ago, or it has no slot from now on and its connections drain.
 //!    - It is an incumbent by rule 4, with its age. If it was unhealthy when it was listed last, any claimant that
 //!      accepts a connection is better. It gives way at once to a container that is listed with its address and port.

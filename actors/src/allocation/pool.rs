@@ -18,7 +18,7 @@ use super::{
     assign::{Assignments, Reservation, Rules, assign},
     eligibility::{Eligible, Forbidden, eligible},
     flapping::FlapDamper,
-    linger::{Absences, Listed},
+    linger::{Absences, Listed, Proof},
     memory::{Leftovers, restored},
     nothing_mapped,
     plan::still_running,
@@ -117,9 +117,10 @@ impl Pool {
             Some(older) => {
                 let changes = snapshot.changes_since(older);
                 self.damper.follow(&changes, now);
-                self.absences.follow(&changes, slots, proof_age, linger, now);
+                let proof = Proof { age: proof_age, of_absence: snapshot.absence_is_proof };
+                self.absences.follow(&changes, slots, proof, linger, now);
             }
-            None => self.absences.begin(&snapshot.containers, slots, linger, now),
+            None => self.absences.begin(&snapshot, slots, linger, now),
         }
         self.snapshot = Some(snapshot);
     }

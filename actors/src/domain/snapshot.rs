@@ -17,6 +17,9 @@ pub struct Snapshot {
     pub containers: Vec<Arc<Container>>,
     /// What stalls' own service publishes.
     pub published: PublishedPorts,
+    /// Whether a container that is not listed is gone for sure (rule 6).
+    #[serde(default)]
+    pub absence_is_proof: bool,
     /// Why it has no containers, if it has none and the source knows why; with what would do.
     pub why_empty: Option<Arc<str>>,
 }

@@ -1,42 +1,32 @@
-//! What earlier rounds have brought. Pure.
+//! What the source has said of one service so far. Pure.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem,
-    sync::Arc,
-    time::Duration,
-};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::domain::{Container, PublishedPorts, ServiceRef, Snapshot};
+use super::{Fault, Listing, SourceFault};
+use crate::{
+    domain::{PublishedPorts, Reason, Snapshot},
+    outage::{Ended, Outage},
+};
 
-/// A server may not know a service that exists for a moment (rancher/rancher issues 7060 and 13120). What it does not
+/// A source may not know a service that exists for a moment (rancher/rancher issues 7060 and 13120). What it does not
 /// know for so long, while it answers otherwise, counts as a service without containers.
 const GONE_AFTER: Duration = Duration::from_secs(60);
 
-/// What has been applied so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Followed {
-    pub(super) version: Option<String>,
-    /// Asked for until it is known: Rancher replaces stalls' own container when its ports change.
-    pub(super) published: Option<PublishedPorts>,
-    pub(super) services: BTreeMap<ServiceRef, Known>,
-}
-
 /// One service.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Known {
-    /// The hash of its document. One that is as it was is not parsed again, since the version changes with every
-    /// change of the whole environment. `None` if there is none, or if addresses depend on other documents, too.
-    pub(super) document: Option<u64>,
-    pub(super) snapshot: Option<Arc<Snapshot>>,
-    /// When the server last said what the snapshot says.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    snapshot: Option<Arc<Snapshot>>,
+    /// When the source last said what the snapshot says.
     confirmed: Option<Instant>,
     presence: Presence,
+    outage: Outage,
+    /// The newest kind of it.
+    reason: Option<Reason>,
 }
 
-/// Whether the server knows a service.
+/// Whether the source knows the service.
 #[derive(Clone, Copy, Debug, Default)]
 enum Presence {
     /// It does, or has not been asked.
@@ -48,20 +38,7 @@ enum Presence {
     Gone,
 }
 
-/// A service's document, with the addresses that its containers have from others.
-#[derive(Debug, Default)]
-pub(super) struct ServiceRead {
-    pub(super) document: Option<u64>,
-    pub(super) containers: Vec<Arc<Container>>,
-    /// What it and its containers publish over UDP.
-    pub(super) udp: BTreeSet<String>,
-    /// The other services that have containers in it, with indexes that do not count here.
-    pub(super) other_services: BTreeSet<String>,
-    /// Why it has no containers, if that is known.
-    pub(super) why_empty: Option<Arc<str>>,
-}
-
-/// What a service is that the server does not know.
+/// What a service is that the source does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
     /// A fault of the moment.
@@ -73,66 +50,26 @@ pub(super) enum Missing {
 }
 
 impl Followed {
-    /// A round has failed: nothing shows any more that the server answers all but what is missing.
-    pub(super) fn note_fault(&mut self) {
-        for known in self.services.values_mut() {
-            if let Presence::Missing { since } = &mut known.presence {
-                *since = None;
-            }
-        }
-    }
-
-    /// The version is the known one at `now`, so what was found is as it was.
-    pub(super) fn confirm(&mut self, now: Instant) {
-        self.services.values_mut().filter(|known| !known.is_missing()).for_each(|known| known.confirm(now));
-    }
-
-    /// How long ago the server last said what the snapshot of this service says; zero if there is none.
-    pub(super) fn proof_age(&self, service: &ServiceRef, now: Instant) -> Duration {
-        let confirmed = self.services.get(service).and_then(|known| known.confirmed);
-        confirmed.map_or(Duration::ZERO, |confirmed| now - confirmed)
-    }
-
-    /// The snapshot that follows from `read`, if it is news; without `read` the document is as before.
-    pub(super) fn update(
+    /// The snapshot that follows from this listing at `now`, if it is news, with how long ago the source was last known
+    /// to say what the snapshot before it says; zero if there is none.
+    pub(super) fn take(
         &mut self,
-        service: &ServiceRef,
-        read: Option<ServiceRead>,
-    ) -> Option<Arc<Snapshot>> {
-        let published = self.published.clone().unwrap_or_default();
-        let known = self.services.entry(service.clone()).or_default();
-        let older = known.snapshot.as_ref();
-        let (containers, why_empty) = match read {
-            Some(read) => {
-                known.document = read.document;
-                (read.containers, read.why_empty)
-            }
-            None => {
-                let older = older.filter(|older| older.published != published)?;
-                (older.containers.clone(), older.why_empty.clone())
-            }
-        };
-        let snapshot = Arc::new(Snapshot { containers, published, why_empty });
-        if older == Some(&snapshot) {
+        listing: Listing,
+        published: PublishedPorts,
+        now: Instant,
+    ) -> Option<(Arc<Snapshot>, Duration)> {
+        let proof_age = self.confirmed.map_or(Duration::ZERO, |confirmed| now - confirmed);
+        self.confirmed = Some(now);
+        let snapshot = listing.snapshot(published);
+        if self.snapshot.as_deref() == Some(&snapshot) {
             return None;
         }
-        known.snapshot = Some(Arc::clone(&snapshot));
-        Some(snapshot)
-    }
-}
-
-impl Known {
-    /// The server says at `now` what the snapshot says.
-    pub(super) fn confirm(&mut self, now: Instant) {
-        self.confirmed = Some(now);
+        let snapshot = Arc::new(snapshot);
+        self.snapshot = Some(Arc::clone(&snapshot));
+        Some((snapshot, proof_age))
     }
 
-    /// Whether the server did not know it when it was last asked.
-    pub(super) fn is_missing(&self) -> bool {
-        !matches!(self.presence, Presence::Found)
-    }
-
-    /// The server does not know it at `now`.
+    /// The source does not know it at `now`.
     pub(super) fn note_missing(&mut self, now: Instant) -> Missing {
         let since = match self.presence {
             Presence::Gone => return Missing::Gone,
@@ -147,8 +84,35 @@ impl Known {
         Missing::ForNow
     }
 
-    /// The server knows it; whether it was gone.
+    /// The source knows it; whether it was gone.
     pub(super) fn note_found(&mut self) -> bool {
         matches!(mem::take(&mut self.presence), Presence::Gone)
+    }
+
+    /// Something has failed: nothing shows any more that the source answers all but what is missing.
+    pub(super) fn forget_missing(&mut self) {
+        if let Presence::Missing { since } = &mut self.presence {
+            *since = None;
+        }
+    }
+
+    /// Nothing can be said of it at `now`; whether that is to be logged.
+    pub(super) fn note_fault(&mut self, fault: &Fault, now: Instant) -> bool {
+        let is_news = self.outage.failed(fault.kind, now);
+        if is_news {
+            self.reason = Some(Reason::new(fault.kind, fault));
+        }
+        is_news
+    }
+
+    /// Something could be said of it at `now`; the fault that this ends.
+    pub(super) fn note_answer(&mut self, now: Instant) -> Option<Ended> {
+        self.outage.succeeded(now)
+    }
+
+    /// The fault that lasts.
+    pub(super) fn fault(&self) -> Option<SourceFault> {
+        let (since, reason) = self.outage.since().zip(self.reason.clone())?;
+        Some(SourceFault { since, reason })
     }
 }

@@ -1,6 +1,6 @@
 //! What the poller sends, and what it answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{Message, MessageResponse};
 
@@ -11,10 +11,10 @@ use crate::{
     domain::{Reason, ServiceRef, Snapshot},
 };
 
-/// `MetadataPoller` → `PortAllocator`: what the metadata now says of one service.
+/// `MetadataPoller` → `PortAllocator`: what the source now says of one service.
 ///
 /// Sent once after the start, and then only when something that matters to stalls differs. A fault of the
-/// metadata server sends nothing.
+/// source sends nothing.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct ServiceChanged {
@@ -26,7 +26,7 @@ pub struct ServiceChanged {
     pub proof_age: Duration,
 }
 
-/// The admin side → `MetadataPoller`: is the metadata available?
+/// The admin side → `MetadataPoller`: is the source available?
 ///
 /// An actor that does not answer this or one of the next three in time is considered hung or dead.
 #[derive(Clone, Copy, Debug, Message)]
@@ -38,8 +38,10 @@ pub struct ReportMetadata;
 pub struct MetadataReport {
     /// Whether it has answered since the start.
     pub has_answered: bool,
-    /// What is wrong with it; `None` if nothing is.
+    /// What is wrong with it as a whole; `None` if nothing is.
     pub fault: Option<SourceFault>,
+    /// What is wrong with what it says of single services.
+    pub services: BTreeMap<ServiceRef, SourceFault>,
     /// The failed attempts to read it, by the kind of the fault.
     pub faults: Counts,
 }
@@ -51,4 +53,11 @@ pub struct SourceFault {
     pub since: Instant,
     /// The newest kind of fault, as the log has it.
     pub reason: Reason,
+}
+
+impl MetadataReport {
+    /// What has been wrong for longest, with the source or with what it says of a service.
+    pub fn oldest_fault(&self) -> Option<&SourceFault> {
+        self.fault.iter().chain(self.services.values()).min_by_key(|fault| fault.since)
+    }
 }

@@ -1,4 +1,4 @@
-//! How soon the server may be asked again.
+//! How soon the source may be asked again.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ const BURST: u32 = 20;
 /// Lasting pace when every answer tells of a change, as from two servers behind one address that never agree.
 const REFILL: Duration = Duration::from_millis(100);
 
-/// A token bucket for the rounds that found a change, and a floor for those that found none.
+/// A token bucket for the rounds that found a change.
 #[derive(Debug)]
 pub(crate) struct Pace {
     tokens: f64,
@@ -25,12 +25,6 @@ impl Pace {
         self.at = now;
         self.tokens = (self.tokens + refilled).min(f64::from(BURST)) - 1.0;
         if self.tokens < 0.0 { REFILL.mul_f64(-self.tokens) } else { Duration::ZERO }
-    }
-
-    /// The pause after a long poll that told of no change: a server that does not hold it for at least
-    /// `interval` is asked once per `interval` all the same, and never faster than a lasting change is followed.
-    pub(crate) fn after_no_change(took: Duration, interval: Duration) -> Duration {
-        interval.max(REFILL).saturating_sub(took)
     }
 }
 
@@ -52,13 +46,5 @@ mod tests {
         assert!(rounds <= BURST + 101, "{rounds}");
         now += Duration::from_secs(5);
         assert_eq!(pace.after_change(now), Duration::ZERO);
-    }
-
-    #[test]
-    fn an_answer_without_change_that_comes_at_once_waits_out_the_interval() {
-        let interval = Duration::from_secs(5);
-        assert_eq!(Pace::after_no_change(Duration::from_secs(1), interval), Duration::from_secs(4));
-        assert_eq!(Pace::after_no_change(Duration::from_secs(10), interval), Duration::ZERO);
-        assert_eq!(Pace::after_no_change(Duration::ZERO, Duration::from_millis(1)), REFILL);
     }
 }

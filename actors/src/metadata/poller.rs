@@ -1,28 +1,29 @@
-//! The actor that follows the metadata server.
+//! The actor that follows the source.
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, mem, rc::Rc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    time::Duration,
+};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
 use super::{
-    MetadataFault,
-    client::MetadataSource,
-    followed::{Followed, Known, Missing, ServiceRead},
+    Answer, Fault, Listing, OwnPorts, PublishedUdp, Source, State,
+    followed::{Followed, Missing},
     pace::Pace,
-    published::is_udp_of,
-    round::{Answer, PollMode, Round, poll},
 };
 use crate::{
     backoff::{Backoff, FirstRetry},
     counts::Counts,
-    domain::{Mapping, PublishedPorts, Reason, ServiceRef},
+    domain::{Mapping, Reason, ServiceRef},
     messages::{MetadataReport, ReportMetadata, ServiceChanged, Shutdown, SourceFault},
-    outage::Outage,
+    outage::{Ended, Outage},
     reports_changed::ReportsChanged,
 };
 
@@ -31,41 +32,38 @@ use crate::{
 pub struct PollerSettings {
     /// What is mapped: the services to follow.
     pub mappings: Vec<Mapping>,
-    /// The length of a long poll, and the ceiling of the pause before a retry.
+    /// How long the source may wait for a change, and the ceiling of the pause before a retry.
     pub poll_sleep: Duration,
-    /// Whether to ask what stalls' own service publishes.
-    pub needs_published_ports: bool,
     /// Seeds the jitter of retries.
     pub seed: u64,
 }
 
-/// However long a poll may be, the source is to say at least so often that nothing has changed: a container that was
+/// However long the source may wait for a change, it is to say at least so often that there is none: a container that was
 /// listed longer ago does not linger.
-const MAX_LONG_POLL: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 impl PollerSettings {
-    /// The length of a long poll.
-    pub(super) fn long_poll(&self) -> Duration {
-        self.poll_sleep.min(MAX_LONG_POLL)
+    fn wait(&self) -> Duration {
+        self.poll_sleep.min(MAX_WAIT)
     }
 }
 
-/// Follows the version of the metadata, fetches the narrow document of each service when it changes, and
-/// tells the allocator when something in it does that matters.
-pub struct MetadataPoller<S> {
+/// Asks the source again and again, and tells the allocator of a service when something in it differs that matters.
+pub struct MetadataPoller {
     settings: PollerSettings,
-    source: Rc<S>,
+    /// `None` while it is asked.
+    source: Option<Box<dyn Source>>,
     allocator: Recipient<ServiceChanged>,
-    followed: Followed,
+    followed: BTreeMap<ServiceRef, Followed>,
     backoff: Backoff,
+    /// How long the source may wait for a change when it is asked next.
+    wait: Duration,
     fault: Outage,
     /// The newest kind of it.
     reason: Option<Reason>,
     faults: Counts,
     has_answered: bool,
     reports_changed: ReportsChanged,
-    /// The last round failed as a whole.
-    retries: bool,
     /// Of whose UDP ports the log has told.
     udp_told: BTreeSet<String>,
     /// Of which services the log has told that they have containers of others.
@@ -76,39 +74,27 @@ pub struct MetadataPoller<S> {
     log: Logger,
 }
 
-/// What became of a round.
-struct Applied {
-    /// How long to wait before the next one.
-    pause: Duration,
-    /// A service that the server does not know, and that does not count as gone yet.
-    missing: Option<MetadataFault>,
-}
-
-impl<S: MetadataSource> MetadataPoller<S> {
+impl MetadataPoller {
     /// A poller that asks `source` and tells `allocator`.
     pub fn new(
         settings: PollerSettings,
-        source: S,
+        source: Box<dyn Source>,
         allocator: Recipient<ServiceChanged>,
         log: Logger,
     ) -> Self {
-        let followed = Followed {
-            published: (!settings.needs_published_ports).then(PublishedPorts::default),
-            services: settings.mappings.iter().map(|it| (it.service.clone(), Known::default())).collect(),
-            ..Followed::default()
-        };
+        let services = settings.mappings.iter().map(|mapping| mapping.service.clone());
         Self {
             backoff: Backoff::new(FirstRetry::Delayed, settings.poll_sleep),
             rng: fastrand::Rng::with_seed(settings.seed),
-            source: Rc::new(source),
+            faults: Counts::of(source.fault_kinds()),
+            source: Some(source),
             allocator,
-            followed,
+            followed: services.map(|service| (service, Followed::default())).collect(),
+            wait: settings.wait(),
             fault: Outage::default(),
             reason: None,
-            faults: Counts::of(&MetadataFault::KINDS),
             has_answered: false,
             reports_changed: ReportsChanged::default(),
-            retries: false,
             udp_told: BTreeSet::new(),
             others_told: BTreeSet::new(),
             pace: Pace::new(),
@@ -126,25 +112,22 @@ impl<S: MetadataSource> MetadataPoller<S> {
     }
 
     fn poll(&mut self, ctx: &mut Context<Self>) {
-        let asked = Instant::now();
-        let mode = if self.retries { PollMode::Immediate } else { PollMode::LongPoll };
-        let (source, settings) = (Rc::clone(&self.source), self.settings.clone());
-        let followed = self.followed.clone();
-        let round = async move { poll(source.as_ref(), &settings, &followed, mode).await };
-        ctx.spawn(round.into_actor(self).map(move |result, poller, ctx| {
-            let applied = result.and_then(|round| poller.apply_round(round, asked, mode));
-            poller.retries = applied.is_err();
-            let pause = match applied {
-                Ok(Applied { pause, missing }) => {
-                    poller.note_answers(mode, missing);
-                    pause
+        let Some(mut source) = self.source.take() else { return };
+        let (asked, wait) = (Instant::now(), self.wait);
+        let round = async move {
+            let answer = source.next(wait).await;
+            (source, answer)
+        };
+        ctx.spawn(round.into_actor(self).map(move |(source, answer), poller, ctx| {
+            poller.source = Some(source);
+            let pause = match answer {
+                Ok(state) => {
+                    poller.take(state, wait);
+                    // What comes before its time is a change.
+                    let is_early = asked.elapsed() < wait;
+                    is_early.then(|| poller.pace.after_change(poller.started.elapsed())).unwrap_or_default()
                 }
-                Err(fault) => {
-                    poller.followed.note_fault();
-                    let pause = poller.backoff.next_pause(&mut poller.rng);
-                    poller.note_fault(&fault, pause);
-                    pause
-                }
+                Err(fault) => poller.note_fault(&fault),
             };
             if pause.is_zero() {
                 poller.poll(ctx);
@@ -154,91 +137,98 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }));
     }
 
-    /// Applies what a round brought. After a fault the version stays as it was, so that the next round asks for the
-    /// documents again.
-    fn apply_round(
-        &mut self,
-        round: Round,
-        asked: Instant,
-        mode: PollMode,
-    ) -> Result<Applied, MetadataFault> {
-        if let Some(own) = round.own {
-            self.followed.published = Some(own.published);
-            self.tell_of_udp("stalls itself", &own.udp);
-        }
-        // The round is repeated as a whole, so one of its faults speaks for all.
-        let (mut fault, mut missing) = (None, None);
-        for (service, answer) in round.answers {
+    /// Takes what the source has said after it might wait for so long.
+    fn take(&mut self, State { services, own }: State, waited: Duration) {
+        let now = Instant::now();
+        self.tell_of_udp("stalls itself", &own.udp);
+        let (mut failed, mut answered) = (Vec::new(), self.has_answered);
+        for (service, answer) in services {
             match answer {
-                Ok(Answer::Missing(not_found)) => missing = self.note_missing(service, not_found).or(missing),
-                Ok(Answer::Read(read)) => self.note_found(service, Some(read)),
-                Ok(Answer::AsBefore) => self.note_found(service, None),
-                Err(failed) => fault = Some(failed),
+                Answer::Listed(listing) => self.note_found(&service, listing, &own, now),
+                Answer::Missing(fault) => {
+                    if self.note_missing(&service, &fault, &own, now) {
+                        let retry = self.settings.wait();
+                        self.note_service_fault(&service, &fault, retry, now);
+                    }
+                }
+                Answer::Failed(fault) => {
+                    failed.push((service, fault));
+                    continue;
+                }
             }
+            answered = true;
         }
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        if round.version.is_none() {
-            self.followed.confirm(Instant::now());
-        }
-        let pause = match (round.version, mode) {
-            (Some(version), _) => {
-                debug!(self.log, "metadata version followed"; "version" => &version);
-                self.followed.version = Some(version);
-                self.pace.after_change(self.started.elapsed())
-            }
-            (None, PollMode::LongPoll) => Pace::after_no_change(asked.elapsed(), self.settings.long_poll()),
-            (None, PollMode::Immediate) => Duration::ZERO,
+        self.wait = match failed.is_empty() {
+            true => self.settings.wait(),
+            // The others are waited for meanwhile.
+            false => self.backoff.next_pause(&mut self.rng).min(self.settings.wait()),
         };
-        Ok(Applied { pause, missing })
+        // A source that answers at once but fails in each wait must not be asked again and again without a pause.
+        if failed.is_empty() && !waited.is_zero() {
+            self.backoff.reset();
+        }
+        for (service, fault) in failed {
+            self.note_service_fault(&service, &fault, self.wait, now);
+        }
+        if answered != mem::replace(&mut self.has_answered, answered) {
+            self.reports_changed.note();
+        }
+        if let Some(ended) = self.fault.succeeded(now) {
+            self.note_end(&ended, None);
+        }
     }
 
-    /// The server knows the service; without `read` its document is as before.
-    fn note_found(&mut self, service: ServiceRef, read: Option<ServiceRead>) {
-        if self.followed.services.entry(service.clone()).or_default().note_found() {
+    fn note_found(&mut self, service: &ServiceRef, listing: Listing, own: &OwnPorts, now: Instant) {
+        let followed = self.followed.entry(service.clone()).or_default();
+        let was_gone = followed.note_found();
+        let ended = followed.note_answer(now);
+        if was_gone {
             info!(self.log, "service found again"; "service" => %service);
         }
-        if let Some(read) = &read {
-            self.tell_of_udp(&service.to_string(), &read.udp);
-            self.tell_of_other_services(&service, &read.other_services);
+        if let Some(ended) = ended {
+            self.note_end(&ended, Some(service));
         }
-        self.tell(service.clone(), read);
-        self.followed.services.entry(service).or_default().confirm(Instant::now());
+        self.tell_of_udp(&service.to_string(), &listing.udp);
+        self.tell_of_other_services(service, &listing.other_services);
+        self.tell(service, listing, own, now);
     }
 
-    /// The server does not know the service; gives the fault back that this is for now.
-    fn note_missing(&mut self, service: ServiceRef, not_found: MetadataFault) -> Option<MetadataFault> {
-        let known = self.followed.services.entry(service.clone()).or_default();
-        match known.note_missing(Instant::now()) {
-            Missing::ForNow => return Some(not_found),
+    /// The source does not know the service; whether that is a fault for now.
+    fn note_missing(&mut self, service: &ServiceRef, fault: &Fault, own: &OwnPorts, now: Instant) -> bool {
+        let followed = self.followed.entry(service.clone()).or_default();
+        match followed.note_missing(now) {
+            Missing::ForNow => return true,
             Missing::GoneNow => warn!(self.log, "service not found, it counts as one without containers";
-                "service" => %service, "error" => %not_found),
+                "service" => %service, "error" => %fault),
             Missing::Gone => {}
         }
-        let why_empty = Some("the metadata does not know it; check SERVICE_NAME and STACK_NAME".into());
-        self.tell(service, Some(ServiceRead { why_empty, ..ServiceRead::default() }));
-        None
+        if let Some(ended) = followed.note_answer(now) {
+            self.note_end(&ended, Some(service));
+        }
+        let why_empty = Some("the source does not know it; check SERVICE_NAME and STACK_NAME".into());
+        self.tell(service, Listing { why_empty, ..Listing::default() }, own, now);
+        false
     }
 
     /// Tells the allocator of a service, if something in it matters that was not so before.
-    fn tell(&mut self, service: ServiceRef, read: Option<ServiceRead>) {
-        let proof_age = self.followed.proof_age(&service, Instant::now());
-        if let Some(snapshot) = self.followed.update(&service, read) {
+    fn tell(&mut self, service: &ServiceRef, listing: Listing, own: &OwnPorts, now: Instant) {
+        let followed = self.followed.entry(service.clone()).or_default();
+        if let Some((snapshot, proof_age)) = followed.take(listing, own.tcp.clone(), now) {
             debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
-            self.allocator.do_send(ServiceChanged { service, snapshot, proof_age });
+            self.allocator.do_send(ServiceChanged { service: service.clone(), snapshot, proof_age });
         }
     }
 
     /// Says once of each publisher of UDP ports that stalls does not forward them.
-    fn tell_of_udp(&mut self, publisher: &str, published: &BTreeSet<String>) {
-        let is_ours = |port: &&String| self.settings.mappings.iter().any(|mapping| is_udp_of(port, mapping));
+    fn tell_of_udp(&mut self, publisher: &str, published: &BTreeSet<PublishedUdp>) {
+        let is_ours =
+            |udp: &&PublishedUdp| self.settings.mappings.iter().any(|mapping| udp.concerns(mapping));
         let ours: Vec<_> = published.iter().filter(is_ours).collect();
         if let Some(example) = ours.first()
             && self.udp_told.insert(publisher.to_owned())
         {
             warn!(self.log, "UDP ports are published, stalls forwards TCP only";
-                "publisher" => publisher, "ports" => ours.len(), "example" => example);
+                "publisher" => publisher, "ports" => ours.len(), "example" => &example.text);
         }
     }
 
@@ -252,35 +242,42 @@ impl<S: MetadataSource> MetadataPoller<S> {
         }
     }
 
-    fn note_answers(&mut self, mode: PollMode, missing: Option<MetadataFault>) {
-        // A server that answers all but the long poll must not be asked again and again without a pause.
-        if mode == PollMode::LongPoll {
-            self.backoff.reset();
+    /// Nothing could be said at all; gives the pause before the next try, which does not wait for a change.
+    fn note_fault(&mut self, fault: &Fault) -> Duration {
+        self.followed.values_mut().for_each(Followed::forget_missing);
+        self.wait = Duration::ZERO;
+        let pause = self.backoff.next_pause(&mut self.rng);
+        self.faults.count(fault.kind);
+        if self.fault.failed(fault.kind, Instant::now()) {
+            self.reason = Some(Reason::new(fault.kind, fault));
+            self.log_fault(fault, None, pause);
         }
-        if !mem::replace(&mut self.has_answered, true) {
-            self.reports_changed.note();
-        }
-        if let Some(missing) = missing {
-            self.note_fault(&missing, self.settings.poll_sleep);
-        } else if let Some(ended) = self.fault.succeeded(Instant::now()) {
-            info!(self.log, "metadata fault ended";
-                "lasted_ms" => ended.lasted.as_millis() as u64, "failures" => ended.failures);
-            self.reports_changed.note();
+        pause
+    }
+
+    fn note_service_fault(&mut self, service: &ServiceRef, fault: &Fault, retry: Duration, now: Instant) {
+        self.faults.count(fault.kind);
+        if self.followed.entry(service.clone()).or_default().note_fault(fault, now) {
+            self.log_fault(fault, Some(service), retry);
         }
     }
 
-    fn note_fault(&mut self, fault: &MetadataFault, pause: Duration) {
-        self.faults.count(fault.kind());
-        if self.fault.failed(fault.kind(), Instant::now()) {
-            warn!(self.log, "metadata fault, the last good mapping stays";
-                "kind" => fault.kind(), "path" => fault.path(), "error" => %fault, "retry_ms" => pause.as_millis() as u64);
-            self.reason = Some(Reason::new(fault.kind(), fault));
-            self.reports_changed.note();
-        }
+    /// `service` is `None` if all are concerned.
+    fn log_fault(&self, fault: &Fault, service: Option<&ServiceRef>, retry: Duration) {
+        warn!(self.log, "source fault, the last good mapping stays";
+            "kind" => fault.kind, "service" => service.map(ToString::to_string), "subject" => &fault.subject,
+            "error" => %fault, "retry_ms" => retry.as_millis() as u64);
+        self.reports_changed.note();
+    }
+
+    fn note_end(&self, ended: &Ended, service: Option<&ServiceRef>) {
+        info!(self.log, "source fault ended"; "service" => service.map(ToString::to_string),
+            "lasted_ms" => ended.lasted.as_millis() as u64, "failures" => ended.failures);
+        self.reports_changed.note();
     }
 }
 
-impl<S: MetadataSource> Actor for MetadataPoller<S> {
+impl Actor for MetadataPoller {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -288,20 +285,23 @@ impl<S: MetadataSource> Actor for MetadataPoller<S> {
     }
 }
 
-impl<S: MetadataSource> Handler<ReportMetadata> for MetadataPoller<S> {
+impl Handler<ReportMetadata> for MetadataPoller {
     type Result = MetadataReport;
 
     fn handle(&mut self, _: ReportMetadata, _: &mut Context<Self>) -> MetadataReport {
         let fault = self.fault.since().zip(self.reason.clone());
+        let of_services =
+            self.followed.iter().filter_map(|(service, it)| Some((service.clone(), it.fault()?)));
         MetadataReport {
             has_answered: self.has_answered,
             fault: fault.map(|(since, reason)| SourceFault { since, reason }),
+            services: of_services.collect(),
             faults: self.faults.clone(),
         }
     }
 }
 
-impl<S: MetadataSource> Handler<Shutdown> for MetadataPoller<S> {
+impl Handler<Shutdown> for MetadataPoller {
     type Result = ();
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {

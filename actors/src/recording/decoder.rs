@@ -63,12 +63,13 @@ impl Decoder {
     }
 
     fn changed(&mut self, change: SnapshotChange) -> ServiceChanged {
-        let SnapshotChange { service, proof_age, listed, gone, published, why_empty } = change;
+        let SnapshotChange { service, proof_age, listed, gone, published, absence_is_proof, why_empty } =
+            change;
         let older = self.newest.remove(&service).unwrap_or_default();
         let touched: BTreeSet<_> = listed.iter().map(|c| &c.uuid).chain(&gone).collect();
         let kept = older.containers.iter().filter(|c| !touched.contains(&c.uuid)).cloned();
         let containers = by_age(kept.chain(listed.iter().cloned()));
-        let snapshot = Arc::new(Snapshot { containers, published, why_empty });
+        let snapshot = Arc::new(Snapshot { containers, published, absence_is_proof, why_empty });
         self.newest.insert(service.clone(), Arc::clone(&snapshot));
         ServiceChanged { service, snapshot, proof_age }
     }

@@ -74,8 +74,9 @@ impl Encoder {
         let listed: Vec<_> = listed.map(Arc::clone).collect();
         let uuids: BTreeSet<_> = listed.iter().map(|container| &container.uuid).collect();
         let gone = touched.into_iter().filter(|uuid| !uuids.contains(uuid)).collect();
-        let Snapshot { published, why_empty, .. } = &*snapshot;
-        let (published, why_empty) = (published.clone(), why_empty.clone());
-        SnapshotChange { service, proof_age, listed, gone, published, why_empty }
+        let Snapshot { published, absence_is_proof, why_empty, .. } = &*snapshot;
+        let (published, absence_is_proof, why_empty) =
+            (published.clone(), *absence_is_proof, why_empty.clone());
+        SnapshotChange { service, proof_age, listed, gone, published, absence_is_proof, why_empty }
     }
 }

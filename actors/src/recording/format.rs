@@ -92,6 +92,8 @@ pub(super) struct SnapshotChange {
     pub(super) gone: BTreeSet<Arc<str>>,
     #[serde(default)]
     pub(super) published: PublishedPorts,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) absence_is_proof: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) why_empty: Option<Arc<str>>,
 }
@@ -133,6 +135,11 @@ impl PlanDigest {
             unmapped,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 fn ports(plan: &Plan) -> BTreeMap<u16, (&Arc<str>, SocketAddr)> {

@@ -10,7 +10,7 @@ use super::{
     world::{Instance, document},
 };
 use crate::{
-    metadata::{MetadataFault, MetadataSource},
+    sources::rancher::{MetadataFault, MetadataSource},
     testing::ms,
 };
 

@@ -13,15 +13,16 @@ use crate::{
     haproxy::{HaproxySupervisor, SupervisorSettings, Writer},
     messages::{Leave, PlanChanged, Shutdown},
     metadata::{MetadataPoller, PollerSettings},
+    sources::rancher::Rancher,
     supervise::{ActorSet, End, Prepared},
-    testing::listen_settings,
+    testing::{listen_settings, web},
 };
 
 pub(super) const DRAIN: Duration = Duration::from_secs(8);
 
 /// The running actors.
 pub(super) struct Stalls {
-    poller: Addr<MetadataPoller<Server>>,
+    poller: Addr<MetadataPoller>,
     allocator: Addr<PortAllocator<Clients>>,
     writer: Addr<ConfigWriter<Files>>,
     supervisor: Addr<HaproxySupervisor<Haproxies, Cli>>,
@@ -122,10 +123,13 @@ impl Stalls {
                 PollerSettings {
                     mappings: vec![scene.setup.mapping()],
                     poll_sleep: Duration::from_secs(5),
-                    needs_published_ports: scene.setup.port_count.is_none(),
                     seed: seed(),
                 },
-                Server(Rc::clone(scene)),
+                Box::new(Rancher::new(
+                    Server(Rc::clone(scene)),
+                    [web()].into(),
+                    scene.setup.port_count.is_none(),
+                )),
                 stalls.allocator.clone().recipient(),
                 log_of("MetadataPoller"),
             ),

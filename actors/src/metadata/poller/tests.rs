@@ -8,21 +8,22 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
     future::Future,
+    rc::Rc,
 };
 
 use actix::Addr;
 use serde_json::{Value, json};
 
-use super::super::{client::OWN_SERVICE_PATH, fetch_once};
-use super::*;
+use super::{super::ask_once, *};
 use crate::{
-    domain::Snapshot,
+    domain::{PublishedPorts, Snapshot},
     messages::Leave,
+    sources::rancher::{MetadataFault, MetadataSource, OWN_SERVICE_PATH, Rancher},
     supervise::{ActorSet, End},
     testing::{Lines, Received, assert_about, mapping, ms, pass, run, service},
 };
 
-const FAULT: &str = "metadata fault, the last good mapping stays";
+const FAULT: &str = "source fault, the last good mapping stays";
 const WEB: &str = "/self/stack/services/web";
 const POLL_SLEEP: Duration = Duration::from_secs(5);
 
@@ -123,7 +124,7 @@ fn document(name: &str, uuids: &[&str]) -> Value {
 
 /// A poller at work.
 struct Running {
-    addr: Addr<MetadataPoller<FakeServer>>,
+    addr: Addr<MetadataPoller>,
     actors: ActorSet,
     changes: Received<ServiceChanged>,
     log: Lines,
@@ -135,8 +136,10 @@ impl Running {
         tokio::time::pause();
         let (log, (changes, allocator)) = (Lines::default(), Received::start());
         let mappings = services.iter().map(|name| mapping(&service(name), 5000)).collect();
-        let settings = PollerSettings { mappings, poll_sleep: POLL_SLEEP, needs_published_ports, seed: 7 };
-        let poller = MetadataPoller::new(settings, server.clone(), allocator, log.logger());
+        let settings = PollerSettings { mappings, poll_sleep: POLL_SLEEP, seed: 7 };
+        let followed = services.iter().map(|name| service(name)).collect();
+        let source = Box::new(Rancher::new(server.clone(), followed, needs_published_ports));
+        let poller = MetadataPoller::new(settings, source, allocator, log.logger());
         let (addr, actors) = run(poller);
         Self { addr, actors, changes, log, start: Instant::now() }
     }

@@ -63,7 +63,7 @@ impl Watch {
     pub(super) fn note_strangers(&mut self, port: u16, landings: &[SocketAddr], world: &World) {
         let lingering = self.lingering().find(|(slot, _)| BASE_PORT + slot == port);
         let Some((_, assignment)) = lingering else { return };
-        let is_there = landings.iter().any(|landing| *landing == assignment.backend);
+        let is_there = landings.contains(&assignment.backend);
         if is_there && self.is_stranger(assignment, world) {
             let stranger = world.there(assignment.backend.ip()).0.unwrap_or_default();
             self.strangers.insert((port, stranger));

@@ -28,7 +28,7 @@ pub const ADMIN_NOT_LISTENING: &str = "cannot listen on admin address, ports are
 /// stalls has read all that it needs of a version.
 pub const VERSION_FOLLOWED: &str = "metadata version followed";
 /// A fault begins, or becomes one of another kind.
-pub const FAULT_BEGINS: &str = "metadata fault, the last good mapping stays";
+pub const FAULT_BEGINS: &str = "source fault, the last good mapping stays";
 /// The server has not known the service for a minute.
 pub const SERVICE_GONE: &str = "service not found, it counts as one without containers";
 /// The server knows the service again.
@@ -41,7 +41,7 @@ pub const RESOLVED_AGAIN: &str = "name of the metadata server is resolved again"
 /// Somebody may expect UDP to be forwarded.
 pub const UDP_PUBLISHED: &str = "UDP ports are published, stalls forwards TCP only";
 /// The first good answer after a fault.
-pub const FAULT_ENDS: &str = "metadata fault ended";
+pub const FAULT_ENDS: &str = "source fault ended";
 /// There is no metadata at the start, so the saved assignments serve.
 pub const SERVING_SAVED: &str = "metadata unavailable, serving saved assignments";
 

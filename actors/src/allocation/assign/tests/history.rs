@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{Address, State};
-use crate::metadata::parse_service;
+use crate::sources::rancher::parse_service;
 
 /// A history has at most so many containers; those that are gone may come back.
 const CAST: usize = 12;

@@ -5,7 +5,7 @@ use super::*;
 const REST: &str = "/self/stack/name";
 const GONE: &str = "service not found, it counts as one without containers";
 const FOUND: &str = "service found again";
-const ENDED: &str = "metadata fault ended";
+const ENDED: &str = "source fault ended";
 const SECOND: u64 = 1_000;
 
 /// A server whose version never changes after `v1`; each long poll is held for its whole time.

@@ -75,7 +75,7 @@ pub(super) fn container_path(uuid: &str) -> String {
 }
 
 /// The path of the document of stalls' own service.
-pub(super) const OWN_SERVICE_PATH: &str = "/self/service";
+pub(crate) const OWN_SERVICE_PATH: &str = "/self/service";
 
 /// How long an answer may take, and how large it may be.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,8 @@
-//! Published ports, as the source writes them. Pure.
+//! Published ports, as Rancher writes them. Pure.
 
 use std::ops::RangeInclusive;
 
-use crate::domain::{DEFAULT_PORT_COUNT, Mapping};
+use crate::metadata::PublishedUdp;
 
 /// A port of a container, or a run of them, with what it is published as.
 struct Published<'a> {
@@ -32,30 +32,30 @@ pub(super) fn tcp_ports(published: &str) -> Option<RangeInclusive<u16>> {
     parse(published).filter(|published| published.protocol == "tcp").map(|published| published.inner)
 }
 
-/// Whether it is a UDP port that somebody may expect stalls to forward: one of the pool, on either side, or one that
-/// is named like the backend port.
-pub(super) fn is_udp_of(published: &str, mapping: &Mapping) -> bool {
-    let Some(Published { protocol: "udp", outer, inner }) = parse(published) else { return false };
-    let pool = mapping.pool(mapping.port_count.map_or(DEFAULT_PORT_COUNT, Into::into));
-    let is_of_pool = |ports: &RangeInclusive<u16>| ports.start() <= pool.end() && pool.start() <= ports.end();
-    inner.contains(&mapping.backend_port.get())
-        || is_of_pool(&inner)
-        || outer.as_ref().is_some_and(is_of_pool)
+/// Both sides of a port that is published over UDP.
+pub(super) fn udp_ports(published: &str) -> Option<PublishedUdp> {
+    let Published { outer, inner, .. } = parse(published).filter(|published| published.protocol == "udp")?;
+    let ends = |ports: RangeInclusive<u16>| ports.into_inner();
+    Some(PublishedUdp { text: published.to_owned(), outer: outer.map(ends), inner: ends(inner) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{mapping, web};
+    use crate::{
+        domain::Mapping,
+        testing::{mapping, web},
+    };
 
     #[test]
     fn udp_ports_of_the_pool_or_like_the_backend_port_concern_a_mapping() {
         // Port 8080 of the containers on 5000 to 5063.
         let mapping = Mapping { port_count: None, ..mapping(&web(), 5000) };
+        let concerns = |published: &str| udp_ports(published).is_some_and(|udp| udp.concerns(&mapping));
         for published in
             ["5000:7/udp", "7:5063/udp", "10.0.0.1:4999-5000:7-8/udp", "8080/udp", "9:8080-8081/udp"]
         {
-            assert!(is_udp_of(published, &mapping), "{published}");
+            assert!(concerns(published), "{published}");
         }
         for published in [
             "5000:5000/tcp",
@@ -69,7 +69,7 @@ mod tests {
             "",
             "8080/UDP",
         ] {
-            assert!(!is_udp_of(published, &mapping), "{published}");
+            assert!(!concerns(published), "{published}");
         }
     }
 }

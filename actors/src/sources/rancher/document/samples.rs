@@ -5,7 +5,7 @@ use crate::domain::{Address, State};
 
 macro_rules! sample {
     ($name:literal) => {
-        include_str!(concat!("../../../../tests/lab/testdata/rancher-metadata/", $name, ".json"))
+        include_str!(concat!("../../../../../tests/lab/testdata/rancher-metadata/", $name, ".json"))
     };
 }
 
@@ -66,7 +66,7 @@ fn health_makes_no_difference_yet() {
 #[test]
 fn stalls_own_service_and_the_version() {
     let own = sample!("2015-12-19--self_service");
-    assert_eq!(parse_own_service("/p", own.as_bytes()), Ok(OwnService::default()));
+    assert_eq!(parse_own_service("/p", own.as_bytes()), Ok(OwnPorts::default()));
     let version = parse_version("/version", sample!("2015-12-19--version").as_bytes());
     assert_eq!(version, Ok("3889486d-da78-4b64-945a-a5e1e794fb48".into()));
 }

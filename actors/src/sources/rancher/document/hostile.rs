@@ -138,10 +138,10 @@ fn bytes_that_are_no_utf8_are_no_json() {
 fn a_hundred_thousand_ranges_of_all_ports_are_no_more_than_one() {
     let ranges = vec![r#""1-65535:1-65535""#; 100_000].join(",");
     let own = parse_own_service("/p", format!(r#"{{"ports":[{ranges}]}}"#).as_bytes()).unwrap();
-    assert_eq!(own.published.0, [1..=65_535].into());
+    assert_eq!(own.tcp.0, [1..=65_535].into());
     let overlapping = r#"{"ports":["7-9","3-5","1-4","9","20-10","65535","65535"]}"#;
     let own = parse_own_service("/p", overlapping.as_bytes()).unwrap();
-    assert_eq!(own.published.0, [1..=5, 7..=9, 65_535..=65_535].into());
+    assert_eq!(own.tcp.0, [1..=5, 7..=9, 65_535..=65_535].into());
 }
 
 #[test]

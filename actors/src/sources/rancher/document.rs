@@ -19,14 +19,14 @@ use serde_json::Value;
 use super::{
     MetadataFault,
     entry::{Entry, containers},
-    followed::ServiceRead,
     lenient::{Lenient, List, Scalar, Shape},
-    published::tcp_ports,
+    published::{tcp_ports, udp_ports},
     vocabulary,
 };
 use crate::{
     domain::{Container, Lifecycle, PublishedPorts},
     excerpt::excerpt,
+    metadata::{Listing, OwnPorts, PublishedUdp},
 };
 
 /// The server's versions are UUIDs. The version is part of the next request, so its length has a limit, in bytes.
@@ -106,7 +106,7 @@ pub(super) fn read_service(
     service: &str,
     body: &[u8],
     known: &[Arc<Container>],
-) -> Result<(ServiceRead, Vec<Guest>), MetadataFault> {
+) -> Result<(Listing, Vec<Guest>), MetadataFault> {
     let document: ServiceDocument<'_> = parse(path, body)?;
     let wrong = |reason: &str| MetadataFault::WrongShape { path: path.to_owned(), reason: reason.to_owned() };
     let service_read = excerpt(service).to_lowercase();
@@ -120,7 +120,7 @@ pub(super) fn read_service(
         Lenient::Wanted(List(listed)) => listed,
         Lenient::Other => return Err(wrong("`containers` is not a list")),
     };
-    let (mut entries, mut guests, mut udp) = (Vec::new(), Vec::new(), udp_ports(&document.ports));
+    let (mut entries, mut guests, mut udp) = (Vec::new(), Vec::new(), udp(&document.ports));
     let mut other_services = BTreeSet::new();
     for listed in listed {
         let Lenient::Wanted(container) = listed else {
@@ -135,12 +135,12 @@ pub(super) fn read_service(
         if let (None, false, Some(owner)) = (entry.address, entry.uuid.is_empty(), owner) {
             guests.push((entry.uuid.to_owned(), owner.to_owned()));
         }
-        udp.extend(udp_ports(&container.ports));
+        udp.extend(self::udp(&container.ports));
         entries.push(entry);
     }
     let why_empty = entries.is_empty().then(|| why_empty(&document)).flatten();
     let containers = containers(entries, known);
-    Ok((ServiceRead { document: None, containers, udp, other_services, why_empty }, guests))
+    Ok((Listing { containers, absence_is_proof: false, udp, other_services, why_empty }, guests))
 }
 
 /// Why the service has no containers, if that follows from its kind. The text is a person's to read and may be anything.
@@ -176,23 +176,14 @@ pub(crate) fn parse_service(
     read_service(path, service, body, known).map(|(read, _)| read.containers)
 }
 
-/// What stalls' own service publishes.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct OwnService {
-    /// The container's side of the ports that it publishes over TCP.
-    pub(super) published: PublishedPorts,
-    /// The ports that it publishes over UDP, as they are written.
-    pub(super) udp: BTreeSet<String>,
-}
-
 /// What the service document in `body` publishes.
 ///
 /// # Errors
 /// [`MetadataFault::NotJson`] and [`MetadataFault::WrongShape`].
-pub(super) fn parse_own_service(path: &str, body: &[u8]) -> Result<OwnService, MetadataFault> {
+pub(super) fn parse_own_service(path: &str, body: &[u8]) -> Result<OwnPorts, MetadataFault> {
     let ServiceDocument { ports, .. } = parse(path, body)?;
-    let published = PublishedPorts(texts(&ports).filter_map(tcp_ports).collect());
-    Ok(OwnService { published, udp: udp_ports(&ports) })
+    let tcp = PublishedPorts(texts(&ports).filter_map(tcp_ports).collect());
+    Ok(OwnPorts { tcp, udp: udp(&ports) })
 }
 
 /// Which container the network of a container belongs to.
@@ -271,9 +262,9 @@ fn texts<'a>(list: &'a Lenient<List<Scalar<'_>>>) -> impl Iterator<Item = &'a st
     listed.iter().filter_map(Scalar::as_text)
 }
 
-/// The ports that are published over UDP, as they are written.
-fn udp_ports(published: &Lenient<List<Scalar<'_>>>) -> BTreeSet<String> {
-    texts(published).filter(|published| published.ends_with("/udp")).map(str::to_owned).collect()
+/// The ports that are published over UDP.
+fn udp(published: &Lenient<List<Scalar<'_>>>) -> BTreeSet<PublishedUdp> {
+    texts(published).filter_map(udp_ports).collect()
 }
 
 fn text<'a>(value: &'a Scalar<'_>) -> Option<&'a str> {

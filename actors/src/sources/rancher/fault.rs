@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::metadata::Fault;
+
 /// Why the metadata could not be had. Every one is a fault of the moment: nothing is unmapped for it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MetadataFault {
@@ -100,7 +102,7 @@ impl MetadataFault {
     }
 
     /// All kinds.
-    pub(super) const KINDS: [&str; 7] =
+    pub const KINDS: [&str; 7] =
         ["unreachable", "timed_out", "not_found", "status", "too_large", "not_json", "wrong_shape"];
 
     /// The bounded label for logs and metrics.
@@ -114,6 +116,14 @@ impl MetadataFault {
             Self::NotJson { .. } => "not_json",
             Self::WrongShape { .. } => "wrong_shape",
         }
+    }
+}
+
+impl From<MetadataFault> for Fault {
+    fn from(fault: MetadataFault) -> Self {
+        let (subject, text) = (fault.path().to_owned(), fault.to_string());
+        let reason = text.strip_prefix(&format!("{subject}: ")).unwrap_or(&text).to_owned();
+        Self { kind: fault.kind(), subject, reason }
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::metadata::parse_service;
+use crate::sources::rancher::parse_service;
 
 /// Long enough for any machine; nothing that succeeds waits for it.
 const AMPLE: Duration = Duration::from_secs(20);
@@ -232,7 +232,7 @@ async fn a_chunked_body_that_breaks_off_is_not_json() {
 
 #[actix_rt::test]
 async fn not_found_comes_with_the_servers_words() {
-    let real = include_str!("../../../../tests/lab/testdata/rancher-metadata/2015-12-19--404.json");
+    let real = include_str!("../../../../../tests/lab/testdata/rancher-metadata/2015-12-19--404.json");
     let answers = [
         (real, "Not found"),
         (r#"{"code":404,"message":"Invalid version","type":"error"}"#, "Invalid version"),
@@ -317,7 +317,7 @@ async fn a_compressed_body_is_not_unpacked() {
 #[actix_rt::test]
 async fn ten_thousand_real_containers_fit() {
     let sample = include_str!(
-        "../../../../tests/lab/testdata/rancher-metadata/2015-12-19--self_stack_services_web.json"
+        "../../../../../tests/lab/testdata/rancher-metadata/2015-12-19--self_stack_services_web.json"
     );
     let mut document: serde_json::Value = serde_json::from_str(sample).unwrap();
     let one = document["containers"][0].clone();

@@ -1,0 +1,3 @@
+//! Whoever knows the containers: an adapter for each kind of source. Each is a folder, and a line here.
+
+pub mod rancher;

@@ -1,0 +1,16 @@
+//! The adapter of the source that the settings name.
+
+use slog::Logger;
+use stalls_actors::{
+    metadata::Source,
+    sources::rancher::{HttpMetadata, MetadataLimits, Rancher},
+};
+
+use crate::settings::Settings;
+
+/// The adapter, to be made on the thread that uses it. Whether it asks what stalls' own container publishes is told by
+/// `needs_own_ports`.
+pub(crate) fn source(settings: &Settings, needs_own_ports: bool, log: Logger) -> Box<dyn Source> {
+    let server = HttpMetadata::new(settings.metadata_url.clone(), MetadataLimits::default(), log);
+    Box::new(Rancher::new(server, settings.services(), needs_own_ports))
+}
