@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 import browser
@@ -72,8 +73,17 @@ class Page:
         )
 
     def keys(self, *keys):
+        """Presses them one after the other, as on a keyboard; those of one text together.
+
+        It names no element to type into: what had the focus in a dialog keeps it until the frame after the dialog is closed.
+        """
         for key in keys:
-            self.driver.switch_to.active_element.send_keys(key)
+            together = ActionChains(self.driver)
+            for part in key:
+                together.key_down(part)
+            for part in reversed(key):
+                together.key_up(part)
+            together.perform()
 
     def complaints(self):
         """The errors and warnings of the console."""

@@ -94,7 +94,7 @@ def document(ports):
 def all_kinds():
     """64 ports in states of all kinds."""
     states = {
-        5007: port(5007, "lingering", 41, "The container is missing in the metadata and accepts connections; it keeps its port for at most 300 s.", "missing"),
+        5007: port(5007, "lingering", 70, "The container is missing in the metadata and accepts connections; it keeps its port for at most 300 s.", "missing"),
         5019: port(5019, "draining", 12, "The container was replaced; 3 connections go on.", "replaced"),
         5023: port(5023, "excluded", 3720, "Another program listens on port 5023. End it, or choose another BASE_PORT.", "port_taken"),
         5031: port(5031, "reserved", 20, "It is reserved for app-web-32 for another 40 s.", "reserved"),

@@ -128,8 +128,9 @@ def test_a_stream_that_ends_is_resumed_with_what_was_missed(open_page):
         page.world.drop()
         page.world.change([port(5003, FREE, 0)])
     shows(page, 5003, FREE)
-    wait(lambda: page.text("#connection") == "Live", "the page is live")
-    assert page.run("return document.querySelectorAll('#timeline a').length") == 1
+    page.shows("#timeline", "5003")
+    assert len(page.all("#timeline a")) == 1
+    assert page.text("#connection") == "Live"
 
 
 def test_another_instance_sends_all_anew(open_page):

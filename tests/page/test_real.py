@@ -35,9 +35,10 @@ def test_it_shows_what_is_mapped(stage, page):
     assert [int(number) for number, _, _ in cells] == list(range(stage.base, stage.base + PORTS))
     assert [state for _, state, _ in cells] == ["serving"] * 3 + ["free"] * 5
     assert all(name for _, _, name in cells[:3])
-    assert f"app/web {stage.base}–{stage.base + PORTS - 1} → 8080" in page.text("#services")
+    # What is read rather than glanced at follows the cells by a moment.
+    page.shows("#services", f"app/web {stage.base}–{stage.base + PORTS - 1} → 8080")
     for said in ("Source rancher\nok for", "HAProxy 2.", "running for", "stalls 0."):
-        assert said in page.text("#facts")
+        page.shows("#facts", said)
     assert len(page.run("return document.querySelector('.hash').textContent")) == 64
     page.shows("#timeline", str(stage.base))
     assert page.complaints() == []
