@@ -7,7 +7,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-LIMIT_S = 20
+# On a busy machine the page itself waits: after each answer with counters it pauses for 20 times as long as that took.
+LIMIT_S = 60
 
 
 def start(width=1440, height=900, dark=False, phone=False, forced_colors=False):

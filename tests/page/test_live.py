@@ -65,7 +65,7 @@ def test_one_summary_is_read_out_for_many_changes(open_page):
 
 def test_the_page_has_one_stream_for_all(open_page):
     page = open_page(fragment="#port=5003&view=table")
-    page.shows("#detail", "B/s")
+    page.shows("#detail", "in all")
     assert page.world.asked.count("v1/events") == 1
 
 
