@@ -82,7 +82,7 @@ pub fn parser() -> Parser {
 /// Every flag works before and after the command, and help never shows a value of the environment.
 fn argument(setting: &Setting) -> Arg {
     let help = match setting.fallback {
-        Fallback::Required => format!("{setting} (required)"),
+        Fallback::RequiredUnless(other) => format!("{setting} (required unless {other} is set)"),
         Fallback::Value(text) | Fallback::Found(text) => format!("{setting} [default: {text}]"),
     };
     let arg = Arg::new(setting.name)

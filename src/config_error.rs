@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use rustix::io::Errno;
 
-use crate::{exit::Exit, printable::Printable};
+use crate::{exit::Exit, printable::Printable, settings::table::MAPPINGS};
 
 /// How much of a value is quoted, in characters, so that the line stays readable.
 const QUOTED_CHARS: usize = 120;
@@ -21,7 +21,7 @@ pub(crate) struct ConfigError {
 impl ConfigError {
     /// `value` is wrong for `setting`; `remedy` says what would be right.
     pub(crate) fn wrong(setting: &'static str, value: &str, remedy: impl fmt::Display) -> Self {
-        let (value, remedy) = (Some(without_password(value)), remedy.to_string());
+        let (value, remedy) = (Some(without_password(setting, value)), remedy.to_string());
         Self { setting, value, remedy, is_temporary: false }
     }
 
@@ -50,10 +50,11 @@ fn is_of_the_path(error: &io::Error) -> bool {
     is_loop || kinds.contains(&error.kind())
 }
 
-/// Hides the user and the password of `http://user:password@host`: many people read logs.
-pub(crate) fn without_password(value: &str) -> String {
+/// Hides the user and the password of `http://user:password@host`: many people read logs. A mapping is written much alike,
+/// `service:port@port`, and has none.
+pub(crate) fn without_password(setting: &str, value: &str) -> String {
     match value.rsplit_once('@') {
-        Some((before, after)) if before.contains(':') => {
+        Some((before, after)) if before.contains(':') && setting != MAPPINGS.name => {
             let scheme = before.find("//").map_or("", |end| &before[..end + 2]);
             format!("{scheme}…@{after}")
         }

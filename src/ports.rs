@@ -54,8 +54,8 @@ pub(crate) fn run(settings: &Settings, format: Format) -> Exit {
     };
     for pool in pools.pools.iter().filter(|pool| pool.is_assumed) {
         note(&format!(
-            "PORT_COUNT is not set, so the pool of {} is taken to have {} ports; it has as many as stalls' own service \
-             publishes from {} on, and grows when its containers need more",
+            "the pool of {} has no size (PORT_COUNT, or +COUNT in MAPPINGS), so it is taken to have {} ports; it has as \
+             many as stalls' own service publishes from {} on, and grows when its containers need more",
             pool.service,
             pool.ports.len(),
             pool.ports.start(),

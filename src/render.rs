@@ -33,7 +33,7 @@ pub(crate) fn run(settings: Settings) -> Exit {
 async fn rendered(settings: Settings) -> Result<String, (Exit, anyhow::Error)> {
     let current = current_plan::ask(&settings, settings.needs_published_ports())
         .await
-        .with_context(|| format!("no usable answer from {}", settings.metadata_url))
+        .with_context(|| format!("no usable answer from {}", settings.source.address()))
         .map_err(|error| (Exit::Unavailable, error))?;
     if let Some(reason) = current.without_state {
         report(&format!("cannot read the saved assignments, rendering without them: {reason}"));

@@ -1,13 +1,16 @@
 //! The settings, parsed and checked. No wrong value gets past here, and one start reports every error.
 
 mod directories;
+mod docker;
 mod effective;
 mod haproxy;
 mod host;
 mod log_fields;
+mod mappings;
 mod metadata_url;
 mod parser;
 mod raw_setting;
+mod source;
 pub(crate) mod table;
 
 use std::{
@@ -21,11 +24,7 @@ use std::{
 
 use rustix::process::{Resource, getrlimit};
 use stalls_actors::{
-    allocation::{
-        AllocatorSettings, ListenAddresses, PoolSettings,
-        pool_conflicts::{self, PoolConflict},
-        pool_limits,
-    },
+    allocation::{AllocatorSettings, ListenAddresses, PoolSettings, pool_limits},
     config::{ListenSettings, Template},
     domain::{DEFAULT_PORT_COUNT, Mapping, ProxyProtocol, ServiceRef},
     haproxy::OnLeave,
@@ -39,10 +38,11 @@ use self::{
 pub(crate) use self::{
     effective::EffectiveSetting,
     host::{Host, ThisHost},
+    source::SourceSetting,
 };
 use crate::{
     cli::Cli,
-    config_error::{ConfigError, ConfigErrors},
+    config_error::ConfigErrors,
     logging::{self, Format, level},
 };
 
@@ -58,10 +58,10 @@ pub(crate) enum Purpose {
 /// The value of every setting.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// What to map. The variables describe a list of one.
+    /// What to map: one or more.
     pub(crate) mappings: Vec<Mapping>,
-    /// `http://host[:port]/version`, without a slash at its end.
-    pub(crate) metadata_url: String,
+    /// Where the containers are known from.
+    pub(crate) source: SourceSetting,
     /// The length of a long poll, and the longest pause between retries; 1 ms to 120 s.
     pub(crate) poll_sleep: Duration,
     /// The address that the pool listens on; `None` is every IPv4 address.
@@ -198,9 +198,9 @@ impl Settings {
 
     /// Parses every setting before it returns an error, so that all errors are found.
     fn read(parser: &mut SettingsParser<'_>, purpose: Purpose, host: &impl Host) -> Result<Self, Reported> {
-        let mappings = mappings(parser);
+        let mappings = mappings::mappings(parser);
         let bind_address = parser.optional(&table::BIND_ADDRESS, RawSetting::ip_address);
-        let metadata_url = parser.value(&table::METADATA_URL, metadata_url::parse);
+        let source = source::source(parser).and_then(|source| source::built(parser, source));
         let allow_loopback = parser.value(&table::ALLOW_LOOPBACK, RawSetting::boolean);
         let haproxy_bin = haproxy::executable(parser, purpose, host);
         let template_file = parser.text(&table::HAPROXY_TEMPLATE).map(PathBuf::from);
@@ -226,7 +226,7 @@ impl Settings {
         let Directories { state, run, record } = directories?;
         Ok(Self {
             mappings: mappings?,
-            metadata_url: metadata_url?,
+            source: source?,
             poll_sleep: poll_sleep?,
             bind_address: bind_address?,
             allow_loopback: allow_loopback?,
@@ -255,45 +255,6 @@ impl Settings {
     }
 }
 
-fn mappings(parser: &mut SettingsParser<'_>) -> Result<Vec<Mapping>, Reported> {
-    let mappings = vec![mapping(parser)?];
-    for conflict in pool_conflicts::conflicts(&mappings) {
-        parser.report(pool_error(conflict));
-    }
-    Ok(mappings)
-}
-
-/// `SERVICE_NAME`, `BACKEND_PORT` and `BASE_PORT`, with the optional `PORT_COUNT` and `STACK_NAME`.
-fn mapping(parser: &mut SettingsParser<'_>) -> Result<Mapping, Reported> {
-    let service = parser.value(&table::SERVICE_NAME, |raw| raw.name("use STACK_NAME for the stack"));
-    let backend_port = parser.value(&table::BACKEND_PORT, RawSetting::port);
-    let base_port = parser.value(&table::BASE_PORT, RawSetting::port);
-    let port_count = parser.optional(&table::PORT_COUNT, RawSetting::port_count);
-    let stack = parser.optional(&table::STACK_NAME, |raw| raw.name("use SERVICE_NAME for the service"));
-    Ok(Mapping {
-        service: ServiceRef { stack: stack?, service: service? },
-        backend_port: backend_port?,
-        base_port: base_port?,
-        port_count: port_count?,
-    })
-}
-
-/// A conflict as an error of the setting that can resolve it.
-fn pool_error(conflict: PoolConflict<'_>) -> ConfigError {
-    let (setting, value, remedy) = match conflict {
-        PoolConflict::TooLarge { count, .. } => (&table::PORT_COUNT, count.to_string(), ""),
-        PoolConflict::Overlap { later, .. } => (
-            &table::BASE_PORT,
-            later.base_port.to_string(),
-            "; move one of them, or shrink it with PORT_COUNT",
-        ),
-        PoolConflict::AdminPort { admin, .. } => {
-            (&table::ADMIN_LISTEN, admin.to_string(), "; choose a port outside of it, or off")
-        }
-    };
-    ConfigError::wrong(setting.name, &value, format_args!("{conflict}{remedy}"))
-}
-
 fn on_leave(name: &str) -> Option<OnLeave> {
     [OnLeave::Cut, OnLeave::Drain].into_iter().find(|action| action.name() == name)
 }
@@ -320,8 +281,7 @@ fn admin_listen(
 ) -> Result<Option<SocketAddr>, Reported> {
     let listen = parser.value(&table::ADMIN_LISTEN, RawSetting::socket_address_or_off)?;
     if let (Some(admin), Ok(bind_address), Ok(mappings)) = (listen, bind_address, mappings) {
-        let conflict = pool_conflicts::admin_conflict(admin, *bind_address, mappings);
-        parser.check(conflict.map_or(Ok(()), |conflict| Err(pool_error(conflict))))?;
+        mappings::check_admin(parser, admin, *bind_address, mappings)?;
     }
     Ok(listen)
 }

@@ -6,11 +6,16 @@ use stalls_actors::{
     sources::rancher::{HttpMetadata, MetadataLimits, Rancher},
 };
 
-use crate::settings::Settings;
+use crate::settings::{Settings, SourceSetting};
 
 /// The adapter, to be made on the thread that uses it. Whether it asks what stalls' own container publishes is told by
 /// `needs_own_ports`.
 pub(crate) fn source(settings: &Settings, needs_own_ports: bool, log: Logger) -> Box<dyn Source> {
-    let server = HttpMetadata::new(settings.metadata_url.clone(), MetadataLimits::default(), log);
-    Box::new(Rancher::new(server, settings.services(), needs_own_ports))
+    let services = settings.services();
+    match &settings.source {
+        SourceSetting::Rancher { metadata_url } => {
+            let server = HttpMetadata::new(metadata_url.clone(), MetadataLimits::default(), log);
+            Box::new(Rancher::new(server, services, needs_own_ports))
+        }
+    }
 }

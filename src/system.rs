@@ -224,7 +224,7 @@ impl System {
             )
             .noting(changed.clone()),
         );
-        let (follower, latest) = Follower::new(findings.into());
+        let (follower, latest) = Follower::new(settings.source.name(), findings.into());
         let api = Api::new(system.probe(), latest, system.steering(), settings.effective.into());
         let hosts = AllowedHosts::new(settings.admin_hosts.into_iter().chain([host_name()]));
         system.admin =

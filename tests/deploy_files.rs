@@ -58,7 +58,7 @@ fn asked(setting: &Setting) -> Asked {
     let default = match setting.fallback {
         Fallback::Value(text) => Some(text),
         Fallback::Found(_) if setting.name == DEFAULT_IN_A_CONTAINER.0 => Some(DEFAULT_IN_A_CONTAINER.1),
-        Fallback::Required | Fallback::Found(_) => None,
+        Fallback::RequiredUnless(_) | Fallback::Found(_) => None,
     };
     let kind = match setting.kind {
         Kind::Number(..) => "int",
@@ -69,7 +69,8 @@ fn asked(setting: &Setting) -> Asked {
     };
     Asked {
         kind: kind.to_owned(),
-        required: matches!(setting.fallback, Fallback::Required),
+        // Each is one way of two, and a question that is required must be answered.
+        required: false,
         default: default.map(str::to_owned),
     }
 }
@@ -163,7 +164,7 @@ fn set_by_stalls_of(compose: &Value) -> Vec<String> {
 }
 
 #[test]
-fn what_is_deployed_sets_only_what_is_a_setting_and_all_that_is_required() {
+fn what_is_deployed_sets_only_what_is_a_setting_and_says_what_to_map() {
     let settings = settings();
     let compose = [
         deploy!("rancher/host-network/docker-compose.yml"),
@@ -174,8 +175,12 @@ fn what_is_deployed_sets_only_what_is_a_setting_and_all_that_is_required() {
     let unit = unit.map(|line| line.split_once('=').unwrap().0.to_owned()).collect();
     for set in compose.map(|file| set_by_stalls_of(&yaml(file))).into_iter().chain([unit]) {
         assert!(set.iter().all(|name| settings.contains_key(name)), "{set:?}");
-        let mut required = settings.iter().filter(|(_, asked)| asked.required);
-        assert!(required.all(|(name, _)| set.contains(name)), "{set:?}");
+        let is_set = |name: &str| set.iter().any(|set| set == name);
+        let is_said = |setting: &&Setting| match setting.fallback {
+            Fallback::RequiredUnless(other) => is_set(setting.name) != is_set(other),
+            Fallback::Value(_) | Fallback::Found(_) => true,
+        };
+        assert!(SETTINGS.iter().all(is_said), "{set:?}");
     }
 }
 

@@ -18,9 +18,10 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
         Err(fault) => vec![Finding {
             kind: Kind::Source,
             severity: Severity::Error,
-            subject: settings.metadata_url.clone(),
+            subject: settings.source.address(),
             reason: format!("it gives no usable answer ({}): {fault}", fault.kind),
-            remedy: "look at what answers there, at METADATA_URL with its version, and at SERVICE_NAME and STACK_NAME"
+            remedy: "look at what answers there, at SOURCE and its settings, and at the services in SERVICE_NAME or \
+                     MAPPINGS and STACK_NAME"
                 .to_owned(),
         }],
     }

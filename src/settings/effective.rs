@@ -32,11 +32,11 @@ pub(crate) fn effective(cli: &Cli) -> Vec<EffectiveSetting> {
 }
 
 fn effective_one(cli: &Cli, setting: &'static Setting) -> EffectiveSetting {
-    let given = cli.value(setting).map(|text| without_password(text.to_string_lossy().trim()));
+    let given = cli.value(setting).map(|text| without_password(setting.name, text.to_string_lossy().trim()));
     let source = if given.is_some() { Origin::Given } else { Origin::Default };
     let value = given.or_else(|| match setting.fallback {
         Fallback::Value(text) => Some(text.to_owned()),
-        Fallback::Required | Fallback::Found(_) => None,
+        Fallback::RequiredUnless(_) | Fallback::Found(_) => None,
     });
     EffectiveSetting { name: setting.name, value, source, help: setting.to_string() }
 }

@@ -3,19 +3,32 @@
 use std::time::Duration;
 
 use slog::{KV, Record, Serializer, kv};
-use stalls_actors::domain::{Mapping, ProxyProtocol};
+use stalls_actors::domain::ProxyProtocol;
 
-use super::Settings;
+use super::{Settings, SourceSetting, docker::DockerHost, mappings::written};
 
 /// All values in effect, defaults included, except for the template, which is a file of its own, and the log options,
 /// which the log shows.
 impl KV for Settings {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
-        let mappings: Vec<_> = self.mappings.iter().map(describe).collect();
+        let mappings: Vec<_> = self.mappings.iter().map(written).collect();
+        let metadata_url = match &self.source {
+            SourceSetting::Rancher { metadata_url } => Some(metadata_url),
+            _ => None,
+        };
+        let docker = self.source.docker();
+        let certificates = match docker.map(|docker| &docker.host) {
+            Some(DockerHost::Tcp { tls, .. }) => tls.as_ref(),
+            Some(DockerHost::Unix(_)) | None => None,
+        };
         kv!(
-            "mappings" => mappings.join(", "),
+            "mappings" => mappings.join(" "),
             "bind_address" => self.bind_address.map(|address| address.to_string()),
-            "metadata_url" => &self.metadata_url,
+            "source" => self.source.to_string(),
+            "metadata_url" => metadata_url,
+            "docker_host" => docker.map(|docker| docker.host.to_string()),
+            "docker_cert_path" => certificates.map(|path| path.display().to_string()),
+            "docker_network" => docker.and_then(|docker| docker.network.as_ref()),
             "allow_loopback" => self.allow_loopback,
             "haproxy_bin" => self.haproxy_bin.display(),
             "state_dir" => self.state_dir.display(),
@@ -37,17 +50,6 @@ impl KV for Settings {
             "admin_hosts" => self.admin_hosts.join(","),
         )
         .serialize(record, serializer)
-    }
-}
-
-/// `stack/service:8080 on 5000 to 5063`, without an end if the pool has no fixed size.
-fn describe(mapping: &Mapping) -> String {
-    let Mapping { service, backend_port, base_port, port_count } = mapping;
-    match port_count {
-        Some(count) => {
-            format!("{service}:{backend_port} on {base_port} to {}", mapping.pool(count.get()).end())
-        }
-        None => format!("{service}:{backend_port} on {base_port} and up"),
     }
 }
 

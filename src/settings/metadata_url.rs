@@ -35,7 +35,7 @@ pub(super) fn parse(raw: &RawSetting<'_>) -> Result<String, ConfigError> {
 }
 
 /// `host`, `host:port`, `[::1]` or `[::1]:port`; no user, no password.
-fn is_authority(authority: &str) -> bool {
+pub(super) fn is_authority(authority: &str) -> bool {
     let (host, port) = match authority.rfind(']').map(|end| authority.split_at(end + 1)) {
         Some((host, "")) => (host, None),
         Some((host, rest)) => (host, Some(rest.strip_prefix(':').unwrap_or_default())),

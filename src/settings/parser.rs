@@ -83,7 +83,7 @@ fn text<'a>(cli: &'a Cli, setting: &'static Setting) -> Result<Option<&'a str>, 
     let Some(raw) = cli.value(setting) else {
         return Ok(match setting.fallback {
             Fallback::Value(text) => Some(text),
-            Fallback::Required | Fallback::Found(_) => None,
+            Fallback::RequiredUnless(_) | Fallback::Found(_) => None,
         });
     };
     let wrong = |text: &str, remedy| ConfigError::wrong(setting.name, text, remedy);

@@ -74,23 +74,6 @@ impl RawSetting<'_> {
         named(self.text).ok_or_else(|| self.wrong(format_args!("must be {}", self.setting.kind)))
     }
 
-    /// The name of a service or a stack, which becomes one segment of a metadata path.
-    pub(super) fn name(&self, hint: &str) -> Result<String, ConfigError> {
-        if self.text.contains('/') {
-            return Err(self.wrong(format_args!("must not contain a slash; {hint}")));
-        }
-        if self.text.chars().any(char::is_control) {
-            return Err(self.wrong("must not contain control characters"));
-        }
-        // The metadata service parses each segment with Go's `strconv.Atoi`, and takes a number for a list index.
-        if self.text.parse::<i64>().is_ok() {
-            return Err(self.wrong(
-                "must not be a number, which the metadata service takes for a list index; use the uuid instead",
-            ));
-        }
-        Ok(self.text.to_owned())
-    }
-
     pub(super) fn ip_address(&self) -> Result<IpAddr, ConfigError> {
         // An IPv4-mapped IPv6 address cannot be bound as such.
         self.text.parse().map(|address: IpAddr| address.to_canonical()).map_err(|_| {
@@ -155,7 +138,7 @@ mod tests {
     static TEXT: Setting = setting();
 
     const fn setting() -> Setting {
-        Setting { name: "X", heading: "", kind: Kind::Text(""), fallback: Fallback::Required, help: "" }
+        Setting { name: "X", heading: "", kind: Kind::Text(""), fallback: Fallback::Value(""), help: "" }
     }
 
     fn raw(text: &str) -> RawSetting<'_> {
@@ -188,23 +171,6 @@ mod tests {
             r#"X="10": must be a whole number of milliseconds from 0 to 9"#
         );
         assert!(number(&MS, "5s").milliseconds().is_err());
-    }
-
-    #[test]
-    fn names_are_one_segment_of_a_path() {
-        assert_eq!(raw("my web_1.2").name("").unwrap(), "my web_1.2");
-        assert!(
-            raw("stack/web")
-                .name("use STACK_NAME for the stack")
-                .unwrap_err()
-                .to_string()
-                .contains("STACK_NAME")
-        );
-        assert!(raw("we\nb").name("").is_err());
-        assert_eq!(raw("2048-game").name("").unwrap(), "2048-game");
-        for position in ["0", "2048", "-1", "+1"] {
-            assert!(raw(position).name("").unwrap_err().to_string().contains("must not be a number"));
-        }
     }
 
     #[test]

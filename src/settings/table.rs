@@ -48,8 +48,8 @@ pub enum Kind {
 /// What applies if a setting is not set.
 #[derive(Debug)]
 pub enum Fallback {
-    /// Nothing: stalls does not start.
-    Required,
+    /// Nothing: stalls does not start, unless this other setting is set, which says the same and more.
+    RequiredUnless(&'static str),
     /// This value, parsed like any other.
     Value(&'static str),
     /// What stalls finds out itself, described in words.
@@ -117,37 +117,46 @@ macro_rules! settings {
 
 settings! {
     "What to map" {
-        SERVICE_NAME: Text("NAME"), Required,
+        SERVICE_NAME: Text("NAME"), RequiredUnless("MAPPINGS"),
             "The service whose containers get a port each";
-        BACKEND_PORT: Number("PORT", 1..=65_535), Required,
+        BACKEND_PORT: Number("PORT", 1..=65_535), RequiredUnless("MAPPINGS"),
             "The port that each container listens on";
-        BASE_PORT: Number("PORT", 1..=65_535), Required,
+        BASE_PORT: Number("PORT", 1..=65_535), RequiredUnless("MAPPINGS"),
             "The first port of the pool";
         PORT_COUNT: Number("COUNT", 1..=65_535),
-            Found("the run of ports from `BASE_PORT` that stalls' own service publishes, else 64; more when the \
-                   containers need more"),
+            Found("what stalls' own service publishes from `BASE_PORT` on, else 64; more when needed"),
             "The number of ports in the pool, which then never grows";
-        BIND_ADDRESS: Text("IP"), Found("every IPv4 address"),
-            "The IP address that the pool listens on; `::` for both families";
-    }
-    "Metadata" {
+        MAPPINGS: Text("LIST"), Found("the four above"),
+            "Several services, as `web:8080@5000+20 stack/api:9000@6000`";
         STACK_NAME: Text("NAME"), Found("the stack that stalls runs in"),
-            "The stack of the service; needed with host networking, where the metadata service cannot tell which \
-             stack stalls belongs to";
+            "The stack of services without one; needed on the host's network";
+        BIND_ADDRESS: Text("IP"), Found("every IPv4 address"),
+            "The IP address that the pools listen on; `::` for both families";
+    }
+    "Source" {
+        SOURCE: Text("SOURCE"), Value("rancher"),
+            "Where the containers are known from: `rancher`, `file:PATH`, `docker` or `swarm`";
         // The version that the original program used.
         METADATA_URL: Text("URL"), Value("http://rancher-metadata/2015-12-19"),
-            "The metadata service, with its version";
+            "Rancher's metadata service, with its version";
+        DOCKER_HOST: Text("URL"), Value("unix:///var/run/docker.sock"),
+            "The Docker engine, `unix://` or `tcp://`";
+        DOCKER_CERT_PATH: Text("DIR"), Found("no TLS"),
+            "The directory of its certificates and key";
+        DOCKER_TLS_VERIFY: Text("ANY"), Found("no demand"),
+            "Any value demands TLS";
+        DOCKER_NETWORK: Text("NAME"), Found("the container's only one"),
+            "The network whose addresses are used";
         ALLOW_LOOPBACK: Bool, Value("false"),
-            "Whether containers on loopback addresses are mapped too, for tests and the demo";
+            "Whether containers on loopback addresses are mapped, for tests";
     }
     "HAProxy" {
         HAPROXY_BIN: Text("FILE"), Found("the first of `/usr/local/sbin/haproxy`, `/usr/sbin/haproxy` and `PATH`"),
-            "The executable of HAProxy, an absolute path";
+            "HAProxy's executable";
         HAPROXY_TEMPLATE: Text("FILE"), Found("the built-in one"),
-            "A handlebars template for HAProxy's configuration";
+            "A handlebars template of its configuration";
         ON_LEAVE: Choice("ACTION", &["cut", "drain"]),
-            Found("`cut` if the container is gone, `drain` if it still runs (it is being stopped, or has been \
-                   replaced)"),
+            Found("`cut` if the container is gone, `drain` if it still runs"),
             "What happens to the open connections to a container that loses its port";
         MAX_CONNECTIONS_PER_PORT: Number("COUNT", 1..=MAX_CONNECTIONS),
             Found("half of all; all for a single port"),
@@ -166,7 +175,7 @@ settings! {
             "The length of a long poll (of which 20000 at most), and the longest pause between retries";
         // Long enough to cost nothing, shorter than a person's search for the fault.
         RECONCILE_INTERVAL_MS: Number("MS", SECOND_MS..=HOUR_MS), Value("30000"),
-            "How often the live HAProxy is compared with the plan, and repaired if it differs";
+            "How often HAProxy is compared with the plan, and repaired";
         IDLE_TIMEOUT_MS: Number("MS", 0..=MAX_IDLE_TIMEOUT_MS), Value("0"),
             "How long a connection may be silent (0: without limit)";
         // HAProxy's own default.
@@ -174,8 +183,7 @@ settings! {
             "How often `HEALTH_CHECK` has each container checked";
         // 2 s are left to stop in order.
         DRAIN_MS: Number("MS", 0..=DAY_MS), Value("8000"),
-            "How long open connections may go on after SIGTERM, which Docker and Rancher follow with a kill after \
-             10000 ms";
+            "How long open connections may go on after SIGTERM; Docker and Rancher kill after 10000 ms";
         // Rancher replaces a container faster if its image is on the host.
         PORT_REUSE_DELAY_MS: Number("MS", 0..=DAY_MS), Value("60000"),
             "How long a freed port is reserved against other containers without an index";
@@ -186,19 +194,19 @@ settings! {
     }
     "Operation" {
         STATE_DIR: Text("DIR"), Value("/var/lib/stalls"),
-            "The directory for what must survive a restart, an absolute path on a volume; it is created if missing";
+            "The directory for what must survive a restart, on a volume";
         RUN_DIR: Text("DIR"), Value("/run/stalls"),
-            "The directory for sockets and HAProxy's configuration, an absolute path of at most 70 bytes; it is \
-             created if missing, and each stalls instance needs its own";
+            "The directory for sockets and HAProxy's configuration, of at most 70 bytes; each stalls instance needs \
+             its own";
         RECORD_DIR: Text("DIR"), Found("none"),
             "Where to record all decisions, for `stalls replay`";
         // Names and addresses are nobody else's business.
         ADMIN_LISTEN: Text("IP:PORT"), Value("127.0.0.1:8405"),
-            "The IP address and port of the page, the API, the metrics and `/healthz`, outside of the pool; or `off`";
+            "The IP address and port of the page, the API, the metrics and `/healthz`, outside of the pools; or `off`";
         ADMIN_HOSTS: Text("NAMES"), Found("this host's name"),
             "Names, separated by commas, by which browsers may call that address, besides IP addresses and `localhost`";
         LOG_FORMAT: Choice("FORMAT", &["json", "term"]), Found("`term` on a terminal, else `json`"),
-            "How the log is written to stdout, as one JSON object a line or for people";
+            "How the log is written: one JSON object a line, or for people";
         LOG_LEVEL: Choice("LEVEL", &["critical", "error", "warning", "info", "debug", "trace"]), Value("info"),
             "The least severe level that is logged";
     }
@@ -211,7 +219,7 @@ mod tests {
     fn readme_table() -> String {
         let rows = SETTINGS.iter().map(|setting| {
             let fallback = match setting.fallback {
-                Required => "required".to_owned(),
+                RequiredUnless(other) => format!("required unless `{other}` is set"),
                 Value(value) => format!("`{value}`"),
                 Found(words) => words.to_owned(),
             };

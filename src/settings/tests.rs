@@ -2,8 +2,9 @@
 
 mod arbitrary;
 mod fake_host;
+mod several_services;
 
-use std::{collections::BTreeMap, ffi::OsString, num::NonZeroU16, path::Path, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 
 use self::fake_host::FakeHost;
 use super::{
@@ -51,7 +52,7 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(mapping.service.to_string(), "web");
     assert_eq!((mapping.backend_port.get(), mapping.base_port.get()), (8080, 5000));
     assert_eq!(mapping.port_count, None);
-    assert_eq!(settings.metadata_url, "http://rancher-metadata/2015-12-19");
+    assert_eq!(settings.source.address(), "http://rancher-metadata/2015-12-19");
     assert_eq!(settings.poll_sleep, Duration::from_secs(5));
     assert_eq!(settings.bind_address, None);
     assert!(!settings.allow_loopback);
@@ -104,7 +105,7 @@ fn every_value_arrives() {
     assert_eq!(settings.mappings[0].service.to_string(), "shop/web");
     assert_eq!(settings.mappings[0].port_count.unwrap().get(), 12);
     assert_eq!(settings.bind_address, Some("::".parse().unwrap()));
-    assert_eq!(settings.metadata_url, "http://169.254.169.250/latest");
+    assert_eq!(settings.source.address(), "http://169.254.169.250/latest");
     assert!(settings.allow_loopback);
     assert_eq!(settings.poll_sleep, Duration::from_millis(1));
     assert_eq!(settings.reconcile_interval, Duration::from_secs(3_600));
@@ -165,7 +166,7 @@ fn the_reconcile_interval_is_a_second_to_an_hour() {
 
 #[test]
 fn missing_required_settings_are_reported_at_once() {
-    let given = [("SERVICE_NAME", ""), ("BASE_PORT", "")];
+    let given = [("SERVICE_NAME", ""), ("PORT_COUNT", "3")];
     let errors = Settings::from_cli(&cli(given), Purpose::Run, &FakeHost::with_haproxy()).unwrap_err();
     assert_eq!(
         errors.to_string(),
@@ -175,10 +176,18 @@ fn missing_required_settings_are_reported_at_once() {
     );
 }
 
+/// Settings that count only with a certain value of another one.
+const DEPENDENT: [&str; 5] =
+    ["MAPPINGS", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_NETWORK"];
+
 #[test]
 fn every_error_is_reported_at_once_with_one_line_each() {
     let nonsense = "no\nsuch/value\u{1b}, \u{202e}$";
-    let all: Vec<_> = SETTINGS.iter().map(|setting| (setting.name, nonsense)).collect();
+    let names = SETTINGS.iter().map(|setting| setting.name);
+    let all: Vec<_> = names
+        .filter(|name| !DEPENDENT.contains(name) && *name != "SOURCE")
+        .map(|name| (name, nonsense))
+        .collect();
     let printed = errors(&all);
     let names: Vec<_> = printed.lines().map(|line| line.split_once('=').unwrap().0).collect();
     assert_eq!(names.len(), all.len(), "{printed}");
@@ -197,25 +206,9 @@ fn the_error_of_a_slash_in_the_service_names_the_setting_for_the_stack() {
 fn a_pool_past_the_last_port_is_an_error_only_with_a_size() {
     assert_eq!(
         errors(&[("BASE_PORT", "65530"), ("PORT_COUNT", "7")]),
-        "PORT_COUNT=\"7\": must be at most 6, so that the pool from port 65530 on ends at 65535\n"
+        "PORT_COUNT=\"7\": the pool from port 65530 on may have at most 6 ports, so that it ends at 65535\n"
     );
     assert!(run(&[("BASE_PORT", "65530")]).is_ok());
-}
-
-#[test]
-fn overlapping_pools_are_an_error_of_the_later_one() {
-    let mapping = |base_port: u16, port_count| Mapping {
-        service: ServiceRef { stack: None, service: format!("s{base_port}") },
-        backend_port: NonZeroU16::MIN,
-        base_port: NonZeroU16::new(base_port).unwrap(),
-        port_count: NonZeroU16::new(port_count),
-    };
-    let [earlier, later] = &[mapping(5000, 11), mapping(5010, 1)];
-    assert_eq!(
-        pool_error(PoolConflict::Overlap { earlier, later }).to_string(),
-        "BASE_PORT=\"5010\": the pool 5010-5010 of s5010 overlaps with the pool 5000-5010 of s5000; \
-         move one of them, or shrink it with PORT_COUNT"
-    );
 }
 
 #[test]
@@ -223,7 +216,7 @@ fn an_admin_port_in_the_pool_is_an_error_if_all_else_is_valid() {
     let admin = ("ADMIN_LISTEN", "0.0.0.0:5063");
     assert_eq!(
         errors(&[admin, ("PORT_COUNT", "64")]),
-        "ADMIN_LISTEN=\"0.0.0.0:5063\": is in the pool 5000-5063; choose a port outside of it, or off\n"
+        "ADMIN_LISTEN=\"0.0.0.0:5063\": is in the pool 5000-5063 of web; choose a port outside of it, or off\n"
     );
     assert!(run(&[admin, ("PORT_COUNT", "63")]).is_ok());
     assert!(run(&[admin]).is_ok(), "a pool without a size ends before it");

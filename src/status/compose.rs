@@ -44,11 +44,11 @@ pub(super) struct Moment<'a> {
     pub(super) previous: &'a Status,
 }
 
-/// The state before any report.
-pub(super) fn nothing(instance: u32, clock: Clock, now: Instant) -> Status {
+/// The state before any report, with this kind of source.
+pub(super) fn nothing(instance: u32, source: &'static str, clock: Clock, now: Instant) -> Status {
     let at = clock.at(now);
     let source = Source {
-        kind: "rancher",
+        kind: source,
         state: SourceState::Stale,
         since: at,
         fault: Some("no_answer_yet"),

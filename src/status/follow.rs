@@ -63,10 +63,11 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// A follower that has not heard anything yet, and what it will publish. `findings` are those of the start.
-    pub(crate) fn new(findings: Arc<[Finding]>) -> (Self, watch::Receiver<Latest>) {
+    /// A follower that has not heard anything yet, and what it will publish. `source` is the source's kind, `findings`
+    /// are those of the start.
+    pub(crate) fn new(source: &'static str, findings: Arc<[Finding]>) -> (Self, watch::Receiver<Latest>) {
         let (clock, now) = (Clock::start(), Instant::now());
-        let status = nothing(fastrand::u32(..), clock, now);
+        let status = nothing(fastrand::u32(..), source, clock, now);
         let (latest, receiver) = watch::channel(Latest {
             status: Arc::new(status),
             history: Arc::default(),

@@ -91,7 +91,7 @@ struct Story {
 impl Story {
     fn begin() -> Self {
         let (clock, now) = (Clock::start(), Instant::now());
-        Self { clock, now, status: nothing(7, clock, now), history: History::default() }
+        Self { clock, now, status: nothing(7, "rancher", clock, now), history: History::default() }
     }
 
     /// The next state; tells what differs.

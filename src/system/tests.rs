@@ -21,7 +21,7 @@ use super::run;
 use crate::{
     exit::Exit,
     logging::{Format, Options},
-    settings::Settings,
+    settings::{Settings, SourceSetting},
 };
 
 /// Collects the critical messages.
@@ -50,7 +50,7 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
             base_port: port(5000),
             port_count: Some(port(4)),
         }],
-        metadata_url,
+        source: SourceSetting::Rancher { metadata_url },
         poll_sleep: Duration::from_secs(1),
         bind_address: None,
         allow_loopback: true,

@@ -44,6 +44,7 @@ mod run_dir;
 mod scaling;
 mod send_proxy;
 mod settings;
+mod several_services;
 mod shutdown;
 mod state_file;
 mod status;

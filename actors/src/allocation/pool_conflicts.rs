@@ -14,7 +14,10 @@ use crate::domain::{DEFAULT_PORT_COUNT, Mapping};
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum PoolConflict<'a> {
     /// Its size extends it beyond port 65535.
-    #[error("must be at most {}, so that the pool from port {} on ends at 65535", .mapping.max_port_count(), .mapping.base_port)]
+    #[error(
+        "the pool from port {} on may have at most {} ports, so that it ends at 65535",
+        .mapping.base_port, .mapping.max_port_count()
+    )]
     TooLarge {
         /// The pool.
         mapping: &'a Mapping,
@@ -32,8 +35,19 @@ pub enum PoolConflict<'a> {
         /// The pool that overlaps with it.
         later: &'a Mapping,
     },
+    /// The same port of the same service has another pool already.
+    #[error(
+        "port {} of {} is mapped twice, from {} and from {} on",
+        .later.backend_port, .later.service, .earlier.base_port, .later.base_port
+    )]
+    Twice {
+        /// The pool that comes first in the list.
+        earlier: &'a Mapping,
+        /// The other one.
+        later: &'a Mapping,
+    },
     /// It has the port of the admin address.
-    #[error("is in the pool {}", range(.mapping))]
+    #[error("is in the pool {} of {}", range(.mapping), .mapping.service)]
     AdminPort {
         /// The admin address.
         admin: SocketAddr,
@@ -42,16 +56,21 @@ pub enum PoolConflict<'a> {
     },
 }
 
-/// All conflicts between the pools, and all pools that are too large.
+/// All conflicts between the mappings, and all pools that are too large.
 pub fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
     let too_large = mappings.iter().filter_map(too_large);
     let pairs = mappings
         .iter()
         .enumerate()
-        .flat_map(|(i, later)| mappings[..i].iter().map(move |earlier| (earlier, later)))
-        .filter(|(earlier, later)| overlap(&ports(earlier), &ports(later)))
-        .map(|(earlier, later)| PoolConflict::Overlap { earlier, later });
-    too_large.chain(pairs).collect()
+        .flat_map(|(i, later)| mappings[..i].iter().map(move |earlier| (earlier, later)));
+    too_large.chain(pairs.flat_map(|(earlier, later)| between(earlier, later))).collect()
+}
+
+fn between<'a>(earlier: &'a Mapping, later: &'a Mapping) -> impl Iterator<Item = PoolConflict<'a>> {
+    let is_twice = (&earlier.service, earlier.backend_port) == (&later.service, later.backend_port);
+    let overlaps = overlap(&ports(earlier), &ports(later));
+    let twice = is_twice.then_some(PoolConflict::Twice { earlier, later });
+    twice.into_iter().chain(overlaps.then_some(PoolConflict::Overlap { earlier, later }))
 }
 
 /// The conflict with a listener on `admin`, if the pools are bound to `bind_address`.
@@ -125,7 +144,7 @@ pub(super) mod tests {
         assert_eq!(conflicts(&mappings), [too_large]);
         assert_eq!(
             too_large.to_string(),
-            "must be at most 36, so that the pool from port 65500 on ends at 65535"
+            "the pool from port 65500 on may have at most 36 ports, so that it ends at 65535"
         );
         assert!(conflicts(&[mapping(1, Some(65535))]).is_empty());
         assert!(conflicts(&[mapping(65500, None)]).is_empty(), "a pool without a size is cut off");
@@ -144,6 +163,21 @@ pub(super) mod tests {
         );
         assert_eq!(conflicts(&[mapping(5000, None), mapping(5063, None), mapping(5127, None)]).len(), 1);
         assert_eq!(conflicts(&[mapping(10, Some(9)), mapping(1, Some(100)), mapping(50, Some(1))]).len(), 2);
+    }
+
+    #[test]
+    fn a_service_may_have_a_pool_for_each_of_its_ports_but_not_two_for_one() {
+        let (web, again) = (mapping(5000, Some(1)), mapping(6000, Some(1)));
+        let again = Mapping { service: web.service.clone(), ..again };
+        let mappings = [web, again];
+        let twice = PoolConflict::Twice { earlier: &mappings[0], later: &mappings[1] };
+        assert_eq!(conflicts(&mappings), [twice]);
+        assert_eq!(twice.to_string(), "port 1 of s5000 is mapped twice, from 5000 and from 6000 on");
+
+        let [web, mut admin] = mappings;
+        admin.backend_port = NonZeroU16::new(2).unwrap();
+        assert_eq!(conflicts(&[web.clone(), admin]), []);
+        assert_eq!(conflicts(&[web.clone(), web]).len(), 2, "and they overlap");
     }
 
     #[test]

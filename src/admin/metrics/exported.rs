@@ -65,11 +65,12 @@ fn of_stalls(status: &Status) -> [MetricFamily; 4] {
     ]
 }
 
-fn of_ports_and_containers(status: &Status) -> [MetricFamily; 3] {
+fn of_ports_and_containers(status: &Status) -> [MetricFamily; 4] {
     let in_state = |state: PortState| status.ports.values().filter(|port| port.state == state).count();
     let ports = PortState::ALL.map(|state| count([("state", state.name())], in_state(state)));
     let of_kind = |kind: &str| status.unmapped.iter().filter(|it| it.kind == kind).count();
     let unmapped = Unmapped::KINDS.map(|kind| count([("kind", kind)], of_kind(kind)));
+    let services = status.services.iter().filter(|service| service.kind.is_some()).count();
     let of_severity = |severity| status.findings.iter().filter(|it| it.severity == severity).count();
     let findings =
         Severity::ALL.map(|severity| count([("severity", severity.name())], of_severity(severity)));
@@ -79,6 +80,11 @@ fn of_ports_and_containers(status: &Status) -> [MetricFamily; 3] {
             "stalls_unmapped_containers",
             "Containers without a port, by the kind of the reason.",
             unmapped,
+        ),
+        gauge(
+            "stalls_unmapped_services",
+            "Services of which no container has a port.",
+            [Series::of(services as f64)],
         ),
         gauge("stalls_findings", "What stalls has found in its surroundings, by severity.", findings),
     ]

@@ -14,7 +14,7 @@ const EXAMPLE: &str = include_str!("example.txt");
 
 /// One port serves, and one is excluded.
 fn status() -> Status {
-    let (_, latest) = Follower::new(Arc::new([]));
+    let (_, latest) = Follower::new("rancher", Arc::new([]));
     let mut status = Status::clone(&latest.borrow().status);
     let port = |(port, state)| {
         let since = status.at;

@@ -97,7 +97,9 @@ function summary() {
   showHead(model);
   showBanners(model, connection);
   const wrong = showProblems(model) + showCounts([...model.ports.values()]);
-  document.title = `${wrong > 0 ? `(${wrong}) ` : ""}${model.services[0]?.service ?? ""} stalls`;
+  const [first, ...others] = model.services;
+  const names = `${first?.service ?? ""}${others.length > 0 ? ` +${others.length}` : ""}`;
+  document.title = `${wrong > 0 ? `(${wrong}) ` : ""}${names} stalls`;
   timeline.render();
   drawDetail();
 }

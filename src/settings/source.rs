@@ -1,0 +1,201 @@
+//! Where the containers are known from: `SOURCE`, and the settings that belong to it. Others are ignored.
+
+use std::{fmt, path::PathBuf};
+
+use super::{
+    docker::{self, DockerSettings},
+    metadata_url,
+    parser::{Reported, SettingsParser},
+    raw_setting::RawSetting,
+    table::{METADATA_URL, SOURCE},
+};
+use crate::config_error::ConfigError;
+
+const FILE: &str = "file:";
+
+/// Where the containers are known from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SourceSetting {
+    /// Rancher's metadata service.
+    Rancher {
+        /// `http://host[:port]/version`, without a slash at its end.
+        metadata_url: String,
+    },
+    /// A file.
+    File {
+        /// Absolute.
+        path: PathBuf,
+    },
+    /// A Docker engine, for its own containers.
+    Docker(DockerSettings),
+    /// A manager of a swarm, for the tasks of its services.
+    Swarm(DockerSettings),
+}
+
+impl SourceSetting {
+    /// Which kind of source it is, for people and programs.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Rancher { .. } => "rancher",
+            Self::File { .. } => "file",
+            Self::Docker(_) => "docker",
+            Self::Swarm(_) => "swarm",
+        }
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Rancher { metadata_url } => metadata_url.clone(),
+            Self::File { path } => path.display().to_string(),
+            Self::Docker(docker) | Self::Swarm(docker) => docker.host.to_string(),
+        }
+    }
+
+    /// What belongs to an engine.
+    pub(crate) fn docker(&self) -> Option<&DockerSettings> {
+        match self {
+            Self::Docker(docker) | Self::Swarm(docker) => Some(docker),
+            Self::Rancher { .. } | Self::File { .. } => None,
+        }
+    }
+}
+
+/// As `SOURCE` has it.
+impl fmt::Display for SourceSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path } => write!(f, "{FILE}{}", path.display()),
+            _ => f.write_str(self.name()),
+        }
+    }
+}
+
+/// Whether it is Rancher, as far as `SOURCE` is right.
+pub(super) fn is_rancher(parser: &SettingsParser<'_>) -> bool {
+    parser.text(&SOURCE) == Some("rancher")
+}
+
+/// The source, with the settings that belong to it.
+pub(super) fn source(parser: &mut SettingsParser<'_>) -> Result<SourceSetting, Reported> {
+    enum Kind {
+        Rancher,
+        File(PathBuf),
+        Docker,
+        Swarm,
+    }
+    let kind = parser.value(&SOURCE, |raw| match raw.text {
+        "rancher" => Ok(Kind::Rancher),
+        "docker" => has_docker(raw).map(|()| Kind::Docker),
+        "swarm" => has_docker(raw).map(|()| Kind::Swarm),
+        text => match text.strip_prefix(FILE) {
+            Some(path) => Ok(Kind::File(RawSetting { text: path, ..*raw }.absolute_path()?)),
+            None => Err(raw.wrong(
+                "must be rancher, docker, swarm, or file: with an absolute path such as file:/etc/stalls/services.yml",
+            )),
+        },
+    })?;
+    match kind {
+        Kind::Rancher => parser
+            .value(&METADATA_URL, metadata_url::parse)
+            .map(|metadata_url| SourceSetting::Rancher { metadata_url }),
+        Kind::File(path) => Ok(SourceSetting::File { path }),
+        Kind::Docker => docker::settings(parser).map(SourceSetting::Docker),
+        Kind::Swarm => docker::settings(parser).map(SourceSetting::Swarm),
+    }
+}
+
+/// Refuses a source that this version has no adapter of.
+pub(super) fn built(
+    parser: &mut SettingsParser<'_>,
+    source: SourceSetting,
+) -> Result<SourceSetting, Reported> {
+    match source {
+        SourceSetting::Rancher { .. } => Ok(source),
+        other => parser.check(Err(ConfigError::wrong(
+            SOURCE.name,
+            &other.to_string(),
+            "is not built yet: use rancher",
+        ))),
+    }
+}
+
+fn has_docker(raw: &RawSetting<'_>) -> Result<(), ConfigError> {
+    match cfg!(feature = "docker") {
+        true => Ok(()),
+        false => Err(raw.wrong(
+            "is not in this build, which was made without the feature docker; build it with --features docker",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    #[cfg(feature = "docker")]
+    use crate::settings::docker::DockerHost;
+
+    fn parsed(arguments: &[&str]) -> Result<SourceSetting, String> {
+        let cli = Cli::from_arguments(arguments.iter().copied()).unwrap();
+        let mut parser = SettingsParser::new(&cli);
+        let source = source(&mut parser);
+        parser.finish(source).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn rancher_is_the_default() {
+        let url = "http://rancher-metadata/2015-12-19";
+        assert_eq!(parsed(&[]), Ok(SourceSetting::Rancher { metadata_url: url.to_owned() }));
+        assert_eq!(parsed(&["--source=rancher"]).unwrap().address(), url);
+    }
+
+    #[test]
+    fn a_file_has_an_absolute_path() {
+        let file = parsed(&["--source=file:/etc/stalls/s.yml"]).unwrap();
+        assert_eq!(file, SourceSetting::File { path: "/etc/stalls/s.yml".into() });
+        assert_eq!((file.name(), &*file.to_string()), ("file", "file:/etc/stalls/s.yml"));
+        assert!(parsed(&["--source=file:s.yml"]).unwrap_err().contains("must be an absolute path"));
+        assert!(parsed(&["--source=file:"]).unwrap_err().contains("must be an absolute path"));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_what_would_do() {
+        assert_eq!(
+            parsed(&["--source=consul"]),
+            Err("SOURCE=\"consul\": must be rancher, docker, swarm, or file: with an absolute path such as \
+                 file:/etc/stalls/services.yml\n"
+                .to_owned())
+        );
+    }
+
+    #[test]
+    fn settings_of_other_sources_are_ignored() {
+        let strange = ["--metadata-url=x", "--docker-host=ssh://x"];
+        assert!(parsed(&["--source=file:/f", strange[0], strange[1]]).is_ok());
+        assert!(parsed(&[strange[1]]).is_ok());
+        assert!(parsed(&[strange[0]]).unwrap_err().starts_with("METADATA_URL="));
+    }
+
+    #[cfg(feature = "docker")]
+    #[test]
+    fn docker_and_swarm_have_an_engine() {
+        for (name, is_swarm) in [("docker", false), ("swarm", true)] {
+            let source = parsed(&["--source", name, "--metadata-url=x"]).unwrap();
+            assert_eq!((source.name(), matches!(source, SourceSetting::Swarm(_))), (name, is_swarm));
+            assert_eq!(source.address(), "unix:///var/run/docker.sock");
+            assert_eq!(source.docker().unwrap().host, DockerHost::Unix("/var/run/docker.sock".into()));
+        }
+        assert!(
+            parsed(&["--source=docker", "--docker-host=ssh://x"]).unwrap_err().starts_with("DOCKER_HOST=")
+        );
+    }
+
+    #[cfg(not(feature = "docker"))]
+    #[test]
+    fn a_build_without_docker_says_so() {
+        for name in ["docker", "swarm"] {
+            assert!(parsed(&["--source", name]).unwrap_err().contains("is not in this build"));
+        }
+    }
+}
