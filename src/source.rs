@@ -3,7 +3,10 @@
 use slog::Logger;
 use stalls_actors::{
     metadata::Source,
-    sources::rancher::{HttpMetadata, MetadataLimits, Rancher},
+    sources::{
+        file::WatchedFile,
+        rancher::{HttpMetadata, MetadataLimits, Rancher},
+    },
 };
 
 use crate::settings::{Settings, SourceSetting};
@@ -14,8 +17,10 @@ pub(crate) fn source(settings: &Settings, needs_own_ports: bool, log: Logger) ->
     let services = settings.services();
     match &settings.source {
         SourceSetting::Rancher { metadata_url } => {
-            let server = HttpMetadata::new(metadata_url.clone(), MetadataLimits::default(), log);
-            Box::new(Rancher::new(server, services, needs_own_ports))
+            let server = HttpMetadata::new(metadata_url.clone(), MetadataLimits::default(), log.clone());
+            Box::new(Rancher::new(server, services, needs_own_ports, log))
         }
+        SourceSetting::File { path } => Box::new(WatchedFile::new(path.clone(), services)),
+        SourceSetting::Docker(_) | SourceSetting::Swarm(_) => todo!(),
     }
 }

@@ -111,11 +111,11 @@ pub(super) fn built(
     source: SourceSetting,
 ) -> Result<SourceSetting, Reported> {
     match source {
-        SourceSetting::Rancher { .. } => Ok(source),
+        SourceSetting::Rancher { .. } | SourceSetting::File { .. } => Ok(source),
         other => parser.check(Err(ConfigError::wrong(
             SOURCE.name,
             &other.to_string(),
-            "is not built yet: use rancher",
+            "is not built yet: use rancher or file",
         ))),
     }
 }

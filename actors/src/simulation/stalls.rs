@@ -129,6 +129,7 @@ impl Stalls {
                     Server(Rc::clone(scene)),
                     [web()].into(),
                     scene.setup.port_count.is_none(),
+                    log_of("MetadataPoller"),
                 )),
                 stalls.allocator.clone().recipient(),
                 log_of("MetadataPoller"),

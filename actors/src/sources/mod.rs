@@ -1,3 +1,4 @@
 //! Whoever knows the containers: an adapter for each kind of source. Each is a folder, and a line here.
 
+pub mod file;
 pub mod rancher;

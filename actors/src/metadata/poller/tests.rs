@@ -138,7 +138,7 @@ impl Running {
         let mappings = services.iter().map(|name| mapping(&service(name), 5000)).collect();
         let settings = PollerSettings { mappings, poll_sleep: POLL_SLEEP, seed: 7 };
         let followed = services.iter().map(|name| service(name)).collect();
-        let source = Box::new(Rancher::new(server.clone(), followed, needs_published_ports));
+        let source = Box::new(Rancher::new(server.clone(), followed, needs_published_ports, log.logger()));
         let poller = MetadataPoller::new(settings, source, allocator, log.logger());
         let (addr, actors) = run(poller);
         Self { addr, actors, changes, log, start: Instant::now() }

@@ -9,6 +9,7 @@ use std::{
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use rustc_hash::FxHasher;
+use slog::{Logger, debug};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
@@ -34,6 +35,7 @@ pub struct Rancher<M> {
     own: Option<OwnPorts>,
     /// When the next long poll may begin.
     next_poll: Instant,
+    log: Logger,
 }
 
 /// One service, as it was read last.
@@ -57,13 +59,14 @@ enum Trouble {
 
 impl<M: MetadataSource> Rancher<M> {
     /// Follows these services. Whether it asks what stalls' own service publishes is told by `needs_own_ports`.
-    pub fn new(server: M, services: BTreeSet<ServiceRef>, needs_own_ports: bool) -> Self {
+    pub fn new(server: M, services: BTreeSet<ServiceRef>, needs_own_ports: bool, log: Logger) -> Self {
         Self {
             server,
             version: None,
             services: services.into_iter().map(|service| (service, Known::default())).collect(),
             own: (!needs_own_ports).then(OwnPorts::default),
             next_poll: Instant::now(),
+            log,
         }
     }
 
@@ -82,7 +85,10 @@ impl<M: MetadataSource> Rancher<M> {
                 services.insert(service.clone(), Answer::Listed(listing));
             }
         }
-        self.version = news.or(self.version.take());
+        if let Some(news) = news {
+            debug!(self.log, "metadata version followed"; "version" => &news);
+            self.version = Some(news);
+        }
         Ok(State { services, own: self.own.clone().unwrap_or_default() })
     }
 

@@ -155,11 +155,11 @@ async fn asking_once_gives_every_snapshot_or_the_first_fault() {
         .versions(&[(0, "v1"), (0, "v1")])
         .document(WEB, [document("web", &["a"])])
         .document(OWN_SERVICE_PATH, [json!({"ports": ["5000"]})]);
-    let mut web_alone = Rancher::new(server.clone(), [web()].into(), true);
+    let mut web_alone = Rancher::new(server.clone(), [web()].into(), true, Lines::default().logger());
     let snapshots = ask_once(&mut web_alone).await.unwrap();
     assert_eq!(snapshots[&web()].containers[0].uuid, "a".into());
     assert_eq!(snapshots[&web()].published, PublishedPorts([5000..=5000].into_iter().collect()));
-    let mut both = Rancher::new(server, [web(), service("db")].into(), false);
+    let mut both = Rancher::new(server, [web(), service("db")].into(), false, Lines::default().logger());
     let fault = ask_once(&mut both).await.unwrap_err();
     assert_eq!(fault, not_found("/self/stack/services/db", "Not found").into());
 }
