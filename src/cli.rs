@@ -34,7 +34,9 @@ Exit codes:
   143  stopped by a second SIGTERM during the drain
 
 Example: the containers of `game`, which listen on 7777, on the ports 5000 to 5031 of every host:
-  SERVICE_NAME=game BACKEND_PORT=7777 BASE_PORT=5000 PORT_COUNT=32 stalls";
+  SERVICE_NAME=game BACKEND_PORT=7777 BASE_PORT=5000 PORT_COUNT=32 stalls
+and those of `chat` in the stack `talk`, on ports from 6000 on, with them:
+  MAPPINGS=\"game:7777@5000+32 talk/chat:9000@6000\" stalls";
 
 /// The command, and the unparsed settings.
 #[derive(Debug)]

@@ -50,8 +50,8 @@ fn is_of_the_path(error: &io::Error) -> bool {
     is_loop || kinds.contains(&error.kind())
 }
 
-/// Hides the user and the password of `http://user:password@host`: many people read logs. A mapping is written much alike,
-/// `service:port@port`, and has none.
+/// Hides the user and the password of `http://user:password@host`: many people read logs. A mapping is written much
+/// alike, `service:port@port`, and has none.
 pub(crate) fn without_password(setting: &str, value: &str) -> String {
     match value.rsplit_once('@') {
         Some((before, after)) if before.contains(':') && setting != MAPPINGS.name => {

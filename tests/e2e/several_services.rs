@@ -1,6 +1,6 @@
 //! Several services in one proxy: `app/web` and `shop/api`.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::{Value, json};
 use stalls_lab::{
@@ -185,6 +185,19 @@ async fn status_and_its_document_tell_the_services_apart() {
     let service = |service: &Value| (service["service"].clone(), service["base_port"].clone());
     let services: Vec<_> = document["services"].as_array().unwrap().iter().map(service).collect();
     assert_eq!(services, [(json!("web"), json!(BASE)), (json!("shop/api"), json!(API_BASE))]);
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_all_pools() {
+    let two = Two::prepared(1, 1, MAPPINGS).await;
+    let _taken = TcpListener::bind(two.stage.address(API_BASE + 1)).unwrap();
+    let ended = run(&two.stage.launch().clone().arg("doctor").arg("--json")).await;
+    let document: Value = serde_json::from_str(&ended.stdout.concat()).unwrap();
+    let findings = document["findings"].as_array().unwrap();
+    let of_kind = |kind: &str| findings.iter().filter(|it| it["kind"] == kind).collect::<Vec<_>>();
+    let taken = of_kind("port_taken");
+    assert_eq!((taken.len(), &taken[0]["subject"]), (1, &json!("port 6001")), "{document:#}");
+    assert!(of_kind("source").is_empty(), "{document:#}");
 }
 
 #[tokio::test]

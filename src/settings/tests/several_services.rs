@@ -19,8 +19,8 @@ fn several_services_are_a_list_whose_conflicts_name_the_entry() {
     assert_eq!(shown, ["web:8080@5000+20 other-stack/api:9000@6000"]);
     assert_eq!(
         list("web:8080@5000+20 api:9000@8400+10").unwrap_err(),
-        "ADMIN_LISTEN=\"127.0.0.1:8405\": is in the pool 8400-8409 of api; choose a port outside of it, or off, or move \
-         api:9000@8400+10 of MAPPINGS\n"
+        "ADMIN_LISTEN=\"127.0.0.1:8405\": is in the pool 8400-8409 of api; choose a port outside of it, or off, or \
+         move api:9000@8400+10 of MAPPINGS\n"
     );
 }
 
