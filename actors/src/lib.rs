@@ -19,6 +19,8 @@
 pub mod allocation;
 pub mod config;
 pub mod counts;
+#[cfg(feature = "docker")]
+pub mod docker;
 pub mod domain;
 pub mod haproxy;
 pub mod histogram;

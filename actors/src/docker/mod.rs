@@ -1,0 +1,16 @@
+//! A container engine as a source: Docker, or Podman by its compatible API.
+//!
+//! `engine` asks, over connections that `connection` makes and bounds; every other file is plain functions over what the
+//! engine has answered. Nothing but GETs is ever sent.
+
+mod connection;
+mod engine;
+#[cfg(test)]
+mod fake_engine;
+mod fault;
+mod host;
+mod tls;
+
+pub use engine::{Engine, EngineLimits, EngineSettings, EventStream};
+pub use fault::EngineFault;
+pub use host::{Host, HostError};
