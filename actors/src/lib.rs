@@ -19,8 +19,6 @@
 pub mod allocation;
 pub mod config;
 pub mod counts;
-#[cfg(feature = "docker")]
-pub mod docker;
 pub mod domain;
 pub mod haproxy;
 pub mod histogram;

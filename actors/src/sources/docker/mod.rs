@@ -8,9 +8,18 @@ mod engine;
 #[cfg(test)]
 mod fake_engine;
 mod fault;
+mod follower;
 mod host;
+mod labels;
+mod listing;
+mod network;
+mod note;
+mod own_ports;
+mod source;
 mod tls;
+mod vocabulary;
 
 pub use engine::{Engine, EngineLimits, EngineSettings, EventStream};
 pub use fault::EngineFault;
 pub use host::{Host, HostError};
+pub use source::{Docker, DockerSettings};

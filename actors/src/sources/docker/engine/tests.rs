@@ -6,7 +6,7 @@ use bollard::query_parameters::ListContainersOptions;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::docker::fake_engine::{FakeEngine, Reply};
+use crate::sources::docker::fake_engine::{FakeEngine, Reply};
 
 const LIST: &str = "/containers/json";
 

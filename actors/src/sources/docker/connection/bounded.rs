@@ -15,14 +15,14 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use crate::docker::fault::Cut;
+use crate::sources::docker::fault::Cut;
 
 /// How much is read at once, in bytes.
 const PIECE: usize = 8192;
 
 /// What an answer may take, shared with its reader.
 #[derive(Clone, Debug)]
-pub(in crate::docker) struct Bounds {
+pub(in crate::sources::docker) struct Bounds {
     /// From one piece of the answer to the next; `None` for an answer without end.
     pause: Option<Duration>,
     bytes: usize,
@@ -37,22 +37,22 @@ struct State {
 
 impl Bounds {
     /// At most `pause` from one piece to the next, and `bytes` altogether, or since [`Self::begin_anew`].
-    pub(in crate::docker) fn new(pause: Option<Duration>, bytes: usize) -> Self {
+    pub(in crate::sources::docker) fn new(pause: Option<Duration>, bytes: usize) -> Self {
         Self { pause, bytes, state: Arc::default() }
     }
 
     /// What has been read so far has been used, and does not count any more.
-    pub(in crate::docker) fn begin_anew(&self) {
+    pub(in crate::sources::docker) fn begin_anew(&self) {
         self.with(|state| state.read = 0);
     }
 
     /// Why the connection was cut short, if it was.
-    pub(in crate::docker) fn cut(&self) -> Option<Cut> {
+    pub(in crate::sources::docker) fn cut(&self) -> Option<Cut> {
         self.with(|state| state.cut)
     }
 
     /// Nothing came for `limit`.
-    pub(in crate::docker) fn note_stall(&self, limit: Duration) {
+    pub(in crate::sources::docker) fn note_stall(&self, limit: Duration) {
         self.with(|state| state.cut = Some(Cut::Stalled(limit)));
     }
 

@@ -8,11 +8,11 @@ use thiserror::Error as ThisError;
 use super::Host;
 use crate::excerpt::{beginning, excerpt};
 
-/// Why the engine gave no answer that is of use. Every one is a fault of the moment: nothing is unmapped for it.
+/// Why the engine gave no answer that is of use; the text leaves out the [`subject`](EngineFault::subject). Every one is a fault of the moment: nothing is unmapped for it.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 pub enum EngineFault {
     /// No connection, or it broke.
-    #[error("{host}: cannot be reached: {reason}{}", hint(.host, *.error))]
+    #[error("cannot be reached: {reason}{}", hint(.host, *.error))]
     Unreachable {
         /// Where the engine listens.
         host: Host,
@@ -23,7 +23,7 @@ pub enum EngineFault {
     },
     /// The socket may not be opened.
     #[error(
-        "{host}: permission denied; give stalls the group of the socket, in a container with --group-add or \
+        "permission denied; give stalls the group of the socket, in a container with --group-add or \
          group_add and the number that `stat -c %g` says of it"
     )]
     Permission {
@@ -31,7 +31,7 @@ pub enum EngineFault {
         host: Host,
     },
     /// A proxy before the engine does not let the request through.
-    #[error("{host}: {path} is forbidden; a socket proxy has to allow it, for containers with CONTAINERS=1")]
+    #[error("{path} is forbidden; a socket proxy has to allow it, for containers with CONTAINERS=1")]
     Forbidden {
         /// Where the engine listens.
         host: Host,
@@ -39,7 +39,7 @@ pub enum EngineFault {
         path: &'static str,
     },
     /// The answer did not come in time.
-    #[error("{host}: no complete answer to {path} within {} ms", .limit.as_millis())]
+    #[error("no complete answer to {path} within {} ms", .limit.as_millis())]
     TimedOut {
         /// Where the engine listens.
         host: Host,
@@ -49,7 +49,7 @@ pub enum EngineFault {
         limit: Duration,
     },
     /// Any other status than success.
-    #[error("{host}: {path} answered with status {status}: {message}")]
+    #[error("{path} answered with status {status}: {message}")]
     Status {
         /// Where the engine listens.
         host: Host,
@@ -61,7 +61,7 @@ pub enum EngineFault {
         message: String,
     },
     /// The answer is larger than anything sensible.
-    #[error("{host}: the answer to {path} exceeds {limit_bytes} bytes; is it a container engine?")]
+    #[error("the answer to {path} exceeds {limit_bytes} bytes; is it a container engine?")]
     TooLarge {
         /// Where the engine listens.
         host: Host,
@@ -71,7 +71,7 @@ pub enum EngineFault {
         limit_bytes: usize,
     },
     /// The answer is not the document that was asked for.
-    #[error("{host}: the answer to {path} is not a container engine's: {reason}")]
+    #[error("the answer to {path} is not a container engine's: {reason}")]
     Malformed {
         /// Where the engine listens.
         host: Host,
