@@ -1,6 +1,7 @@
 //! The settings, parsed and checked. No wrong value gets past here, and one start reports every error.
 
 mod directories;
+#[cfg(feature = "docker")]
 mod docker;
 mod effective;
 mod haproxy;
@@ -200,7 +201,7 @@ impl Settings {
     fn read(parser: &mut SettingsParser<'_>, purpose: Purpose, host: &impl Host) -> Result<Self, Reported> {
         let mappings = mappings::mappings(parser);
         let bind_address = parser.optional(&table::BIND_ADDRESS, RawSetting::ip_address);
-        let source = source::source(parser).and_then(|source| source::built(parser, source));
+        let source = source::source(parser);
         let allow_loopback = parser.value(&table::ALLOW_LOOPBACK, RawSetting::boolean);
         let haproxy_bin = haproxy::executable(parser, purpose, host);
         let template_file = parser.text(&table::HAPROXY_TEMPLATE).map(PathBuf::from);

@@ -1,6 +1,8 @@
 //! The adapter of the source that the settings name.
 
 use slog::Logger;
+#[cfg(feature = "docker")]
+use stalls_actors::sources::docker::Docker;
 use stalls_actors::{
     metadata::Source,
     sources::{
@@ -21,6 +23,9 @@ pub(crate) fn source(settings: &Settings, needs_own_ports: bool, log: Logger) ->
             Box::new(Rancher::new(server, services, needs_own_ports, log))
         }
         SourceSetting::File { path } => Box::new(WatchedFile::new(path.clone(), services)),
-        SourceSetting::Docker(_) | SourceSetting::Swarm(_) => todo!(),
+        #[cfg(feature = "docker")]
+        SourceSetting::Docker(docker) => Box::new(Docker::new(docker.clone(), services, log)),
+        #[cfg(feature = "docker")]
+        SourceSetting::Swarm(_) => Box::new(WatchedFile::new("/nonexistent".into(), services)),
     }
 }

@@ -5,30 +5,18 @@ use std::time::Duration;
 use slog::{KV, Record, Serializer, kv};
 use stalls_actors::domain::ProxyProtocol;
 
-use super::{Settings, SourceSetting, docker::DockerHost, mappings::written};
+use super::{Settings, mappings::written};
 
 /// All values in effect, defaults included, except for the template, which is a file of its own, and the log options,
 /// which the log shows.
 impl KV for Settings {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
         let mappings: Vec<_> = self.mappings.iter().map(written).collect();
-        let metadata_url = match &self.source {
-            SourceSetting::Rancher { metadata_url } => Some(metadata_url),
-            _ => None,
-        };
-        let docker = self.source.docker();
-        let certificates = match docker.map(|docker| &docker.host) {
-            Some(DockerHost::Tcp { tls, .. }) => tls.as_ref(),
-            Some(DockerHost::Unix(_)) | None => None,
-        };
         kv!(
             "mappings" => mappings.join(" "),
             "bind_address" => self.bind_address.map(|address| address.to_string()),
             "source" => self.source.to_string(),
-            "metadata_url" => metadata_url,
-            "docker_host" => docker.map(|docker| docker.host.to_string()),
-            "docker_cert_path" => certificates.map(|path| path.display().to_string()),
-            "docker_network" => docker.and_then(|docker| docker.network.as_ref()),
+            "source_address" => self.source.address(),
             "allow_loopback" => self.allow_loopback,
             "haproxy_bin" => self.haproxy_bin.display(),
             "state_dir" => self.state_dir.display(),

@@ -2,8 +2,12 @@
 
 use std::{fmt, path::PathBuf};
 
+#[cfg(feature = "docker")]
+use stalls_actors::sources::docker::DockerSettings;
+
+#[cfg(feature = "docker")]
+use super::docker;
 use super::{
-    docker::{self, DockerSettings},
     metadata_url,
     parser::{Reported, SettingsParser},
     raw_setting::RawSetting,
@@ -27,8 +31,10 @@ pub(crate) enum SourceSetting {
         path: PathBuf,
     },
     /// A Docker engine, for its own containers.
+    #[cfg(feature = "docker")]
     Docker(DockerSettings),
     /// A manager of a swarm, for the tasks of its services.
+    #[cfg(feature = "docker")]
     Swarm(DockerSettings),
 }
 
@@ -38,7 +44,9 @@ impl SourceSetting {
         match self {
             Self::Rancher { .. } => "rancher",
             Self::File { .. } => "file",
+            #[cfg(feature = "docker")]
             Self::Docker(_) => "docker",
+            #[cfg(feature = "docker")]
             Self::Swarm(_) => "swarm",
         }
     }
@@ -48,15 +56,8 @@ impl SourceSetting {
         match self {
             Self::Rancher { metadata_url } => metadata_url.clone(),
             Self::File { path } => path.display().to_string(),
-            Self::Docker(docker) | Self::Swarm(docker) => docker.host.to_string(),
-        }
-    }
-
-    /// What belongs to an engine.
-    pub(crate) fn docker(&self) -> Option<&DockerSettings> {
-        match self {
-            Self::Docker(docker) | Self::Swarm(docker) => Some(docker),
-            Self::Rancher { .. } | Self::File { .. } => None,
+            #[cfg(feature = "docker")]
+            Self::Docker(docker) | Self::Swarm(docker) => docker.engine.host.to_string(),
         }
     }
 }
@@ -78,54 +79,45 @@ pub(super) fn is_rancher(parser: &SettingsParser<'_>) -> bool {
 
 /// The source, with the settings that belong to it.
 pub(super) fn source(parser: &mut SettingsParser<'_>) -> Result<SourceSetting, Reported> {
-    enum Kind {
-        Rancher,
-        File(PathBuf),
-        Docker,
-        Swarm,
+    match parser.value(&SOURCE, kind)? {
+        Kind::Rancher => parser
+            .value(&METADATA_URL, metadata_url::parse)
+            .map(|metadata_url| SourceSetting::Rancher { metadata_url }),
+        Kind::File(path) => Ok(SourceSetting::File { path }),
+        #[cfg(feature = "docker")]
+        Kind::Docker => docker::settings(parser).map(SourceSetting::Docker),
+        #[cfg(feature = "docker")]
+        Kind::Swarm => docker::settings(parser).map(SourceSetting::Swarm),
     }
-    let kind = parser.value(&SOURCE, |raw| match raw.text {
+}
+
+/// What `SOURCE` says.
+enum Kind {
+    Rancher,
+    File(PathBuf),
+    #[cfg(feature = "docker")]
+    Docker,
+    #[cfg(feature = "docker")]
+    Swarm,
+}
+
+fn kind(raw: &RawSetting<'_>) -> Result<Kind, ConfigError> {
+    match raw.text {
         "rancher" => Ok(Kind::Rancher),
-        "docker" => has_docker(raw).map(|()| Kind::Docker),
-        "swarm" => has_docker(raw).map(|()| Kind::Swarm),
+        #[cfg(feature = "docker")]
+        "docker" => Ok(Kind::Docker),
+        #[cfg(feature = "docker")]
+        "swarm" => Ok(Kind::Swarm),
+        #[cfg(not(feature = "docker"))]
+        "docker" | "swarm" => Err(raw.wrong(
+            "is not in this build, which was made without the feature docker; build it with --features docker",
+        )),
         text => match text.strip_prefix(FILE) {
             Some(path) => Ok(Kind::File(RawSetting { text: path, ..*raw }.absolute_path()?)),
             None => Err(raw.wrong(
                 "must be rancher, docker, swarm, or file: with an absolute path such as file:/etc/stalls/services.yml",
             )),
         },
-    })?;
-    match kind {
-        Kind::Rancher => parser
-            .value(&METADATA_URL, metadata_url::parse)
-            .map(|metadata_url| SourceSetting::Rancher { metadata_url }),
-        Kind::File(path) => Ok(SourceSetting::File { path }),
-        Kind::Docker => docker::settings(parser).map(SourceSetting::Docker),
-        Kind::Swarm => docker::settings(parser).map(SourceSetting::Swarm),
-    }
-}
-
-/// Refuses a source that this version has no adapter of.
-pub(super) fn built(
-    parser: &mut SettingsParser<'_>,
-    source: SourceSetting,
-) -> Result<SourceSetting, Reported> {
-    match source {
-        SourceSetting::Rancher { .. } | SourceSetting::File { .. } => Ok(source),
-        other => parser.check(Err(ConfigError::wrong(
-            SOURCE.name,
-            &other.to_string(),
-            "is not built yet: use rancher or file",
-        ))),
-    }
-}
-
-fn has_docker(raw: &RawSetting<'_>) -> Result<(), ConfigError> {
-    match cfg!(feature = "docker") {
-        true => Ok(()),
-        false => Err(raw.wrong(
-            "is not in this build, which was made without the feature docker; build it with --features docker",
-        )),
     }
 }
 
@@ -133,8 +125,6 @@ fn has_docker(raw: &RawSetting<'_>) -> Result<(), ConfigError> {
 mod tests {
     use super::*;
     use crate::cli::Cli;
-    #[cfg(feature = "docker")]
-    use crate::settings::docker::DockerHost;
 
     fn parsed(arguments: &[&str]) -> Result<SourceSetting, String> {
         let cli = Cli::from_arguments(arguments.iter().copied()).unwrap();
@@ -184,7 +174,6 @@ mod tests {
             let source = parsed(&["--source", name, "--metadata-url=x"]).unwrap();
             assert_eq!((source.name(), matches!(source, SourceSetting::Swarm(_))), (name, is_swarm));
             assert_eq!(source.address(), "unix:///var/run/docker.sock");
-            assert_eq!(source.docker().unwrap().host, DockerHost::Unix("/var/run/docker.sock".into()));
         }
         assert!(
             parsed(&["--source=docker", "--docker-host=ssh://x"]).unwrap_err().starts_with("DOCKER_HOST=")

@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Where an engine is, and how to get there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineSettings {
     /// Where it listens.
     pub host: Host,
@@ -34,7 +34,7 @@ pub struct EngineSettings {
 }
 
 /// How long an answer may take, and how large it may be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineLimits {
     /// From the first packet to the head of the answer.
     pub head: Duration,

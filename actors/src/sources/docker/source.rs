@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How to follow containers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DockerSettings {
     /// The engine.
     pub engine: EngineSettings,
