@@ -28,10 +28,10 @@ pub(crate) async fn signed_in(registry: &str, port: u16) -> anyhow::Result<()> {
     bail!("the metadata server has gone, so this container is no longer listed");
 }
 
-/// It has this uuid, and is listed already.
-pub(crate) async fn named(port: u16, uuid: String) -> anyhow::Result<()> {
+/// It is called so, and is listed already.
+pub(crate) async fn named(port: u16, identity: Identity) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
     let mut backends = Backends::new();
-    backends.serve(listener, Identity { name: uuid.clone(), uuid });
+    backends.serve(listener, identity);
     std::future::pending().await
 }

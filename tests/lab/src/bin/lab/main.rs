@@ -7,10 +7,15 @@ mod metadata;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use stalls_lab::backend::Identity;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
 
 /// Plays one part of the surroundings of stalls.
 #[derive(Debug, Parser)]
@@ -44,8 +49,14 @@ enum Part {
         #[arg(long, default_value_t = 8080)]
         port: u16,
         /// It has this uuid, and does not sign in
-        #[arg(long, conflicts_with = "registry")]
+        #[arg(long, env = "LAB_UUID", conflicts_with = "registry")]
         uuid: Option<String>,
+        /// Its name, if not its uuid
+        #[arg(long, env = "LAB_NAME", requires = "uuid")]
+        name: Option<String>,
+        /// How long it goes on after it was told to stop, in ms
+        #[arg(long, default_value_t = 0)]
+        grace: u64,
     },
     /// Prints the container on each port of a pool
     Look {
@@ -70,20 +81,28 @@ enum Part {
 async fn main() -> anyhow::Result<()> {
     // As PID 1 of a container it would otherwise not be ended by the signal.
     let mut terminated = signal(SignalKind::terminate())?;
+    let part = Arguments::parse().part;
+    let grace = if let Part::Container { grace, .. } = part { grace } else { 0 };
     let part = async {
-        match Arguments::parse().part {
+        match part {
             Part::Metadata { listen, roster: Some(file), .. } => metadata::by_roster(listen, &file).await,
             Part::Metadata { listen, registry, roster: None } => {
                 metadata::by_registry(listen, registry).await
             }
-            Part::Container { port, uuid: Some(uuid), .. } => container::named(port, uuid).await,
-            Part::Container { registry, port, uuid: None } => container::signed_in(&registry, port).await,
+            Part::Container { port, uuid: Some(uuid), name, .. } => {
+                let name = name.unwrap_or_else(|| uuid.clone());
+                container::named(port, Identity { uuid, name }).await
+            }
+            Part::Container { registry, port, .. } => container::signed_in(&registry, port).await,
             Part::Look { address, base, count } => look::at_pool(address, base, count).await,
             Part::Visit { to } => look::at_one(&to).await,
         }
     };
     tokio::select! {
         ended = part => ended,
-        _ = terminated.recv() => Ok(()),
+        () = async {
+            terminated.recv().await;
+            sleep(Duration::from_millis(grace)).await;
+        } => Ok(()),
     }
 }
