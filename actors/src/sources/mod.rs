@@ -4,3 +4,5 @@
 pub mod docker;
 pub mod file;
 pub mod rancher;
+#[cfg(feature = "docker")]
+pub mod swarm;

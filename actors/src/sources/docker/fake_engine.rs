@@ -12,7 +12,7 @@ use tokio::{
 use super::{EngineLimits, EngineSettings, Host};
 
 /// What the engine answers to a request.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// A document.
     Json(String),
     /// An error, and its body.
@@ -26,7 +26,7 @@ pub(super) enum Reply {
 }
 
 /// An engine on a socket; it ends with the test.
-pub(super) struct FakeEngine {
+pub(crate) struct FakeEngine {
     folder: TempDir,
     asked: Rc<RefCell<Vec<String>>>,
     was_asked: Rc<Notify>,
@@ -36,7 +36,7 @@ pub(super) struct FakeEngine {
 impl FakeEngine {
     /// One that speaks `version` of the API, and answers all else by `reply`: to the path without the version, and
     /// without the query.
-    pub(super) fn start(version: &'static str, mut reply: impl FnMut(&str) -> Reply + 'static) -> Self {
+    pub(crate) fn start(version: &'static str, mut reply: impl FnMut(&str) -> Reply + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = Self { folder, asked: Rc::default(), was_asked: Rc::default(), left: Rc::default() };
         let listener = UnixListener::bind(engine.socket()).unwrap();
@@ -66,21 +66,21 @@ impl FakeEngine {
     }
 
     /// How to get there, within limits that a test need not wait for.
-    pub(super) fn settings(&self) -> EngineSettings {
+    pub(crate) fn settings(&self) -> EngineSettings {
         EngineSettings { host: Host::Unix(self.socket()), tls: None, limits: EngineLimits::default() }
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("engine.sock")
     }
 
     /// The paths that were asked for, in order.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.borrow().clone()
     }
 
     /// Waits until `count` requests have come altogether.
-    pub(super) async fn until_asked(&self, count: usize) {
+    pub(crate) async fn until_asked(&self, count: usize) {
         loop {
             let asked = self.was_asked.notified();
             if self.asked.borrow().len() >= count {
@@ -91,7 +91,7 @@ impl FakeEngine {
     }
 
     /// Waits until a client has left.
-    pub(super) async fn until_left(&self) {
+    pub(crate) async fn until_left(&self) {
         self.left.notified().await;
     }
 }

@@ -6,7 +6,7 @@
 mod connection;
 mod engine;
 #[cfg(test)]
-mod fake_engine;
+pub(crate) mod fake_engine;
 mod fault;
 mod follower;
 mod host;

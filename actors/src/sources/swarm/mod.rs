@@ -1,0 +1,15 @@
+//! Swarm: a service's tasks, as a manager lists them.
+//!
+//! `source` asks; `get` is how. Every other file is plain functions over what was answered.
+
+mod address;
+mod answer;
+mod fault;
+mod get;
+mod listing;
+mod source;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+
+pub use source::{Swarm, SwarmSettings};

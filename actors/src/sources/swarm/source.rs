@@ -1,0 +1,302 @@
+//! Following the tasks of services, by asking a manager.
+//!
+//! Nothing says that a task has changed: Swarm has events of services and nodes only, and an engine has events of its own
+//! containers only (moby/moby issue 37403). So the manager is asked each second; and more often for a while once
+//! anything has happened, since a task that is replaced changes several times within a second.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    num::NonZeroU16,
+    sync::Arc,
+    time::Duration,
+};
+
+use bollard::{
+    models::{EventMessage, EventMessageTypeEnum},
+    query_parameters::EventsOptions,
+};
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use itertools::Itertools;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    address::{self, Nodes},
+    answer::{Service, Task},
+    fault::{KINDS, fault, several_ports},
+    get::get,
+    listing::{Wanted, by_node, containers},
+};
+use crate::{
+    docker::{Engine, EngineFault, EngineSettings, EventStream},
+    domain::{Container, ServiceRef},
+    metadata::{Answer, Fault, Listing, OwnPorts, Source, State},
+};
+
+/// The pause between two questions.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The pause while something is going on.
+const BRISK_PAUSE: Duration = Duration::from_millis(100);
+/// How long something goes on after the last sign of it. A task that is told to stop may take longer, but nothing
+/// depends on that.
+const GOING_ON: Duration = Duration::from_secs(5);
+/// Events may be lost, and nodes may get another address.
+const NODES_HOLD: Duration = Duration::from_secs(30);
+/// The pause before the events are asked for again.
+const EVENTS_PAUSE: Duration = Duration::from_secs(10);
+
+/// What is followed, and how to get there.
+#[derive(Clone, Debug)]
+pub struct SwarmSettings {
+    /// The engine to ask, a manager's.
+    pub engine: EngineSettings,
+    /// The services, each with the ports that its containers listen on; at least one. That of a stack is called
+    /// `STACK_SERVICE`.
+    pub services: BTreeMap<ServiceRef, BTreeSet<NonZeroU16>>,
+    /// The overlay network in which tasks are reached whose ports no node publishes; `None` for the first one by name.
+    pub network: Option<String>,
+}
+
+/// Follows services of a swarm.
+pub struct Swarm {
+    settings: SwarmSettings,
+    engine: Option<Engine>,
+    events: Option<EventStream>,
+    /// When the events may be asked for again.
+    next_events: Instant,
+    services: BTreeMap<ServiceRef, Known>,
+    nodes: Nodes,
+    /// When the nodes were asked for.
+    nodes_asked: Option<Instant>,
+    /// When the tasks were asked for.
+    asked: Option<Instant>,
+    /// Until when something goes on.
+    brisk_until: Instant,
+}
+
+/// What is known of a service.
+#[derive(Debug, Default)]
+struct Known {
+    /// Its id. By that it is asked for: Swarm also takes a name for the beginning of an id.
+    id: Option<String>,
+    containers: Vec<Arc<Container>>,
+}
+
+impl Swarm {
+    /// Follows these services.
+    pub fn new(settings: SwarmSettings) -> Self {
+        let now = Instant::now();
+        Self {
+            services: settings.services.keys().map(|service| (service.clone(), Known::default())).collect(),
+            settings,
+            engine: None,
+            events: None,
+            next_events: now,
+            nodes: Nodes::new(),
+            nodes_asked: None,
+            asked: None,
+            brisk_until: now,
+        }
+    }
+
+    /// Waits until it is time to ask again, or `until` at the latest.
+    async fn pause(&mut self, until: Instant) {
+        let Some(asked) = self.asked else { return };
+        loop {
+            let pause = if self.brisk_until > asked { BRISK_PAUSE } else { PAUSE };
+            let due = until.min(asked + pause);
+            let Some(events) = &mut self.events else { return tokio::time::sleep_until(due).await };
+            match timeout_at(due, events.next()).await {
+                Err(_) => return,
+                Ok(Ok(Some(event))) => self.heed(&event),
+                Ok(Ok(None) | Err(_)) => self.events = None,
+            }
+        }
+    }
+
+    /// An event may be a sign that tasks change soon.
+    fn heed(&mut self, event: &EventMessage) {
+        let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.as_ref());
+        let is_followed = |attribute: &str| {
+            let name = attributes.and_then(|attributes| attributes.get(attribute));
+            let services = self.settings.services.keys();
+            name.is_some_and(|name| services.map(swarm_name).contains(name))
+        };
+        let matters = match event.typ {
+            Some(EventMessageTypeEnum::NODE) => {
+                self.nodes_asked = None;
+                true
+            }
+            Some(EventMessageTypeEnum::SERVICE) => is_followed("name"),
+            Some(EventMessageTypeEnum::CONTAINER) => is_followed("com.docker.swarm.service.name"),
+            _ => false,
+        };
+        if matters {
+            self.brisk_until = Instant::now() + GOING_ON;
+        }
+    }
+
+    async fn round(&mut self) -> Result<State, EngineFault> {
+        self.asked = Some(Instant::now());
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => Engine::connect(&self.settings.engine).await?,
+        };
+        // The stream comes first: whatever happens after the answer is a sign to ask again.
+        if self.events.is_none() && self.next_events <= Instant::now() {
+            self.next_events = Instant::now() + EVENTS_PAUSE;
+            // Without it everything works, a moment later.
+            self.events = engine.events(events()).await.ok();
+        }
+        let mut services = BTreeMap::new();
+        for (service, ports) in self.settings.services.clone() {
+            let answer = match self.ask(&engine, &service, &ports).await {
+                Err(of_this @ (EngineFault::Malformed { .. } | EngineFault::TooLarge { .. })) => {
+                    Answer::Failed(fault(of_this))
+                }
+                // This concerns the other services, too.
+                answer => answer?,
+            };
+            services.insert(service, answer);
+        }
+        // After a fault it may be another engine that answers.
+        self.engine = Some(engine);
+        Ok(State { services, own: OwnPorts::default() })
+    }
+
+    /// A service that does not exist has no containers, and that is proof: what its tasks leave goes to others soon.
+    async fn ask(
+        &mut self,
+        engine: &Engine,
+        service: &ServiceRef,
+        ports: &BTreeSet<NonZeroU16>,
+    ) -> Result<Answer, EngineFault> {
+        let name = swarm_name(service);
+        // If this is dropped midway, it is only found out once more.
+        let mut known = self.services.remove(service).unwrap_or_default();
+        let tasks = known.tasks(engine, &name).await?;
+        let why_empty = match &tasks {
+            None => Some(format!(
+                "Swarm has no service {name}; check SERVICE_NAME and STACK_NAME, see `docker service ls`"
+            )),
+            Some(tasks) if tasks.is_empty() => {
+                Some(format!("Swarm has no task of {name}; is it scaled to 0?"))
+            }
+            Some(_) => None,
+        };
+        let tasks = tasks.unwrap_or_default();
+        let by_node = |port: &NonZeroU16| by_node(&tasks, *port);
+        let Some(backend_port) = ports.iter().copied().find(by_node).or(ports.first().copied()) else {
+            return Ok(Answer::Listed(Listing::default()));
+        };
+        if by_node(&backend_port) {
+            if ports.len() > 1 {
+                return Ok(Answer::Failed(several_ports(&name)));
+            }
+            self.find_nodes(engine, &tasks).await?;
+        }
+        let wanted = Wanted { service: &name, backend_port, network: self.settings.network.as_deref() };
+        if known.note(containers(&tasks, &self.nodes, wanted)) {
+            self.brisk_until = Instant::now() + GOING_ON;
+        }
+        let containers = known.containers.clone();
+        self.services.insert(service.clone(), known);
+        // A manager's list is all that there is.
+        let why_empty = why_empty.map(Into::into);
+        Ok(Answer::Listed(Listing { containers, absence_is_proof: true, why_empty, ..Listing::default() }))
+    }
+
+    /// Asks for the nodes' addresses, unless all that are needed are known since a moment ago.
+    async fn find_nodes(&mut self, engine: &Engine, tasks: &[Task]) -> Result<(), EngineFault> {
+        let is_known = |task: &Task| !task.is_running() || self.nodes.contains_key(&task.node_id);
+        let hold = if tasks.iter().all(is_known) { NODES_HOLD } else { PAUSE };
+        if self.nodes_asked.is_none_or(|asked| asked.elapsed() >= hold) {
+            self.nodes = address::of_nodes(get(engine, "/nodes", "/nodes").await?);
+            self.nodes_asked = Some(Instant::now());
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    /// The service's tasks; `None` if there is no such service.
+    async fn tasks(&mut self, engine: &Engine, name: &str) -> Result<Option<Vec<Task>>, EngineFault> {
+        if let Some(id) = &self.id {
+            if let Some(tasks) = found(tasks(engine, id).await)? {
+                return Ok(Some(tasks));
+            }
+            // It has been removed. One that was made since has its name, and another id.
+            self.id = None;
+        }
+        let path = format!("/services/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+        let service: Option<Service> = found(get(engine, "/services", &path).await)?;
+        let Some(Service { id, .. }) = service.filter(|service| service.spec.name == name) else {
+            return Ok(None);
+        };
+        let tasks = found(tasks(engine, &id).await)?;
+        self.id = tasks.is_some().then_some(id);
+        Ok(tasks)
+    }
+
+    /// Takes note of what was listed, and shares with it what is as it was; whether anything is not.
+    fn note(&mut self, mut listed: Vec<Arc<Container>>) -> bool {
+        let known: HashMap<_, _> = self.containers.iter().map(|known| (&known.uuid, known)).collect();
+        let mut differs = listed.len() != self.containers.len();
+        for container in &mut listed {
+            match known.get(&container.uuid) {
+                Some(known) if *known == container => *container = Arc::clone(known),
+                _ => differs = true,
+            }
+        }
+        self.containers = listed;
+        differs
+    }
+}
+
+/// The tasks of the service with this id.
+async fn tasks(engine: &Engine, id: &str) -> Result<Vec<Task>, EngineFault> {
+    let filters = serde_json::json!({ "service": [id] }).to_string();
+    let path = format!("/tasks?filters={}", utf8_percent_encode(&filters, NON_ALPHANUMERIC));
+    get(engine, "/tasks", &path).await
+}
+
+/// `None` if the engine says that there is no such thing.
+fn found<T>(answer: Result<T, EngineFault>) -> Result<Option<T>, EngineFault> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(EngineFault::Status { status: 404, .. }) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// What Swarm calls a service (docker/cli, `cli/compose/convert`).
+fn swarm_name(service: &ServiceRef) -> String {
+    [service.stack.as_deref(), Some(&service.service)].into_iter().flatten().join("_")
+}
+
+/// The events that may be a sign. A health check makes three of others each time.
+fn events() -> EventsOptions {
+    let kinds = ["container", "node", "service"];
+    let actions = ["create", "die", "health_status", "kill", "remove", "start", "update"];
+    let filters = [("type", &kinds[..]), ("event", &actions[..])];
+    let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+    let filters = filters.map(|(name, words)| (name.to_owned(), owned(words)));
+    EventsOptions { filters: Some(filters.into()), ..EventsOptions::default() }
+}
+
+impl Source for Swarm {
+    fn fault_kinds(&self) -> &'static [&'static str] {
+        &KINDS
+    }
+
+    fn next(&mut self, wait: Duration) -> LocalBoxFuture<'_, Result<State, Fault>> {
+        async move {
+            self.pause(Instant::now() + wait).await;
+            self.round().await.map_err(fault)
+        }
+        .boxed_local()
+    }
+}
