@@ -1,8 +1,17 @@
 //! The adapter of the source that the settings name.
 
+#[cfg(feature = "docker")]
+use std::collections::{BTreeMap, BTreeSet};
+
 use slog::Logger;
 #[cfg(feature = "docker")]
-use stalls_actors::sources::docker::Docker;
+use stalls_actors::{
+    domain::Mapping,
+    sources::{
+        docker::{Docker, DockerSettings},
+        swarm::{Swarm, SwarmSettings},
+    },
+};
 use stalls_actors::{
     metadata::Source,
     sources::{
@@ -26,6 +35,13 @@ pub(crate) fn source(settings: &Settings, needs_own_ports: bool, log: Logger) ->
         #[cfg(feature = "docker")]
         SourceSetting::Docker(docker) => Box::new(Docker::new(docker.clone(), services, log)),
         #[cfg(feature = "docker")]
-        SourceSetting::Swarm(_) => Box::new(WatchedFile::new("/nonexistent".into(), services)),
+        SourceSetting::Swarm(docker) => {
+            let mut services: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+            for Mapping { service, backend_port, .. } in &settings.mappings {
+                services.entry(service.clone()).or_default().insert(*backend_port);
+            }
+            let DockerSettings { engine, network } = docker.clone();
+            Box::new(Swarm::new(SwarmSettings { engine, services, network }))
+        }
     }
 }

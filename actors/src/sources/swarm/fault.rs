@@ -1,6 +1,6 @@
 //! What can go wrong between a manager and us, beyond what can between any engine and us.
 
-use crate::{docker::EngineFault, metadata::Fault};
+use crate::{metadata::Fault, sources::docker::EngineFault};
 
 /// A worker answers so, and an engine that is in no swarm.
 const NOT_A_MANAGER: &str = "not_a_manager";

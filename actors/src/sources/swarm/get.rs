@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use hyper::Uri;
 use serde::de::DeserializeOwned;
 
-use crate::docker::{Engine, EngineFault};
+use crate::sources::docker::{Engine, EngineFault};
 
 /// The document at this path, whose query may be empty; `path` alone is for people.
 ///

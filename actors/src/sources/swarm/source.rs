@@ -31,9 +31,9 @@ use super::{
     listing::{Wanted, by_node, containers},
 };
 use crate::{
-    docker::{Engine, EngineFault, EngineSettings, EventStream},
     domain::{Container, ServiceRef},
     metadata::{Answer, Fault, Listing, OwnPorts, Source, State},
+    sources::docker::{Engine, EngineFault, EngineSettings, EventStream},
 };
 
 /// The pause between two questions.

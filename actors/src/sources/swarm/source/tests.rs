@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::*;
-use crate::docker::fake_engine::{FakeEngine, Reply};
+use crate::sources::docker::fake_engine::{FakeEngine, Reply};
 
 const TASKS: &str = include_str!("../../../../../tests/samples/swarm/tasks.json");
 const NODES: &str = include_str!("../../../../../tests/samples/swarm/nodes.json");
