@@ -5,18 +5,23 @@ use std::time::Duration;
 use slog::{KV, Record, Serializer, kv};
 use stalls_actors::domain::ProxyProtocol;
 
-use super::{Settings, mappings::written};
+use super::{Settings, mappings::written, source::SourceFields};
 
 /// All values in effect, defaults included, except for the template, which is a file of its own, and the log options,
 /// which the log shows.
 impl KV for Settings {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
         let mappings: Vec<_> = self.mappings.iter().map(written).collect();
+        let SourceFields { metadata_url, docker_host, docker_cert_path, docker_network } =
+            self.source.fields();
         kv!(
             "mappings" => mappings.join(" "),
             "bind_address" => self.bind_address.map(|address| address.to_string()),
             "source" => self.source.to_string(),
-            "source_address" => self.source.address(),
+            "metadata_url" => metadata_url,
+            "docker_host" => docker_host,
+            "docker_cert_path" => docker_cert_path,
+            "docker_network" => docker_network,
             "allow_loopback" => self.allow_loopback,
             "haproxy_bin" => self.haproxy_bin.display(),
             "state_dir" => self.state_dir.display(),

@@ -62,6 +62,35 @@ impl SourceSetting {
     }
 }
 
+/// The settings of one source, by their names.
+#[derive(Debug, Default)]
+pub(super) struct SourceFields {
+    pub(super) metadata_url: Option<String>,
+    pub(super) docker_host: Option<String>,
+    pub(super) docker_cert_path: Option<String>,
+    pub(super) docker_network: Option<String>,
+}
+
+impl SourceSetting {
+    /// For the log.
+    pub(super) fn fields(&self) -> SourceFields {
+        match self {
+            Self::Rancher { metadata_url } => {
+                SourceFields { metadata_url: Some(metadata_url.clone()), ..SourceFields::default() }
+            }
+            Self::File { .. } => SourceFields::default(),
+            #[cfg(feature = "docker")]
+            Self::Docker(DockerSettings { engine, network })
+            | Self::Swarm(DockerSettings { engine, network }) => SourceFields {
+                docker_host: Some(engine.host.to_string()),
+                docker_cert_path: engine.tls.as_ref().map(|path| path.display().to_string()),
+                docker_network: network.clone(),
+                ..SourceFields::default()
+            },
+        }
+    }
+}
+
 /// As `SOURCE` has it.
 impl fmt::Display for SourceSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

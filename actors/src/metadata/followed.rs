@@ -110,6 +110,12 @@ impl Followed {
         self.outage.succeeded(now)
     }
 
+    /// The fault that lasts, if it is of this kind; from now on it is no fault of this service alone.
+    pub(super) fn give_up_fault(&mut self, kind: &str) -> Option<(Outage, Reason)> {
+        let reason = self.reason.take_if(|reason| self.outage.lasts() && reason.kind == kind)?;
+        Some((mem::take(&mut self.outage), reason))
+    }
+
     /// The fault that lasts.
     pub(super) fn fault(&self) -> Option<SourceFault> {
         let (since, reason) = self.outage.since().zip(self.reason.clone())?;

@@ -248,6 +248,12 @@ impl MetadataPoller {
         self.wait = Duration::ZERO;
         let pause = self.backoff.next_pause(&mut self.rng);
         self.faults.count(fault.kind);
+        // What has begun with one service's document is the same story.
+        let begun: Vec<_> =
+            self.followed.values_mut().filter_map(|it| it.give_up_fault(fault.kind)).collect();
+        if let Some((outage, reason)) = begun.into_iter().next().filter(|_| !self.fault.lasts()) {
+            (self.fault, self.reason) = (outage, Some(reason));
+        }
         if self.fault.failed(fault.kind, Instant::now()) {
             self.reason = Some(Reason::new(fault.kind, fault));
             self.log_fault(fault, None, pause);

@@ -23,8 +23,3 @@ fn several_services_are_a_list_whose_conflicts_name_the_entry() {
          move api:9000@8400+10 of MAPPINGS\n"
     );
 }
-
-#[test]
-fn a_source_without_an_adapter_is_refused() {
-    assert_eq!(errors(&[("SOURCE", "file:/f")]), "SOURCE=\"file:/f\": is not built yet: use rancher\n");
-}
