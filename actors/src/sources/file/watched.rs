@@ -32,6 +32,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// renaming a new one over it, is in the middle of it for some milliseconds.
 const SETTLED: Duration = Duration::from_millis(100);
 
+/// How long it may take to settle.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
 /// How long reading it may take: a network file system may hang.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
@@ -44,6 +47,7 @@ const TIMED_OUT: &str = "timed_out";
 const TOO_LARGE: &str = "too_large";
 const EMPTY: &str = "empty";
 const SYNTAX: &str = "syntax";
+const UNSETTLED: &str = "unsettled";
 
 /// The containers as a file lists them.
 #[derive(Debug)]
@@ -70,12 +74,12 @@ impl WatchedFile {
         loop {
             let began = Instant::now();
             let text = self.read().await?;
-            let is_known = |text: &String| self.known.as_ref().is_some_and(|(known, _)| known == text);
-            if !is_known(&text) {
-                sleep(SETTLED).await;
-                if self.read().await? != text {
-                    continue;
-                }
+            if self.known.as_ref().is_none_or(|(known, _)| *known != text) {
+                let Some(text) = settled(text, async || self.read().await).await? else {
+                    let limit = SETTLE_LIMIT.as_secs();
+                    let reason = format!("it is written again and again, for {limit} s by now");
+                    return Err(self.fault(UNSETTLED, reason));
+                };
                 let services = self.parse(&text)?;
                 self.known = Some((text, services));
                 return Ok(self.state());
@@ -144,6 +148,23 @@ fn listing(services: &Services, service: &ServiceRef) -> Listing {
     }
 }
 
+/// The content, which was `text` just now, once it stays as it is; `None` if it does not in time.
+async fn settled(
+    mut text: String,
+    mut read: impl AsyncFnMut() -> Result<String, Fault>,
+) -> Result<Option<String>, Fault> {
+    let give_up = Instant::now() + SETTLE_LIMIT;
+    while Instant::now() < give_up {
+        sleep(SETTLED).await;
+        let again = read().await?;
+        if again == text {
+            return Ok(Some(text));
+        }
+        text = again;
+    }
+    Ok(None)
+}
+
 /// The whole file.
 fn contents(path: &Path) -> io::Result<String> {
     // Opening a FIFO would wait for somebody to write into it.
@@ -162,7 +183,7 @@ fn contents(path: &Path) -> io::Result<String> {
 
 impl Source for WatchedFile {
     fn fault_kinds(&self) -> &'static [&'static str] {
-        &[UNREADABLE, TIMED_OUT, TOO_LARGE, EMPTY, SYNTAX]
+        &[UNREADABLE, TIMED_OUT, TOO_LARGE, EMPTY, SYNTAX, UNSETTLED]
     }
 
     fn next(&mut self, wait: Duration) -> LocalBoxFuture<'_, Result<State, Fault>> {

@@ -104,3 +104,19 @@ async fn what_is_no_file_with_a_list_is_a_fault_of_its_kind_and_its_end_is_notic
     fs::write(&path, ONE).unwrap();
     assert_eq!(names(&file.next(Duration::ZERO).await.unwrap()), ["a"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_content_is_believed_once_it_stays_and_not_waited_for_for_ever() {
+    let mut writes = 0;
+    let read = async || {
+        writes += 1;
+        Ok(writes.min(3).to_string())
+    };
+    assert_eq!(settled("0".into(), read).await, Ok(Some("3".into())));
+    let mut writes = 0;
+    let read = async || {
+        writes += 1;
+        Ok(writes.to_string())
+    };
+    assert_eq!(settled("0".into(), read).await, Ok(None));
+}
