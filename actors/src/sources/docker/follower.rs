@@ -42,9 +42,15 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// From one opening of the stream to the next: something between us and the engine may end it each time at once.
 const MIN_STREAM: Duration = Duration::from_secs(1);
 
-/// How long after a look at news to look once more: an engine tells of a network before its list does
-/// (moby, `daemon.ConnectToNetwork`).
-const SECOND_LOOK: Duration = Duration::from_millis(100);
+/// How long after a look at news to look again, and from each of those looks to the next. Of a pause and of a network an
+/// engine tells before its list does: in between it writes to a disk, which may be busy (moby, `daemon.containerUnpause`
+/// and `daemon.ConnectToNetwork`; measured on 20.10: more than 120 ms at times).
+const LATER_LOOKS: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+];
 
 /// Follows the containers of an engine.
 pub(super) struct Follower {
@@ -59,8 +65,8 @@ struct Following {
     events: EventStream,
     /// Something has happened since the last list, or there is none yet.
     has_news: bool,
-    /// The last look was at news.
-    had_news: bool,
+    /// How many looks there have been since the last one at news.
+    later_looks: usize,
 }
 
 impl Follower {
@@ -96,7 +102,7 @@ impl Follower {
         let engine = Engine::connect(&self.settings).await?;
         let events = engine.events(events_options()).await?;
         self.next_opening = Instant::now() + MIN_STREAM;
-        self.following = Some(Following { engine, events, has_news: true, had_news: true });
+        self.following = Some(Following { engine, events, has_news: true, later_looks: 0 });
         Ok(())
     }
 }
@@ -105,7 +111,7 @@ impl Following {
     /// All containers, as soon as there is news, and after `wait` without; `None` when the stream has ended.
     async fn list(&mut self, wait: Duration) -> Result<Option<Vec<ContainerSummary>>, EngineFault> {
         if !self.has_news {
-            let wait = if self.had_news { wait.min(SECOND_LOOK) } else { wait };
+            let wait = LATER_LOOKS.get(self.later_looks).map_or(wait, |pause| wait.min(*pause));
             match timeout(wait, self.events.next()).await {
                 Ok(Ok(Some(_))) => self.has_news = true,
                 Ok(ended) => return ended.map(|_| None),
@@ -117,7 +123,8 @@ impl Following {
         let look = self.engine.ask("/containers/json", list);
         let Some((listed, has_news)) = meanwhile(&mut self.events, look).await? else { return Ok(None) };
         let listed = listed?;
-        self.had_news = mem::replace(&mut self.has_news, has_news);
+        let had_news = mem::replace(&mut self.has_news, has_news);
+        self.later_looks = if had_news { 0 } else { self.later_looks.saturating_add(1) };
         Ok(Some(listed))
     }
 }

@@ -1,7 +1,7 @@
 //! A container engine as a source: Docker, or Podman by its compatible API.
 //!
-//! `engine` asks, over connections that `connection` makes and bounds; every other file is plain functions over what the
-//! engine has answered. Nothing but GETs is ever sent.
+//! `engine` asks, over connections that `connection` makes and bounds, and nothing but GETs; `follower` says when. All
+//! else is plain functions over what the engine has listed.
 
 mod connection;
 mod engine;

@@ -1,4 +1,4 @@
-//! The seam to the poller: the containers of each followed service, whenever the engine says that something has changed.
+//! The seam to the poller: the containers of each followed service, when the engine says that something has changed.
 
 #[cfg(test)]
 mod tests;
