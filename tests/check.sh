@@ -43,6 +43,9 @@ else
     for script in containers systemd; do not_run 1 "test of what is deployed (tests/$script.sh)" "$why"; done
 fi
 
+part 'Swarm'
+sh "$here/swarm.sh"
+
 part 'the API, against its description'
 sh "$here/openapi.sh"
 

@@ -170,6 +170,7 @@ fn what_is_deployed_sets_only_what_is_a_setting_and_says_what_to_map() {
         deploy!("rancher/host-network/docker-compose.yml"),
         deploy!("rancher/managed-network/docker-compose.yml"),
         deploy!("compose/docker-compose.yml"),
+        deploy!("swarm/stack.yml"),
     ];
     let unit = deploy!("systemd/stalls.env").lines().filter(|line| !line.starts_with('#'));
     let unit = unit.map(|line| line.split_once('=').unwrap().0.to_owned()).collect();
@@ -207,12 +208,25 @@ fn rancher_asks_for_health_where_stalls_answers() {
 }
 
 #[test]
+fn on_workers_stalls_asks_the_proxy_which_lets_through_what_it_asks_for() {
+    let workers = yaml(deploy!("swarm/workers.yml"));
+    let settings = settings();
+    assert!(set_by_stalls_of(&workers).iter().all(|name| settings.contains_key(name)));
+    let proxy = &workers["services"]["proxy"];
+    let host = text(&workers["services"]["stalls"]["environment"], "DOCKER_HOST");
+    assert!(host.starts_with("tcp://") && host.ends_with(&format!(":{}", proxy["ports"][0]["published"])));
+    // As docs/swarm.md has it; /version and /events are let through anyway.
+    assert_eq!(proxy["environment"], json!({"TASKS": "1", "SERVICES": "1", "NODES": "1", "POST": "0"}));
+}
+
+#[test]
 fn every_file_means_this_version() {
     assert_eq!(catalog!("config.yml")["version"], VERSION);
     assert_eq!(catalog!("0/rancher-compose.yml")[".catalog"]["version"], VERSION);
     for compose in [
         deploy!("rancher/host-network/docker-compose.yml"),
         deploy!("rancher/managed-network/docker-compose.yml"),
+        deploy!("swarm/stack.yml"),
     ] {
         assert_eq!(yaml(compose)["services"]["stalls"]["image"], format!("stalls:{VERSION}"));
     }

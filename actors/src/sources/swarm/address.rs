@@ -5,12 +5,12 @@
 //! containers in that network reach.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
 };
 
-use super::answer::{Attachment, Node, Task};
+use super::answer::{Attachment, Node, Port, Service, Task};
 use crate::domain::Address;
 
 /// The nodes' addresses, by their ids.
@@ -34,12 +34,53 @@ fn of_node(node: &Node) -> Option<Address> {
     Some(ip.to_string().into())
 }
 
+impl Port {
+    /// Whether it is each node's that leads to this port of a task.
+    fn leads_to(&self, backend_port: NonZeroU16) -> bool {
+        self.publish_mode == "host" && self.protocol == "tcp" && self.target_port == backend_port.get()
+    }
+}
+
+impl Service {
+    /// Whether each task is reached on a port of its node's.
+    pub(super) fn is_on_nodes(&self, backend_port: NonZeroU16) -> bool {
+        let ports = self.spec.endpoint_spec.ports.as_deref().unwrap_or_default();
+        ports.iter().any(|port| port.leads_to(backend_port))
+    }
+}
+
+/// The ports on their nodes that lead to tasks, by the tasks' ids.
+///
+/// A port is the task's for as long as that runs, and is remembered as long: a manager that has just become the leader
+/// knows the tasks' states, but the ports of none that was started before (measured on engine 20.10).
+#[derive(Debug, Default)]
+pub(super) struct HostPorts(BTreeMap<String, NonZeroU16>);
+
+impl HostPorts {
+    /// Takes note of these tasks' ports, and forgets those of others.
+    pub(super) fn follow(&mut self, tasks: &[Task], backend_port: NonZeroU16) {
+        let running = || tasks.iter().filter(|task| task.is_running());
+        let listed: BTreeSet<&str> = running().map(|task| &*task.id).collect();
+        self.0.retain(|id, _| listed.contains(&**id));
+        let told = running().filter_map(|task| Some((task.id.clone(), task.host_port(backend_port)?)));
+        self.0.extend(told);
+    }
+
+    /// The port that leads to this task.
+    pub(super) fn of(&self, task: &Task) -> Option<NonZeroU16> {
+        self.0.get(&task.id).copied()
+    }
+
+    /// Whether none is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Task {
-    /// The port on its node that leads to this port of its own.
-    pub(super) fn host_port(&self, backend_port: NonZeroU16) -> Option<NonZeroU16> {
+    fn host_port(&self, backend_port: NonZeroU16) -> Option<NonZeroU16> {
         let ports = self.status.port_status.ports.as_deref().unwrap_or_default();
-        let leads_there = |protocol: &str, target| protocol == "tcp" && target == backend_port.get();
-        let mut ports = ports.iter().filter(|port| leads_there(&port.protocol, port.target_port));
+        let mut ports = ports.iter().filter(|port| port.leads_to(backend_port));
         ports.find_map(|port| NonZeroU16::new(port.published_port))
     }
 

@@ -41,15 +41,17 @@ pub(super) struct PortStatus {
     pub(super) ports: Option<Vec<Port>>,
 }
 
-/// A port that a node publishes for one task; listed once for IPv4 and once for IPv6.
+/// A port that is published; for one task it is listed once for IPv4 and once for IPv6.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Port {
     pub(super) protocol: String,
     /// The container's side.
     pub(super) target_port: u16,
-    /// The node's side.
+    /// The node's side; 0 or none for whichever is free.
     pub(super) published_port: u16,
+    /// `host` for each task on its own node, `ingress` for all of them on every node.
+    pub(super) publish_mode: String,
 }
 
 /// A network that a task is in.
@@ -118,4 +120,12 @@ pub(super) struct Service {
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct ServiceSpec {
     pub(super) name: String,
+    pub(super) endpoint_spec: EndpointSpec,
+}
+
+/// How a service is published.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct EndpointSpec {
+    pub(super) ports: Option<Vec<Port>>,
 }

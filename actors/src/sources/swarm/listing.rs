@@ -1,15 +1,14 @@
 //! A service's tasks as containers. Pure.
 
-use std::{
-    collections::BTreeMap,
-    num::{NonZeroU16, NonZeroU64},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
 
 use itertools::Itertools;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{address::Nodes, answer::Task};
+use super::{
+    address::{HostPorts, Nodes},
+    answer::Task,
+};
 use crate::domain::Container;
 
 /// Whose tasks are listed, and where they are to be reached.
@@ -17,10 +16,17 @@ use crate::domain::Container;
 pub(super) struct Wanted<'a> {
     /// The service's name.
     pub(super) service: &'a str,
-    /// The port that each container listens on.
-    pub(super) backend_port: NonZeroU16,
-    /// The name of the overlay network; `None` for whichever there is.
-    pub(super) network: Option<&'a str>,
+    /// How its tasks are reached.
+    pub(super) reach: Reach<'a>,
+}
+
+/// How tasks are reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reach<'a> {
+    /// On these ports of these nodes.
+    Nodes(&'a HostPorts, &'a Nodes),
+    /// In an overlay network, by its name; `None` for whichever there is.
+    Overlay(Option<&'a str>),
 }
 
 /// What stays the same when a task is replaced.
@@ -53,27 +59,21 @@ impl Task {
     }
 }
 
-/// Whether any of these tasks is reached by way of its node.
-pub(super) fn by_node(tasks: &[Task], backend_port: NonZeroU16) -> bool {
-    tasks.iter().any(|task| task.host_port(backend_port).is_some())
-}
-
 /// The service's containers by age, each uuid once.
 ///
 /// A manager also remembers tasks that have ended. Of a slot that has nothing else, the newest of them is listed, since
 /// it says why; the others are not.
-pub(super) fn containers(tasks: &[Task], nodes: &Nodes, wanted: Wanted<'_>) -> Vec<Arc<Container>> {
+pub(super) fn containers(tasks: &[Task], wanted: Wanted<'_>) -> Vec<Arc<Container>> {
     let mut places: BTreeMap<Place<'_>, Vec<&Task>> = BTreeMap::new();
     for task in tasks.iter().filter(|task| !task.id.is_empty()) {
         if let Some(place) = task.place() {
             places.entry(place).or_default().push(task);
         }
     }
-    let by_node = by_node(tasks, wanted.backend_port);
     let mut containers: Vec<_> = places
         .into_iter()
         .flat_map(|(place, tasks)| current(place, tasks).into_iter().map(move |task| (place, task)))
-        .map(|(place, task)| Arc::new(container(place, task, by_node, nodes, wanted)))
+        .map(|(place, task)| Arc::new(container(place, task, wanted)))
         .collect();
     containers.sort_unstable_by(|a, b| (a.created, &a.uuid).cmp(&(b.created, &b.uuid)));
     containers.into_iter().unique_by(|container| Arc::clone(&container.uuid)).collect()
@@ -95,17 +95,19 @@ fn current<'a>(place: Place<'_>, tasks: Vec<&'a Task>) -> Vec<&'a Task> {
     current
 }
 
-fn container(place: Place<'_>, task: &Task, by_node: bool, nodes: &Nodes, wanted: Wanted<'_>) -> Container {
+fn container(place: Place<'_>, task: &Task, wanted: Wanted<'_>) -> Container {
     let (uuid, name, index, created) = match place {
         Place::Slot(slot) => (&*task.id, format!("{}.{slot}", wanted.service), Some(slot), task.created()),
         // They are all as old as their node, as far as this is concerned: so every stalls puts them in one order.
         Place::Node(node) => (node, format!("{}.{node}", wanted.service), None, 0),
     };
-    let host_port = task.host_port(wanted.backend_port);
-    let address = match (task.is_running(), by_node) {
-        (false, _) => None,
-        (true, true) => host_port.and_then(|_| nodes.get(&task.node_id).cloned()),
-        (true, false) => task.overlay_address(wanted.network),
+    let (address, port) = match wanted.reach {
+        _ if !task.is_running() => (None, None),
+        Reach::Overlay(network) => (task.overlay_address(network), None),
+        Reach::Nodes(ports, nodes) => match (nodes.get(&task.node_id), ports.of(task)) {
+            (Some(address), Some(port)) => (Some(address.clone()), Some(port)),
+            _ => (None, None),
+        },
     };
     Container {
         uuid: uuid.into(),
@@ -113,8 +115,8 @@ fn container(place: Place<'_>, task: &Task, by_node: bool, nodes: &Nodes, wanted
         index,
         created,
         state: Some(task.state()),
-        port: address.as_ref().and(host_port),
         address,
+        port,
         // A task that runs has passed its health check, if it has one. Whether it has does not always show: the check
         // may be the image's. A connection tells for both (rule 4).
         health: None,

@@ -24,11 +24,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    address::{self, Nodes},
+    address::{self, HostPorts, Nodes},
     answer::{Service, Task},
     fault::{KINDS, fault, several_ports},
     get::get,
-    listing::{Wanted, by_node, containers},
+    listing::{Reach, Wanted, containers},
 };
 use crate::{
     domain::{Container, ServiceRef},
@@ -43,8 +43,8 @@ const BRISK_PAUSE: Duration = Duration::from_millis(100);
 /// How long something goes on after the last sign of it. A task that is told to stop may take longer, but nothing
 /// depends on that.
 const GOING_ON: Duration = Duration::from_secs(5);
-/// Events may be lost, and nodes may get another address.
-const NODES_HOLD: Duration = Duration::from_secs(30);
+/// How long what is known of services and nodes holds. Neither changes often, and events of that may be lost.
+const HOLD: Duration = Duration::from_secs(30);
 /// The pause before the events are asked for again.
 const EVENTS_PAUSE: Duration = Duration::from_secs(10);
 
@@ -68,9 +68,7 @@ pub struct Swarm {
     /// When the events may be asked for again.
     next_events: Instant,
     services: BTreeMap<ServiceRef, Known>,
-    nodes: Nodes,
-    /// When the nodes were asked for.
-    nodes_asked: Option<Instant>,
+    nodes: KnownNodes,
     /// When the tasks were asked for.
     asked: Option<Instant>,
     /// Until when something goes on.
@@ -80,9 +78,17 @@ pub struct Swarm {
 /// What is known of a service.
 #[derive(Debug, Default)]
 struct Known {
-    /// Its id. By that it is asked for: Swarm also takes a name for the beginning of an id.
-    id: Option<String>,
+    /// Itself, and when it was asked for. Tasks are asked for by its id: Swarm also takes a name for the beginning of an id.
+    service: Option<(Service, Instant)>,
+    ports: HostPorts,
     containers: Vec<Arc<Container>>,
+}
+
+/// What is known of the nodes.
+#[derive(Debug, Default)]
+struct KnownNodes {
+    addresses: Nodes,
+    asked: Option<Instant>,
 }
 
 impl Swarm {
@@ -95,8 +101,7 @@ impl Swarm {
             engine: None,
             events: None,
             next_events: now,
-            nodes: Nodes::new(),
-            nodes_asked: None,
+            nodes: KnownNodes::default(),
             asked: None,
             brisk_until: now,
         }
@@ -127,10 +132,14 @@ impl Swarm {
         };
         let matters = match event.typ {
             Some(EventMessageTypeEnum::NODE) => {
-                self.nodes_asked = None;
+                self.nodes.asked = None;
                 true
             }
-            Some(EventMessageTypeEnum::SERVICE) => is_followed("name"),
+            Some(EventMessageTypeEnum::SERVICE) => {
+                // It may be published in another way from now on.
+                self.services.values_mut().for_each(|known| known.service = None);
+                is_followed("name")
+            }
             Some(EventMessageTypeEnum::CONTAINER) => is_followed("com.docker.swarm.service.name"),
             _ => false,
         };
@@ -175,8 +184,7 @@ impl Swarm {
         ports: &BTreeSet<NonZeroU16>,
     ) -> Result<Answer, EngineFault> {
         let name = swarm_name(service);
-        // If this is dropped midway, it is only found out once more.
-        let mut known = self.services.remove(service).unwrap_or_default();
+        let known = self.services.entry(service.clone()).or_default();
         let tasks = known.tasks(engine, &name).await?;
         let why_empty = match &tasks {
             None => Some(format!(
@@ -188,57 +196,62 @@ impl Swarm {
             Some(_) => None,
         };
         let tasks = tasks.unwrap_or_default();
-        let by_node = |port: &NonZeroU16| by_node(&tasks, *port);
-        let Some(backend_port) = ports.iter().copied().find(by_node).or(ports.first().copied()) else {
-            return Ok(Answer::Listed(Listing::default()));
-        };
-        if by_node(&backend_port) {
-            if ports.len() > 1 {
-                return Ok(Answer::Failed(several_ports(&name)));
-            }
-            self.find_nodes(engine, &tasks).await?;
+        let on_nodes = ports.iter().copied().find(|port| known.is_on_nodes(&tasks, *port));
+        if on_nodes.is_some() && ports.len() > 1 {
+            return Ok(Answer::Failed(several_ports(&name)));
         }
-        let wanted = Wanted { service: &name, backend_port, network: self.settings.network.as_deref() };
-        if known.note(containers(&tasks, &self.nodes, wanted)) {
+        let reach = match on_nodes {
+            Some(_) => Reach::Nodes(&known.ports, self.nodes.addresses(engine, &tasks).await?),
+            None => Reach::Overlay(self.settings.network.as_deref()),
+        };
+        let containers = containers(&tasks, Wanted { service: &name, reach });
+        if known.note(containers) {
             self.brisk_until = Instant::now() + GOING_ON;
         }
-        let containers = known.containers.clone();
-        self.services.insert(service.clone(), known);
         // A manager's list is all that there is.
-        let why_empty = why_empty.map(Into::into);
+        let (containers, why_empty) = (known.containers.clone(), why_empty.map(Into::into));
         Ok(Answer::Listed(Listing { containers, absence_is_proof: true, why_empty, ..Listing::default() }))
     }
+}
 
-    /// Asks for the nodes' addresses, unless all that are needed are known since a moment ago.
-    async fn find_nodes(&mut self, engine: &Engine, tasks: &[Task]) -> Result<(), EngineFault> {
-        let is_known = |task: &Task| !task.is_running() || self.nodes.contains_key(&task.node_id);
-        let hold = if tasks.iter().all(is_known) { NODES_HOLD } else { PAUSE };
-        if self.nodes_asked.is_none_or(|asked| asked.elapsed() >= hold) {
-            self.nodes = address::of_nodes(get(engine, "/nodes", "/nodes").await?);
-            self.nodes_asked = Some(Instant::now());
+impl KnownNodes {
+    /// Their addresses, which are asked for unless all that are needed are known since a moment ago.
+    async fn addresses(&mut self, engine: &Engine, tasks: &[Task]) -> Result<&Nodes, EngineFault> {
+        let is_known = |task: &Task| !task.is_running() || self.addresses.contains_key(&task.node_id);
+        let hold = if tasks.iter().all(is_known) { HOLD } else { PAUSE };
+        if self.asked.is_none_or(|asked| asked.elapsed() >= hold) {
+            self.addresses = address::of_nodes(get(engine, "/nodes", "/nodes").await?);
+            self.asked = Some(Instant::now());
         }
-        Ok(())
+        Ok(&self.addresses)
     }
 }
 
 impl Known {
     /// The service's tasks; `None` if there is no such service.
     async fn tasks(&mut self, engine: &Engine, name: &str) -> Result<Option<Vec<Task>>, EngineFault> {
-        if let Some(id) = &self.id {
-            if let Some(tasks) = found(tasks(engine, id).await)? {
-                return Ok(Some(tasks));
-            }
-            // It has been removed. One that was made since has its name, and another id.
-            self.id = None;
+        if let Some((service, asked)) = &self.service
+            && asked.elapsed() < HOLD
+            && let Some(tasks) = found(tasks(engine, &service.id).await)?
+        {
+            return Ok(Some(tasks));
         }
+        // If it was removed, one that was made since has its name, and another id.
+        self.service = None;
         let path = format!("/services/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
         let service: Option<Service> = found(get(engine, "/services", &path).await)?;
-        let Some(Service { id, .. }) = service.filter(|service| service.spec.name == name) else {
-            return Ok(None);
-        };
-        let tasks = found(tasks(engine, &id).await)?;
-        self.id = tasks.is_some().then_some(id);
+        let Some(service) = service.filter(|service| service.spec.name == name) else { return Ok(None) };
+        let tasks = found(tasks(engine, &service.id).await)?;
+        self.service = tasks.is_some().then(|| (service, Instant::now()));
         Ok(tasks)
+    }
+
+    /// Whether the tasks are reached on ports of their nodes, which are noted.
+    fn is_on_nodes(&mut self, tasks: &[Task], backend_port: NonZeroU16) -> bool {
+        self.ports.follow(tasks, backend_port);
+        // Old tasks may have ports that the service does not ask for any more.
+        !self.ports.is_empty()
+            || self.service.as_ref().is_some_and(|(service, _)| service.is_on_nodes(backend_port))
     }
 
     /// Takes note of what was listed, and shares with it what is as it was; whether anything is not.

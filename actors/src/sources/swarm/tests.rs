@@ -6,9 +6,9 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use serde::de::DeserializeOwned;
 
 use super::{
-    address::{Nodes, of_nodes},
-    answer::{Attachment, Network, NetworkSpec, Node, Port, PortStatus, Status, Task},
-    listing::{Wanted, containers},
+    address::{HostPorts, Nodes, of_nodes},
+    answer::{Attachment, Network, NetworkSpec, Node, Port, PortStatus, Service, Status, Task},
+    listing::{Reach, Wanted, containers},
 };
 use crate::domain::{Container, Lifecycle};
 
@@ -23,8 +23,16 @@ fn read<T: DeserializeOwned>(sample: &str) -> Vec<T> {
     serde_json::from_str(sample).unwrap()
 }
 
-fn wanted(service: &str) -> Wanted<'_> {
-    Wanted { service, backend_port: NonZeroU16::new(8080).unwrap(), network: None }
+/// The containers of a service that is reached by way of its nodes, at this port of its own.
+fn on_nodes(tasks: &[Task], nodes: &Nodes, service: &str, backend_port: u16) -> Vec<Arc<Container>> {
+    let mut ports = HostPorts::default();
+    ports.follow(tasks, NonZeroU16::new(backend_port).unwrap());
+    containers(tasks, Wanted { service, reach: Reach::Nodes(&ports, nodes) })
+}
+
+/// The containers of a service that is reached over a network.
+fn over(tasks: &[Task], service: &str, network: Option<&str>) -> Vec<Arc<Container>> {
+    containers(tasks, Wanted { service, reach: Reach::Overlay(network) })
 }
 
 /// Each container in a few words.
@@ -46,7 +54,7 @@ fn sorted(mut words: Vec<String>) -> Vec<String> {
 #[test]
 fn a_task_whose_port_its_node_publishes_is_at_the_node() {
     let nodes = of_nodes(sample!("nodes"));
-    let listed = containers(&sample!("tasks"), &nodes, wanted("web"));
+    let listed = on_nodes(&sample!("tasks"), &nodes, "web", 8080);
     assert_eq!(
         sorted(words(&listed)),
         [
@@ -61,10 +69,7 @@ fn a_task_whose_port_its_node_publishes_is_at_the_node() {
 #[test]
 fn a_task_without_such_a_port_is_at_its_address_in_the_network() {
     let tasks: Vec<Task> = sample!("tasks_shop_api");
-    let at = |network| {
-        let wanted = Wanted { network, ..wanted("shop_api") };
-        sorted(words(&containers(&tasks, &Nodes::new(), wanted)))
-    };
+    let at = |network| sorted(words(&over(&tasks, "shop_api", network)));
     assert_eq!(at(Some("front")), ["shop_api.1 at 10.0.2.3: running", "shop_api.2 at 10.0.2.4: running"]);
     let back = ["shop_api.1 at 10.0.1.12: running", "shop_api.2 at 10.0.1.13: running"];
     assert_eq!(at(Some("back")), back);
@@ -76,19 +81,37 @@ fn a_task_without_such_a_port_is_at_its_address_in_the_network() {
 #[test]
 fn a_port_of_another_number_is_not_the_backend_port() {
     let nodes = of_nodes(sample!("nodes"));
-    let other = Wanted { backend_port: NonZeroU16::new(9090).unwrap(), ..wanted("web") };
-    let listed = containers(&sample!("tasks"), &nodes, other);
-    assert!(
-        listed
-            .iter()
-            .all(|c| c.port.is_none() && c.address.as_ref().unwrap().as_str().starts_with("10.0.1."))
-    );
+    let listed = on_nodes(&sample!("tasks"), &nodes, "web", 9090);
+    assert!(listed.len() == 3 && listed.iter().all(|c| c.address.is_none() && c.port.is_none()));
+    let service: Service =
+        serde_json::from_str(include_str!("../../../../tests/samples/swarm/service.json")).unwrap();
+    let is_on_nodes = |port| service.is_on_nodes(NonZeroU16::new(port).unwrap());
+    assert!(is_on_nodes(8080) && !is_on_nodes(9090));
+}
+
+#[test]
+fn a_port_is_remembered_while_its_task_runs() {
+    let nodes = of_nodes(sample!("nodes"));
+    let (mut ports, backend_port) = (HostPorts::default(), NonZeroU16::new(8080).unwrap());
+    let mut tasks: Vec<Task> = sample!("tasks");
+    ports.follow(&tasks, backend_port);
+    let listed = |tasks: &[Task], ports: &HostPorts| {
+        containers(tasks, Wanted { service: "web", reach: Reach::Nodes(ports, &nodes) })
+    };
+    let before = listed(&tasks, &ports);
+    // As after a change of the leader.
+    tasks.iter_mut().for_each(|task| task.status.port_status.ports = None);
+    ports.follow(&tasks, backend_port);
+    assert_eq!(listed(&tasks, &ports), before);
+    tasks.iter_mut().for_each(|task| task.status.state = "shutdown".to_owned());
+    ports.follow(&tasks, backend_port);
+    assert!(ports.is_empty());
 }
 
 #[test]
 fn while_a_task_is_replaced_its_slot_has_two() {
     let nodes = of_nodes(sample!("nodes"));
-    let listed = containers(&sample!("tasks_start_first"), &nodes, wanted("web"));
+    let listed = on_nodes(&sample!("tasks_start_first"), &nodes, "web", 8080);
     let second: Vec<_> = listed.into_iter().filter(|c| c.name.as_ref() == "web.2").collect();
     assert_eq!(
         words(&second),
@@ -100,7 +123,7 @@ fn while_a_task_is_replaced_its_slot_has_two() {
 
 #[test]
 fn a_global_service_has_the_nodes_for_its_identities() {
-    let listed = containers(&sample!("tasks_agents"), &Nodes::new(), wanted("agents"));
+    let listed = over(&sample!("tasks_agents"), "agents", None);
     let nodes: Vec<Node> = sample!("nodes");
     let mut ids: Vec<_> = nodes.iter().map(|node| node.id.as_str()).collect();
     ids.sort_unstable();
@@ -110,7 +133,7 @@ fn a_global_service_has_the_nodes_for_its_identities() {
 
 #[test]
 fn of_tasks_that_have_ended_the_newest_of_a_slot_says_why() {
-    let listed = |tasks: Vec<Task>| words(&containers(&tasks, &Nodes::new(), wanted("x")));
+    let listed = |tasks: Vec<Task>| words(&over(&tasks, "x", None));
     assert_eq!(listed(sample!("tasks_missing")), ["x.1 at nowhere: rejected: No such image: nosuch:1"]);
     assert_eq!(listed(sample!("tasks_crashing")), ["x.1 at nowhere: ready"]);
     let ended: Vec<Task> = sample!("tasks_crashing");
@@ -160,6 +183,7 @@ fn any_task() -> impl Strategy<Value = Task> {
                                 protocol: protocol.to_owned(),
                                 target_port,
                                 published_port,
+                                publish_mode: "host".to_owned(),
                             })
                             .collect(),
                     ),
@@ -181,9 +205,9 @@ fn any_task() -> impl Strategy<Value = Task> {
 
 proptest! {
     #[test]
-    fn each_container_is_listed_once_and_by_age(tasks in vec(any_task(), 0..12)) {
+    fn each_container_is_listed_once_and_by_age(tasks in vec(any_task(), 0..12), by_nodes: bool) {
         let nodes = Nodes::from([("n1".to_owned(), "10.1.0.1".into())]);
-        let listed = containers(&tasks, &nodes, wanted("web"));
+        let listed = if by_nodes { on_nodes(&tasks, &nodes, "web", 8080) } else { over(&tasks, "web", None) };
         let keys: Vec<_> = listed.iter().map(|c| (c.created, &c.uuid)).collect();
         prop_assert!(keys.is_sorted());
         let mut uuids: Vec<_> = listed.iter().map(|c| &c.uuid).collect();
@@ -196,8 +220,7 @@ proptest! {
             prop_assert!(!has_address || c.lifecycle() != Lifecycle::Inactive);
         }
         // Either all by way of their nodes or none: an overlay address with another's port leads to a stranger.
-        let addressed = || listed.iter().filter(|c| c.address.is_some());
-        prop_assert!(addressed().all(|c| c.port.is_some()) || addressed().all(|c| c.port.is_none()));
+        prop_assert!(listed.iter().all(|c| c.port.is_some() == (by_nodes && c.address.is_some())));
     }
 
     #[test]
@@ -206,17 +229,17 @@ proptest! {
         turn in 0..8_usize,
     ) {
         let nodes = Nodes::from([("n1".to_owned(), "10.1.0.1".into())]);
-        let before = containers(&tasks, &nodes, wanted("web"));
+        let before = on_nodes(&tasks, &nodes, "web", 8080);
         let by = turn % tasks.len().max(1);
         tasks.rotate_left(by);
-        prop_assert_eq!(containers(&tasks, &nodes, wanted("web")), before);
+        prop_assert_eq!(on_nodes(&tasks, &nodes, "web", 8080), before);
     }
 
     #[test]
     fn any_json_is_read_or_refused(text in "\\PC*") {
         let read: Result<Vec<Task>, _> = serde_json::from_str(&text);
         if let Ok(tasks) = read {
-            prop_assert!(containers(&tasks, &Nodes::new(), wanted("web")).len() <= tasks.len());
+            prop_assert!(over(&tasks, "web", None).len() <= tasks.len());
         }
     }
 }
