@@ -12,6 +12,8 @@ fail() {
 
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
+# shellcheck source=tests/runner.sh
+. "${0%/*}/runner.sh"
 
 composes=$(sh "${0%/*}/composes.sh")
 cd "${0%/*}/../deploy"
@@ -64,6 +66,21 @@ for compose in $composes; do
         check_compose "$compose" "$file"
     done
 done
+
+# Docker's client checks a stack without an engine.
+check_stack() {
+    docker stack config "$@" >"$scratch/said" 2>&1 || {
+        cat "$scratch/said" >&2
+        fail "docker stack config $*: does not accept it"
+    }
+    say "docker stack config $*: accepted"
+}
+if docker stack config --help >/dev/null 2>&1; then
+    check_stack -c swarm/stack.yml
+    check_stack -c swarm/stack.yml -c swarm/workers.yml
+else
+    not_run 2 'stacks of Swarm read by docker' 'docker stack config is missing'
+fi
 
 command -v systemd-analyze >/dev/null || install_packages systemd
 check_unit systemd/stalls.service

@@ -52,7 +52,8 @@ impl Service {
 /// The ports on their nodes that lead to tasks, by the tasks' ids.
 ///
 /// A port is the task's for as long as that runs, and is remembered as long: a manager that has just become the leader
-/// knows the tasks' states, but the ports of none that was started before (measured on engine 20.10).
+/// knows the tasks' states, but the ports of none that was started before (measured on engine 20.10; it looks like
+/// docker-archive/classicswarm issue 2861).
 #[derive(Debug, Default)]
 pub(super) struct HostPorts(BTreeMap<String, NonZeroU16>);
 

@@ -36,7 +36,8 @@ use crate::{
     sources::docker::{Engine, EngineFault, EngineSettings, EventStream},
 };
 
-/// The pause between two questions.
+/// The pause between two questions. An answer costs the manager 2 ms of processor time for 64 tasks, and 8 ms for 384, which
+/// are 64 slots with what Swarm remembers of each (engine 20.10).
 const PAUSE: Duration = Duration::from_secs(1);
 /// The pause while something is going on.
 const BRISK_PAUSE: Duration = Duration::from_millis(100);
