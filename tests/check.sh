@@ -37,9 +37,11 @@ NAMES
     RUST_IMAGE=stalls:test-compiled sh "$here/containers.sh"
     part 'deploy/systemd'
     sh "$here/systemd.sh"
+    part 'the source docker'
+    sh "$here/docker.sh"
 else
     why='no container engine answers to docker info'
-    not_run "$(count_tests --test container)" 'tests of the image' "$why"
+    for target in container docker; do not_run "$(count_tests --test $target)" "tests of tests/$target" "$why"; done
     for script in containers systemd; do not_run 1 "test of what is deployed (tests/$script.sh)" "$why"; done
 fi
 

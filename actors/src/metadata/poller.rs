@@ -124,8 +124,10 @@ impl MetadataPoller {
                 Ok(state) => {
                     poller.take(state, wait);
                     // What comes before its time is a change.
-                    let is_early = asked.elapsed() < wait;
-                    is_early.then(|| poller.pace.after_change(poller.started.elapsed())).unwrap_or_default()
+                    match asked.elapsed() < wait {
+                        true => poller.pace.after_change(poller.started.elapsed()),
+                        false => Duration::ZERO,
+                    }
                 }
                 Err(fault) => poller.note_fault(&fault),
             };

@@ -43,7 +43,10 @@ async fn a_service_that_is_not_found_for_a_moment_keeps_its_ports_and_stalls_wai
     let mut held = stage.hold(BASE).await;
     remove_the_service(&stage);
     let fault = stage.line(FAULT_BEGINS).await;
-    assert_eq!((&fault["kind"], &fault["subject"]), (&"not_found".into(), &"/self/stack/services/web".into()));
+    assert_eq!(
+        (&fault["kind"], &fault["subject"]),
+        (&"not_found".into(), &"/self/stack/services/web".into())
+    );
     // In a long poll it follows what else happens.
     stage.caught_up().await;
     let mark = stage.stalls().log_mark();

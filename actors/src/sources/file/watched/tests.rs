@@ -81,7 +81,8 @@ async fn what_is_no_file_with_a_list_is_a_fault_of_its_kind_and_its_end_is_notic
     let (_folder, path, mut file) = followed("services.yml");
     fs::write(&path, TWO).unwrap();
     file.next(LONG).await.unwrap();
-    let spoil: [(&str, fn(&Path)); 5] = [
+    type Spoil = fn(&Path);
+    let spoil: [(&str, Spoil); 5] = [
         (UNREADABLE, |path| fs::remove_file(path).unwrap()),
         (EMPTY, |path| fs::write(path, " \n").unwrap()),
         (SYNTAX, |path| fs::write(path, "services:\n  web:\n").unwrap()),
