@@ -1,5 +1,5 @@
-//! How soon HAProxy has been told of a container after the engine has told that it starts. It prints a figure, and bounds nothing but a failure:
-//! how busy the machine is, is not for a test to say.
+//! How soon HAProxy has been told of a container after the engine has told that it starts. It prints a figure, and bounds
+//! nothing but a failure: how busy the machine is, is not for a test to say.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

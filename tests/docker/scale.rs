@@ -1,5 +1,5 @@
-//! Scaling, recreating and rolling out. stalls starts when the first containers run: those that start later get their ports
-//! in the order in which they start, and Compose starts several at a time.
+//! Scaling, recreating and rolling out. stalls starts when the first containers run: those that start later get their
+//! ports in the order in which they start, and Compose starts several at a time.
 
 use crate::harness::{BASE, Project, Stage, composes, docker, socket};
 

@@ -8,7 +8,8 @@ use thiserror::Error as ThisError;
 use super::Host;
 use crate::excerpt::{beginning, excerpt};
 
-/// Why the engine gave no answer that is of use; the text leaves out the [`subject`](EngineFault::subject). Every one is a fault of the moment: nothing is unmapped for it.
+/// Why the engine gave no answer that is of use; the text leaves out the [`subject`](EngineFault::subject). Every one is
+/// a fault of the moment: nothing is unmapped for it.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 pub enum EngineFault {
     /// No connection, or it broke.
@@ -96,7 +97,8 @@ pub enum EngineFault {
 fn hint(host: &Host, error: Option<io::ErrorKind>) -> &'static str {
     match (host, error) {
         (Host::Unix(_), Some(io::ErrorKind::ConnectionRefused)) => {
-            "; the engine is not running, or has made its socket anew since it was mounted: mount its folder, not the file"
+            "; the engine is not running, or has made its socket anew since that was mounted: mount its folder, not \
+             the file"
         }
         (Host::Unix(_), Some(io::ErrorKind::NotFound)) => "; mount the engine's socket, or set DOCKER_HOST",
         (Host::Tcp { .. }, Some(io::ErrorKind::ConnectionRefused)) => "; check DOCKER_HOST",

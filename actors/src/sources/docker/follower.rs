@@ -42,9 +42,9 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// From one opening of the stream to the next: something between us and the engine may end it each time at once.
 const MIN_STREAM: Duration = Duration::from_secs(1);
 
-/// How long after a look at news to look again, and from each of those looks to the next. Of a pause and of a network an
-/// engine tells before its list does: in between it writes to a disk, which may be busy (moby, `daemon.containerUnpause`
-/// and `daemon.ConnectToNetwork`; measured on 20.10: more than 120 ms at times).
+/// How long after a look at news to look again, and from each of those looks to the next. An engine tells of a pause and
+/// of a network before its list does: in between it writes to a disk (moby, `daemon.containerUnpause` and
+/// `daemon.ConnectToNetwork`; on 20.10 that took more than 120 ms at times).
 const LATER_LOOKS: [Duration; 4] = [
     Duration::from_millis(20),
     Duration::from_millis(100),
