@@ -17,24 +17,26 @@ pub(crate) struct OwnEngine {
     live_restore: bool,
     daemon: Option<Child>,
     image: String,
-    /// Of the containers' network; of this machine's.
-    number: u8,
+    /// The bridge of its containers. An engine without one would remove the other engine's, `docker0`.
+    bridge: String,
 }
 
 impl OwnEngine {
-    /// It has the image, and a network with the name `test`.
+    /// It has the image, and a bridge of its own.
     pub(crate) fn start(live_restore: bool) -> Self {
         // Sockets have short paths.
         let folder = tempfile::Builder::new().prefix("se").tempdir_in("/tmp").unwrap();
         let image = std::env::var("DEBIAN_IMAGE").unwrap();
-        let mut engine = Self { folder, live_restore, daemon: None, image, number: fastrand::u8(1..=250) };
+        let number = fastrand::u8(1..=250);
+        let (bridge, address) = (format!("stalls{number}"), format!("10.213.{number}.1/24"));
+        ip(&["link", "add", &bridge, "type", "bridge"]);
+        ip(&["address", "add", &address, "dev", &bridge]);
+        ip(&["link", "set", &bridge, "up"]);
+        let mut engine = Self { folder, live_restore, daemon: None, image, bridge };
         engine.boot();
         let archive = engine.path("image.tar");
         succeed(Command::new("docker").args(["save", "-o"]).arg(&archive).arg(&engine.image), "docker save");
         engine.docker(&["load", "-i", &archive.display().to_string()]);
-        let bridge = format!("com.docker.network.bridge.name=stalls{}", engine.number);
-        let subnet = format!("10.213.{}.0/24", engine.number);
-        engine.docker(&["network", "create", "--subnet", &subnet, "-o", &bridge, "test"]);
         engine
     }
 
@@ -59,7 +61,7 @@ impl OwnEngine {
         let volume = format!("{}:/server.pl:ro", server.display());
         let index = format!("stalls.index={index}");
         let labels = ["--label", "stalls.service=web", "--label", &index];
-        let run = ["run", "-d", "--init", "--restart", "always", "--network", "test", "-v", &volume];
+        let run = ["run", "-d", "--init", "--restart", "always", "-v", &volume];
         self.docker(&[&run[..], &labels, &[&*self.image, "perl", "/server.pl"]].concat())[..12].to_owned()
     }
 
@@ -82,7 +84,7 @@ impl OwnEngine {
             .arg(self.path("exec"))
             .arg("--pidfile")
             .arg(self.path("pid"))
-            .args(["--host", &self.host(), "--bridge", "none", "--iptables=false", "--ip6tables=false"])
+            .args(["--host", &self.host(), "--bridge", &self.bridge, "--iptables=false", "--ip6tables=false"])
             .args(self.live_restore.then_some("--live-restore"))
             .stdout(Stdio::null())
             .stderr(log);
@@ -118,7 +120,12 @@ impl Drop for OwnEngine {
         for id in ids.lines() {
             docker(&["rm", "-f", id]);
         }
-        docker(&["network", "rm", "test"]);
         self.shut_down();
+        drop(Command::new("ip").args(["link", "delete", &self.bridge]).output());
     }
+}
+
+#[track_caller]
+fn ip(arguments: &[&str]) {
+    succeed(Command::new("ip").args(arguments), &format!("ip {}", arguments.join(" ")));
 }
