@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on ends at once and says why"
 )]
+#![allow(clippy::disallowed_methods, reason = "an engine is waited for by a thread of its own")]
 
 mod failures;
 mod harness;
