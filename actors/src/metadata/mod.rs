@@ -2,6 +2,7 @@
 
 mod followed;
 mod messages;
+mod once;
 mod pace;
 mod poller;
 mod source;

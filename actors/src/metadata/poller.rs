@@ -3,19 +3,16 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem,
-    time::Duration,
-};
+use std::{collections::BTreeMap, mem, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
 use super::{
-    Answer, Fault, Listing, OwnPorts, PublishedUdp, Source, State,
+    Answer, Fault, Listing, OwnPorts, Source, State,
     followed::{Followed, Missing},
+    once::Once,
     pace::Pace,
 };
 use crate::{
@@ -64,10 +61,7 @@ pub struct MetadataPoller {
     faults: Counts,
     has_answered: bool,
     reports_changed: ReportsChanged,
-    /// Of whose UDP ports the log has told.
-    udp_told: BTreeSet<String>,
-    /// Of which services the log has told that they have containers of others.
-    others_told: BTreeSet<ServiceRef>,
+    once: Once,
     pace: Pace,
     rng: fastrand::Rng,
     started: Instant,
@@ -95,8 +89,7 @@ impl MetadataPoller {
             reason: None,
             has_answered: false,
             reports_changed: ReportsChanged::default(),
-            udp_told: BTreeSet::new(),
-            others_told: BTreeSet::new(),
+            once: Once::default(),
             pace: Pace::new(),
             started: Instant::now(),
             settings,
@@ -142,7 +135,7 @@ impl MetadataPoller {
     /// Takes what the source has said after it might wait for so long.
     fn take(&mut self, State { services, own }: State, waited: Duration) {
         let now = Instant::now();
-        self.tell_of_udp("stalls itself", &own.udp);
+        self.once.tell_of_udp("stalls itself", &own.udp, &self.settings.mappings, &self.log);
         let (mut failed, mut answered) = (Vec::new(), self.has_answered);
         for (service, answer) in services {
             match answer {
@@ -190,8 +183,9 @@ impl MetadataPoller {
         if let Some(ended) = ended {
             self.note_end(&ended, Some(service));
         }
-        self.tell_of_udp(&service.to_string(), &listing.udp);
-        self.tell_of_other_services(service, &listing.other_services);
+        let (mappings, log) = (&self.settings.mappings, &self.log);
+        self.once.tell_of_udp(&service.to_string(), &listing.udp, mappings, log);
+        self.once.tell_of_others(service, &listing.other_services, log);
         self.tell(service, listing, own, now);
     }
 
@@ -218,29 +212,6 @@ impl MetadataPoller {
         if let Some((snapshot, proof_age)) = followed.take(listing, own.tcp.clone(), now) {
             debug!(self.log, "service changed"; "service" => %service, "containers" => snapshot.containers.len());
             self.allocator.do_send(ServiceChanged { service: service.clone(), snapshot, proof_age });
-        }
-    }
-
-    /// Says once of each publisher of UDP ports that stalls does not forward them.
-    fn tell_of_udp(&mut self, publisher: &str, published: &BTreeSet<PublishedUdp>) {
-        let is_ours =
-            |udp: &&PublishedUdp| self.settings.mappings.iter().any(|mapping| udp.concerns(mapping));
-        let ours: Vec<_> = published.iter().filter(is_ours).collect();
-        if let Some(example) = ours.first()
-            && self.udp_told.insert(publisher.to_owned())
-        {
-            warn!(self.log, "UDP ports are published, stalls forwards TCP only";
-                "publisher" => publisher, "ports" => ours.len(), "example" => &example.text);
-        }
-    }
-
-    /// Says once of each service that containers of others are in it.
-    fn tell_of_other_services(&mut self, service: &ServiceRef, others: &BTreeSet<String>) {
-        if let Some(example) = others.first()
-            && self.others_told.insert(service.clone())
-        {
-            warn!(self.log, "containers of other services are mapped without an index, hosts may differ";
-                "service" => %service, "services" => others.len(), "example" => example);
         }
     }
 
