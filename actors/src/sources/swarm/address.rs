@@ -1,7 +1,7 @@
 //! Where a task is reached. Pure.
 //!
-//! If the service publishes the backend port in the mode `host`, each task is at its node's address, on the port that the
-//! node has chosen. Everything reaches it there. Otherwise it is at its address in an overlay network, which only
+//! If the service publishes the backend port in the mode `host`, each task is at its node's address, on the port that
+//! the node has chosen. Everything reaches it there. Otherwise it is at its address in an overlay network, which only
 //! containers in that network reach.
 
 use std::{

@@ -38,7 +38,7 @@ pub(super) fn fault(fault: EngineFault) -> Fault {
 
 /// A service is mapped on several ports, and its nodes publish them.
 pub(super) fn several_ports(service: &str) -> Fault {
-    let reason = "is mapped on several ports, and its nodes publish them on ports of their own, of which only one can be \
-                  followed; run one stalls for each, or have them all in an overlay network";
+    let reason = "is mapped on several ports, and its nodes publish them on ports of their own, of which only one can \
+                  be followed; run one stalls for each, or have them all in an overlay network";
     Fault { kind: SEVERAL_PORTS, subject: service.to_owned(), reason: reason.to_owned() }
 }

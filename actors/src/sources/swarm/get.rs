@@ -9,7 +9,8 @@ use crate::sources::docker::{Engine, EngineFault};
 
 /// The document at this path, whose query may be empty; `path` alone is for people.
 ///
-/// Bollard has no call for a path of one's own, and its calls for tasks give its own models, which lack their addresses.
+/// Bollard has no call for a path of one's own, and its calls for tasks give its own models, which lack
+/// addresses.
 /// So a call that gives the bytes of an answer as they are is sent elsewhere.
 ///
 /// # Errors

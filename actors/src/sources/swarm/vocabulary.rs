@@ -1,4 +1,5 @@
-//! Swarm's words, and what they mean (moby/swarmkit, `design/task_model.md`). A task never goes back to an earlier state.
+//! Swarm's words, and what they mean (moby/swarmkit, `design/task_model.md`). A task never goes back to an
+//! earlier state.
 
 use super::answer::Task;
 use crate::{

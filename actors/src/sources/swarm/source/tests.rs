@@ -1,12 +1,15 @@
 //! Following services over a real socket: what a manager is asked, and what becomes of its answers.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::*;
-use crate::sources::docker::fake_engine::{FakeEngine, Reply};
+use crate::sources::{
+    docker::fake_engine::{FakeEngine, Reply},
+    swarm::answer::Service,
+};
 
 const TASKS: &str = include_str!("../../../../../tests/samples/swarm/tasks.json");
 const NODES: &str = include_str!("../../../../../tests/samples/swarm/nodes.json");
