@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::{Address, Health, State};
 
 const REAL: &str = include_str!("../../../../../tests/samples/docker/20.10.24-list.json");
+const PODMAN: &str = include_str!("../../../../../tests/samples/docker/podman-4.3.1-list.json");
 /// Made by hand after the reference of version 1.52: no engine of that age was at hand.
 const MADE: &str = include_str!("../../../../../tests/samples/docker/made-1.52-list.json");
 
@@ -200,6 +201,14 @@ fn a_newer_engine_says_health_in_a_field() {
     let health: Vec<_> = read.containers.iter().map(|container| container.health).collect();
     assert_eq!(health, [Some(Health::Healthy), Some(Health::NotHealthy), None]);
     assert_eq!(read.udp.iter().map(|udp| &*udp.text).collect::<Vec<_>>(), ["5001:9999/udp"]);
+}
+
+#[test]
+fn podman_and_its_compose_are_read_like_docker() {
+    let read = read(&sample(PODMAN), &service("papp/web"), None).unwrap();
+    assert_eq!(uuids(&read), ["papp/web/1"]);
+    assert_eq!((&*read.containers[0].name, address(&read.containers[0])), ("papp_web_1", Some("10.89.1.2")));
+    assert!(read.notes.is_empty());
 }
 
 #[test]
