@@ -1,7 +1,7 @@
 #!/bin/sh
 # Uses deploy/compose, deploy/logging and deploy/monitoring as their comments describe, on the machine's own engine: each
 # port has to lead to its container, before and after a scale-up, what stalls logs has to reach rsyslog as fields, and an
-# alert has to fire while the metadata is away. Version 2 of Compose builds the images, by BuildKit, on stand-ins where
+# alert has to fire while the engine is out of reach. Version 2 of Compose builds the images, by BuildKit, on stand-ins where
 # RUST_IMAGE, HAPROXY_IMAGE and DEBIAN_IMAGE name none; then version 1, where there is one, runs them, too. tests/image.sh
 # has compiled stalls in stalls:test-compiled: as RUST_IMAGE it saves compiling all that stalls depends on once more.
 set -eu
@@ -45,7 +45,7 @@ compose() {
 # An engine that takes its network for still in use (seen: "has active endpoints") fails before it removes the volumes.
 # The next run uses that network.
 down() {
-    { compose down --volumes --timeout 2 || docker volume rm stalls-test_logs stalls-test_prometheus stalls-test_stalls-state; } \
+    { compose down --volumes --timeout 2 || docker volume rm stalls-test_engine stalls-test_logs stalls-test_prometheus stalls-test_stalls-state; } \
         >/dev/null 2>&1 || true
 }
 
@@ -76,20 +76,40 @@ logged() { compose exec -T logs cat "/var/log/stalls/$1"; }
 
 look() { compose run --rm -T look 2>/dev/null </dev/null | tr -d '\r'; }
 
-# await COUNT: as many ports lead somewhere, the first ones, and the others of the pool refuse.
+# What each container of the service calls itself, in the order of Compose's numbers.
+containers() {
+    compose ps -q web | xargs docker inspect \
+        --format '{{index .Config.Labels "com.docker.compose.container-number"}} {{printf "%.12s" .Id}}' | sort -n | cut -d ' ' -f 2
+}
+
+# await COUNT: as many ports lead to the containers, the first ones, and the others of the pool refuse.
 await() {
     waited=0
-    until [ "$(look | grep -c app-web-)" -eq "$1" ]; do
+    until [ "$(look | grep -cE '^[0-9]+ [0-9a-f]{12} ')" -eq "$1" ]; do
         waited=$((waited + 1))
         [ "$waited" -lt 60 ] || fail "$1 ports should lead to containers, but: $(look)"
         sleep 0.5
     done
     look >"$scratch/seen"
-    for port in 5000 5001 5002 5003 5004 5005 5006 5007; do
-        slot=$((port - 4999))
-        if [ "$slot" -le "$1" ]; then wanted="$port app-web-$slot "; else wanted="$port refused"; fi
-        grep -q "^$wanted" "$scratch/seen" || fail "$port should be '$wanted': $(cat "$scratch/seen")"
-    done
+    head -n "$1" "$scratch/seen" | cut -d ' ' -f 2 >"$scratch/reached"
+    containers | sort >"$scratch/there"
+    sort "$scratch/reached" | cmp -s - "$scratch/there" || fail "each should have a port: $(cat "$scratch/there" "$scratch/seen")"
+    [ "$(tail -n +$(($1 + 1)) "$scratch/seen" | grep -c refused)" -eq $((8 - $1)) ] ||
+        fail "the other ports should refuse: $(cat "$scratch/seen")"
+}
+
+# are_where_they_were COUNT: the first ports lead where they led before.
+are_where_they_were() {
+    head -n "$1" "$scratch/seen" | cmp -s - "$scratch/before" || fail "a container has moved: $(cat "$scratch/before" "$scratch/seen")"
+}
+
+# What the read-only way to the engine answers: asked_engine METHOD PATH.
+# shellcheck disable=SC2016 # perl expands it
+asked_engine() {
+    compose exec -T stalls perl -MIO::Socket::UNIX -e '
+        my $engine = IO::Socket::UNIX->new(Peer => "/engine/docker.sock") or die $!;
+        print $engine "$ARGV[0] $ARGV[1] HTTP/1.0\r\n\r\n";
+        print((split / /, <$engine>)[1])' "$@" </dev/null
 }
 
 # logged_as FILE PATTERN WHAT: rsyslog writes a line like this, sooner or later.
@@ -120,18 +140,33 @@ try_out() {
     up
     await 5
     answers 'up{job="stalls"}' '=> 1 '
-    cp "$scratch/seen" "$scratch/before"
+    containers | cmp -s - "$scratch/reached" || fail "the ports should be in the order of the numbers: $(cat "$scratch/seen")"
+    head -n 5 "$scratch/seen" >"$scratch/before"
     say "five containers, each on its port"
 
     up --scale web=7
     await 7
-    head -n 5 "$scratch/before" | while IFS= read -r line; do
-        grep -qxF "$line" "$scratch/seen" || fail "the scale-up moved a container: $line"
-    done
+    are_where_they_were 5
+    [ "$(compose exec -T stalls stalls status </dev/null | grep -c ' serving ')" -eq 7 ] || fail "stalls status should show seven"
+    compose exec -T stalls stalls ports --format nft </dev/null | grep -q 5000-5007 || fail "stalls ports should have the pool"
     say "seven after the scale-up, and the five are where they were"
+    up
+    await 5
+    are_where_they_were 5
+    say "five after the scale-down, and they are where they were"
+
+    for allowed in /version /containers/json '/v1.40/containers/json?all=true'; do
+        [ "$(asked_engine GET "$allowed")" = 200 ] || fail "$allowed should be allowed"
+    done
+    one=$(head -n 1 "$scratch/reached")
+    for refused in 'POST /containers/create' "POST /containers/$one/kill" "GET /containers/$one/json" \
+        "GET /containers/$one/archive?path=/" 'GET /images/json' "GET /containers/json/../$one/json"; do
+        [ "$(asked_engine "${refused%% *}" "${refused#* }")" = 403 ] || fail "$refused should be refused"
+    done
+    say "stalls sees a list of the engine's containers, and can do nothing"
 
     tab=$(printf '\t')
-    line="info${tab}PortAllocator${tab}5006${tab}app-web-7${tab}[0-9.]*${tab}slot assigned\$"
+    line="info${tab}PortAllocator${tab}5006${tab}stalls-test[-_]web[-_][67]${tab}[0-9.]*${tab}slot assigned\$"
     logged_as ports.tsv "^2[-0-9]*T[0-9:.]*Z${tab}[^${tab}]*${tab}$line" 'the scale-up'
     logged_as all.json '"level": "info", .*"msg": "slot assigned", .*"port": 5006, .*"from_container": "[^"]*stalls' 'the scale-up'
 
@@ -139,15 +174,15 @@ try_out() {
     docker run --rm --log-driver syslog --log-opt "syslog-address=udp://$STALLS_ADDRESS:5514" \
         --log-opt syslog-format=rfc5424micro -e BASE_PORT=nonsense "$STALLS_IMAGE" >/dev/null 2>&1 || true
     logged_as trouble.json '"msg": "BASE_PORT=.*"level": "error"' 'a setting that is wrong'
-    docker kill --signal SIGKILL "$(compose ps -q metadata)" >/dev/null
-    logged_as trouble.json '"level": "warning"' 'that the metadata is away'
+    docker kill --signal SIGKILL "$(compose ps -q engine)" >/dev/null
+    logged_as trouble.json '"level": "warning"' 'that the engine is out of reach'
     ! logged trouble.json | grep -q '"level": "info"' || fail "trouble.json has more than that"
     say "rsyslog has the fields of the log as fields"
 
     answers 'ALERTS{alertstate="firing"}' 'StallsSourceStale'
-    compose start metadata >"$scratch/log" 2>&1 || fail "the metadata service cannot be started: $(cat "$scratch/log")"
+    compose start engine >"$scratch/log" 2>&1 || fail "the way to the engine cannot be opened again: $(cat "$scratch/log")"
     answers 'count(ALERTS{alertstate="firing"}) or vector(0)' '=> 0 '
-    say "an alert fires while the metadata is away, and resolves"
+    say "an alert fires while the engine is out of reach, and resolves"
 }
 
 down

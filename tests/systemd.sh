@@ -54,12 +54,12 @@ inside systemctl disable --quiet --now haproxy
 inside sh -eu -c '
     mkdir /etc/stalls
     printf "%s\n" SERVICE_NAME=web STACK_NAME=app BACKEND_PORT=8082 BASE_PORT=5000 DRAIN_MS=2000 \
-        METADATA_URL=http://127.0.0.1:8080/2015-12-19 ALLOW_LOOPBACK=true >/etc/stalls/stalls.env
-    for part in "metadata" "container --port 8082 --registry 127.0.0.1:8081"; do
-        printf "%s\n" "[Service]" "ExecStart=/usr/local/bin/stalls-lab $part" >"/etc/systemd/system/${part%% *}.service"
-    done
+        SOURCE=file:/etc/stalls/services.yml ALLOW_LOOPBACK=true >/etc/stalls/stalls.env
+    echo "services: {app/web: [{name: app-web-1, index: 1, address: 127.0.0.1}]}" >/etc/stalls/services.yml
+    printf "%s\n" "[Service]" "ExecStart=/usr/local/bin/stalls-lab container --port 8082 --uuid app-web-1" \
+        >/etc/systemd/system/container.service
     systemctl daemon-reload
-    systemctl start metadata container stalls'
+    systemctl start container stalls'
 
 serves() { inside stalls-lab look --count 1 | grep -q app-web-1; }
 haproxy() { inside pidof haproxy; }

@@ -5,7 +5,6 @@
 //! - [`proxied`]: what they are told by the PROXY protocol, if they expect it
 //! - [`backend_everywhere`]: one "container" at every loopback address at once, for pools of thousands
 //! - [`client`] and [`load`]: clients that connect through HAProxy, one at a time and many at once
-//! - [`registry`]: containers that are processes of their own, and sign in with the metadata server
 //! - [`stalls`]: the program under test, as a child process with its log
 //! - [`haproxy`]: which HAProxy all of it runs with
 //! - [`block`]: loopback addresses that no other test uses
@@ -50,5 +49,4 @@ mod listening;
 pub mod load;
 pub mod metadata;
 pub mod proxied;
-pub mod registry;
 pub mod stalls;

@@ -28,31 +28,25 @@ struct Arguments {
 /// Which part it plays.
 #[derive(Debug, Subcommand)]
 enum Part {
-    /// Rancher's metadata service; it tells of the containers that sign in
+    /// Rancher's metadata service
     Metadata {
         /// Where stalls asks
         #[arg(long, default_value = "0.0.0.0:8080")]
         listen: SocketAddr,
-        /// Where containers sign in
-        #[arg(long, default_value = "0.0.0.0:8081")]
-        registry: SocketAddr,
-        /// Tells of those in this file instead, as JSON, and follows it; it is replaced as a whole
-        #[arg(long, conflicts_with = "registry")]
-        roster: Option<PathBuf>,
+        /// The file with the containers that it tells of, as JSON. It is followed, and replaced as a whole
+        #[arg(long)]
+        roster: PathBuf,
     },
-    /// A container of the service app/web, which says its name and uuid to every client
+    /// A container of the scaled service, which says its name and uuid to every client
     Container {
-        /// The metadata's registry
-        #[arg(long, default_value = "metadata:8081")]
-        registry: String,
         /// The port that it listens on
         #[arg(long, default_value_t = 8080)]
         port: u16,
-        /// It has this uuid, and does not sign in
-        #[arg(long, env = "LAB_UUID", conflicts_with = "registry")]
+        /// Its uuid, if not the name of its machine
+        #[arg(long, env = "LAB_UUID")]
         uuid: Option<String>,
         /// Its name, if not its uuid
-        #[arg(long, env = "LAB_NAME", requires = "uuid")]
+        #[arg(long, env = "LAB_NAME")]
         name: Option<String>,
         /// How long it goes on after it was told to stop, in ms
         #[arg(long, default_value_t = 0)]
@@ -85,15 +79,12 @@ async fn main() -> anyhow::Result<()> {
     let grace = if let Part::Container { grace, .. } = part { grace } else { 0 };
     let part = async {
         match part {
-            Part::Metadata { listen, roster: Some(file), .. } => metadata::by_roster(listen, &file).await,
-            Part::Metadata { listen, registry, roster: None } => {
-                metadata::by_registry(listen, registry).await
-            }
-            Part::Container { port, uuid: Some(uuid), name, .. } => {
+            Part::Metadata { listen, roster } => metadata::by_roster(listen, &roster).await,
+            Part::Container { port, uuid, name, .. } => {
+                let uuid = uuid.unwrap_or_else(container::host_name);
                 let name = name.unwrap_or_else(|| uuid.clone());
                 container::named(port, Identity { uuid, name }).await
             }
-            Part::Container { registry, port, .. } => container::signed_in(&registry, port).await,
             Part::Look { address, base, count } => look::at_pool(address, base, count).await,
             Part::Visit { to } => look::at_one(&to).await,
         }

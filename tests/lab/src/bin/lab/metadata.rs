@@ -1,31 +1,13 @@
 //! The metadata service.
 
-use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context;
-use stalls_lab::{
-    metadata::{AddressPool, MetadataOptions, MetadataServer, Roster, World},
-    registry::Registry,
-};
+use stalls_lab::metadata::{MetadataOptions, MetadataServer, Roster, World};
 use tokio::time::sleep;
 
 /// How often it checks its file for changes.
 const CHECK_EVERY: Duration = Duration::from_millis(10);
-
-/// It tells of the containers that sign in.
-pub(crate) async fn by_registry(listen: SocketAddr, registry: SocketAddr) -> anyhow::Result<()> {
-    let empty = World::new(AddressPool::new(Ipv4Addr::UNSPECIFIED, 0), 0);
-    let server = Arc::new(serve(listen, empty).await);
-    let _registry =
-        Registry::start(registry, server).await.with_context(|| format!("cannot listen on {registry}"))?;
-    std::future::pending().await
-}
 
 /// It tells what a file says, and follows its changes.
 pub(crate) async fn by_roster(listen: SocketAddr, file: &Path) -> anyhow::Result<()> {
