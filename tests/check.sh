@@ -23,6 +23,9 @@ sh "$here/deploy.sh"
 part 'the ports, as other programs read them'
 sh "$here/ports.sh"
 
+part 'deploy/file'
+sh "$here/consul_template.sh"
+
 part 'deploy/monitoring'
 sh "$here/monitoring.sh"
 
