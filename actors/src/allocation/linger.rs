@@ -32,13 +32,14 @@ const MAX_PROOF_AGE: Duration = Duration::from_secs(30);
 /// A container that has been listed for so long may linger for the whole time again.
 const LISTED_AGAIN: Duration = Duration::from_secs(30);
 
-/// What a snapshot proves of the containers that were in the one before it.
+/// What a snapshot says that is not the first one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Proof {
+pub(super) struct Heard<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    /// What has changed since the one before it.
+    pub(super) changes: &'a [Change],
     /// How long ago the source was last known to say what the one before it says.
-    pub(super) age: Duration,
-    /// Whether one that is not listed is gone for sure.
-    pub(super) of_absence: bool,
+    pub(super) proof_age: Duration,
 }
 
 /// The backends that are listed for any mapping, each with the newest container there.
@@ -61,22 +62,18 @@ impl Absences {
         Self { by_uuid: saved.into_iter().map(lost).collect(), news: BTreeMap::new() }
     }
 
-    /// Takes note of what has changed since the snapshot before, which was last known to be true so long ago: the
-    /// containers of `slots` that are missing now linger.
+    /// Takes note of a snapshot: the containers of `slots` that are missing now linger, unless that proves that they are
+    /// gone.
     pub(super) fn follow(
         &mut self,
-        changes: &[Change],
+        Heard { snapshot, changes, proof_age }: Heard<'_>,
         slots: &BTreeMap<u16, Assignment>,
-        Proof { age, of_absence }: Proof,
         linger: Duration,
         now: Duration,
     ) {
         self.expire(now);
-        let gone = changes.iter().filter(|change| of_absence && change.is.is_none());
-        for was in gone.filter_map(|change| change.was.as_ref()) {
-            self.end(&was.uuid, LingerNews::Gone);
-            self.by_uuid.remove(&was.uuid);
-        }
+        self.end_what_is_gone(snapshot);
+        let of_absence = snapshot.absence_is_proof;
         let listed: BTreeMap<&str, &Container> =
             changes.iter().filter_map(|change| change.is.as_deref()).map(|is| (&*is.uuid, is)).collect();
         for is in listed.values().filter(|is| !is_missing(is)) {
@@ -93,7 +90,7 @@ impl Absences {
         }
         for (slot, assignment) in slots {
             if let Some(was) = missing.get(&*assignment.uuid) {
-                let container = (age <= MAX_PROOF_AGE).then_some(*was);
+                let container = (proof_age <= MAX_PROOF_AGE).then_some(*was);
                 self.note_missing(*slot, assignment, container, linger, now);
             }
         }
@@ -102,21 +99,33 @@ impl Absences {
     /// Takes note of the first snapshot: nobody knows for how long the others of the saved `slots` have been missing.
     pub(super) fn begin(
         &mut self,
-        Snapshot { containers, absence_is_proof, .. }: &Snapshot,
+        snapshot: &Snapshot,
         slots: &BTreeMap<u16, Assignment>,
         linger: Duration,
         now: Duration,
     ) {
+        self.end_what_is_gone(snapshot);
+        let Snapshot { containers, absence_is_proof, .. } = snapshot;
         let listed: BTreeMap<&str, &Arc<Container>> = containers.iter().map(|it| (&*it.uuid, it)).collect();
         let is_there = |container: &Container| !is_missing(container);
         listed.values().filter(|it| is_there(it)).for_each(|it| self.note_listed(it, now));
         let may_run_on = |uuid: &str| listed.get(uuid).map_or(!absence_is_proof, |it| !is_there(it));
-        if *absence_is_proof {
-            self.by_uuid.retain(|uuid, _| listed.contains_key(&**uuid));
-        }
         let missing = slots.iter().filter(|(_, assignment)| may_run_on(&assignment.uuid));
         for (slot, assignment) in missing.filter(|_| !linger.is_zero()) {
             self.note_missing(*slot, assignment, None, linger, now);
+        }
+    }
+
+    /// Whatever a list does not have that is proof is gone, even if the one before it did not have it either and was none.
+    fn end_what_is_gone(&mut self, Snapshot { containers, absence_is_proof, .. }: &Snapshot) {
+        if !absence_is_proof || self.by_uuid.is_empty() {
+            return;
+        }
+        let listed: BTreeSet<&str> = containers.iter().map(|container| &*container.uuid).collect();
+        let gone: Vec<_> = self.by_uuid.keys().filter(|uuid| !listed.contains(&***uuid)).cloned().collect();
+        for uuid in gone {
+            self.end(&uuid, LingerNews::Gone);
+            self.by_uuid.remove(&uuid);
         }
     }
 

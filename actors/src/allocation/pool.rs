@@ -18,7 +18,7 @@ use super::{
     assign::{Assignments, Reservation, Rules, assign},
     eligibility::{Eligible, Forbidden, eligible},
     flapping::FlapDamper,
-    linger::{Absences, Listed, Proof},
+    linger::{Absences, Heard, Listed},
     memory::{Leftovers, restored},
     nothing_mapped,
     plan::still_running,
@@ -117,8 +117,8 @@ impl Pool {
             Some(older) => {
                 let changes = snapshot.changes_since(older);
                 self.damper.follow(&changes, now);
-                let proof = Proof { age: proof_age, of_absence: snapshot.absence_is_proof };
-                self.absences.follow(&changes, slots, proof, linger, now);
+                let heard = Heard { snapshot: &snapshot, changes: &changes, proof_age };
+                self.absences.follow(heard, slots, linger, now);
             }
             None => self.absences.begin(&snapshot, slots, linger, now),
         }

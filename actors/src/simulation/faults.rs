@@ -8,14 +8,14 @@ use std::{collections::BTreeMap, time::Duration};
 /// One kind of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
-    // The metadata server.
+    // The source.
     Unreachable,
     Status,
     NotFound,
     Slow,
     Garbage,
     WrongDocument,
-    /// An older version, as after a restart of the server.
+    /// An older version, as after a restart of the server. It is no fault of a list that is proof, as the next two are none.
     OlderVersion,
     /// An answer that lacks all containers, some, or where they are.
     NoContainers,

@@ -5,11 +5,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::Ipv4Addr,
+    net::SocketAddr,
     time::Duration,
 };
 
-use super::{wanted::serving_address, world::Instance};
+use super::{instance::Instance, wanted::serves_at};
 
 /// More changes than these within [`WINDOW`] are too many.
 const MAX_CHANGES: usize = 5;
@@ -32,11 +32,11 @@ struct Told {
     /// When it first changed too often.
     since: Option<Duration>,
     last_change: Duration,
-    served_at: BTreeSet<Ipv4Addr>,
+    served_at: BTreeSet<SocketAddr>,
 }
 
-/// Those that may stay as they were, with the addresses where they have been able to serve.
-pub(super) type Unsteady = BTreeMap<String, BTreeSet<Ipv4Addr>>;
+/// Those that may stay as they were, with the places where they have been able to serve.
+pub(super) type Unsteady = BTreeMap<String, BTreeSet<SocketAddr>>;
 
 impl Flapping {
     /// Takes note of a document.
@@ -47,7 +47,7 @@ impl Flapping {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         for (uuid, told) in &mut self.told {
             let container = containers.iter().find(|container| container.uuid() == *uuid);
-            told.served_at.extend(container.and_then(serving_address));
+            told.served_at.extend(container.and_then(serves_at));
             // To be missing is no change of state.
             let Some(stage) = container.map(stage) else { continue };
             let before = told.stage.replace(stage);

@@ -4,11 +4,7 @@ use std::{future::Future, rc::Rc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use super::{
-    faults::Fault,
-    scene::Scene,
-    world::{Instance, document},
-};
+use super::{faults::Fault, instance::Instance, scene::Scene, world::document};
 use crate::{
     sources::rancher::{MetadataFault, MetadataSource},
     testing::ms,
@@ -18,7 +14,7 @@ const OWN_SERVICE: &str = "/self/service";
 /// The ports that stalls' own service publishes: sometimes fewer than are needed.
 const PUBLISHED: &[u8] = br#"{"name":"stalls","ports":["5000-5003:5000-5003/tcp","8405"]}"#;
 /// How long the client waits for the head of an answer.
-const LIMIT: Duration = Duration::from_secs(5);
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// A server with the scene's world.
 #[derive(Clone)]
@@ -26,11 +22,7 @@ pub(super) struct Server(pub(super) Rc<Scene>);
 
 impl Server {
     fn strikes(&self, fault: Fault) -> bool {
-        let strikes = self.0.faults.borrow_mut().strikes(fault, self.0.now());
-        if strikes {
-            self.0.source_failed();
-        }
-        strikes
+        self.0.source_fails(fault)
     }
 
     /// The version and the containers that it reports.

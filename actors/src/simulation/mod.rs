@@ -2,15 +2,18 @@
 //!
 //! # Theory of operation
 //!
-//! The real actors run, wired as the binary wires them. Everything around them is a fake: the metadata server, the
-//! disk, HAProxies and the host's ports. Everything that happens follows from one seed, by virtual time and in one
+//! The real actors run, wired as the binary wires them. Everything around them is a fake: the source or its
+//! server, the disk, HAProxies and the host's ports. Everything that happens follows from one seed, by virtual time and in one
 //! thread, so that a run can be repeated to the last byte of its trace.
 //!
 //! ```text
-//! world ──> metadata ──> [ stalls ] ──> disk
-//!                             └───────> host, cli ──> clients
-//! storms strike all of them          watch, settled check all of them
+//! world ──> source ──> [ stalls ] ──> disk
+//!                           └───────> host, cli ──> clients
+//! storms strike all of them        watch, settled check all of them
 //! ```
+//!
+//! Most runs have [`metadata`], a server behind Rancher's adapter; the others have [`lists`], a source of another kind,
+//! whose lists are proof that what they do not have is gone.
 //!
 //! The [`world`] is a service whose containers come, go, are replaced, flap, and are given each other's addresses.
 //! [`storms`] bring [`faults`] upon everything; in between there are calms. stalls itself crashes (all its actors are
@@ -29,6 +32,8 @@ mod disk;
 mod faults;
 mod flapping;
 mod host;
+mod instance;
+mod lists;
 mod metadata;
 mod presence;
 mod process;

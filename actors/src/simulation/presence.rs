@@ -4,7 +4,7 @@ use std::{future::pending, net::SocketAddr, rc::Rc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{scene::Scene, world::Instance};
+use super::{instance::Instance, scene::Scene};
 use crate::probing::{Connection, End};
 
 /// Nothing acknowledges a connection whose container has lost its address.
@@ -36,7 +36,7 @@ impl Kept {
 
     /// Whether the process runs at the address.
     fn is_there(&self) -> bool {
-        let (there, _) = self.scene.world.borrow().there(self.address.ip());
+        let (there, _) = self.scene.world.borrow().there(self.address);
         self.runs() && there == Some(format!("u{}", self.create_index))
     }
 

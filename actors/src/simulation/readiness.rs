@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::sleep;
 
-use super::{presence::Kept, scene::Scene, world::Instance};
+use super::{instance::Instance, presence::Kept, scene::Scene};
 use crate::{probing::Connect, testing::ms};
 
 /// When a container is ready, once it runs.
@@ -42,9 +42,9 @@ impl Instance {
         Some(self.runs_since? + self.readiness.takes?)
     }
 
-    /// Whether its address is this one.
-    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
-        self.address.map(IpAddr::from) == Some(address.ip())
+    /// Whether it is to be found there.
+    pub(super) fn is_at(&self, backend: SocketAddr) -> bool {
+        self.backend() == Some(backend)
     }
 }
 

@@ -10,8 +10,15 @@ use std::{
 use tokio::time::timeout_at;
 
 use super::{
-    agenda::Agenda, disk::Disk, faults::Faults, host::Host, settled::Settled, setup::Setup, trace::Trace,
-    watch::Watch, world::World,
+    agenda::Agenda,
+    disk::Disk,
+    faults::{Fault, Faults},
+    host::Host,
+    settled::Settled,
+    setup::Setup,
+    trace::Trace,
+    watch::Watch,
+    world::World,
 };
 use crate::testing::ms;
 
@@ -43,7 +50,7 @@ pub(super) enum Order {
 impl Scene {
     pub(super) fn new(seed: u64) -> Rc<Self> {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let setup = Setup::draw(&mut rng);
+        let setup = Setup::draw(seed, &mut rng);
         Rc::new(Self {
             agenda: Agenda::default(),
             world: RefCell::new(World::default()),
@@ -82,6 +89,15 @@ impl Scene {
 
     pub(super) fn shuffle<T>(&self, items: &mut [T]) {
         self.rng.borrow_mut().shuffle(items);
+    }
+
+    /// Whether the source's answer has this fault.
+    pub(super) fn source_fails(&self, fault: Fault) -> bool {
+        let strikes = self.faults.borrow_mut().strikes(fault, self.now());
+        if strikes {
+            self.source_failed();
+        }
+        strikes
     }
 
     // === time ===

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, rc::Rc, time::Duration};
 
-use super::{scene::Scene, setup::BASE_PORT, wanted::Wanted, world::Instance};
+use super::{instance::Instance, scene::Scene, setup::BASE_PORT, wanted::Wanted};
 
 /// How long it may take until everything is in order after the last fault: the next retry of the metadata and of the
 /// disk (5 s each), the next comparison (30 s), which finds that HAProxy does not answer (5 s) and has it release its

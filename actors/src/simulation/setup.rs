@@ -11,9 +11,19 @@ use crate::{
 /// The port of slot 0.
 pub(super) const BASE_PORT: u16 = 5000;
 
+/// Whom stalls asks for the containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SourceKind {
+    /// Rancher's adapter does, before a server.
+    Rancher,
+    /// A source of another kind.
+    Lists,
+}
+
 /// What stays the same for the whole run.
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
+    pub(super) source: SourceKind,
     /// The pool's size, if stalls is told one.
     pub(super) port_count: Option<u16>,
     /// The pool never has more ports.
@@ -34,10 +44,13 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
+    pub(super) fn draw(seed: u64, rng: &mut fastrand::Rng) -> Self {
+        // A chance of its own: what happens in the world does not depend on who tells of it.
+        let is_list = fastrand::Rng::with_seed(!seed).u8(..4) == 0;
         let port_count = rng.bool().then(|| rng.u16(4..10));
         let on_leave = [OnLeave::ByState, OnLeave::ByState, OnLeave::Cut, OnLeave::Drain];
         Self {
+            source: if is_list { SourceKind::Lists } else { SourceKind::Rancher },
             port_count,
             max_ports: port_count.unwrap_or(24),
             on_leave: on_leave[rng.usize(..on_leave.len())],
@@ -52,6 +65,16 @@ impl Setup {
 
     pub(super) fn mapping(&self) -> Mapping {
         Mapping { port_count: self.port_count.and_then(NonZeroU16::new), ..mapping(&web(), BASE_PORT) }
+    }
+
+    /// Whether a container is gone that the source does not have.
+    pub(super) fn absence_is_proof(&self) -> bool {
+        self.source == SourceKind::Lists
+    }
+
+    /// Whether containers may have ports of their own: Rancher knows none.
+    pub(super) fn has_own_ports(&self) -> bool {
+        self.source == SourceKind::Lists
     }
 
     /// Whether HAProxy never closes a session that it is told to end while it connects, as 3.0 does: every third one of

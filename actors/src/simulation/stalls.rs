@@ -6,13 +6,16 @@ use actix::{Actor, Addr, Context, Handler, Recipient};
 use slog::o;
 use tokio::task::spawn_local;
 
-use super::{cli::Cli, disk::Files, host::Haproxies, metadata::Server, readiness::Clients, scene::Scene};
+use super::{
+    cli::Cli, disk::Files, host::Haproxies, lists::Lists, metadata::Server, readiness::Clients, scene::Scene,
+    setup::SourceKind,
+};
 use crate::{
     allocation::{AllocatorSettings, ListenAddresses, PoolSettings, PortAllocator},
     config::{ConfigWriter, Renderer, Template, WriterSettings},
     haproxy::{HaproxySupervisor, SupervisorSettings, Writer},
     messages::{Leave, PlanChanged, Shutdown},
-    metadata::{MetadataPoller, PollerSettings},
+    metadata::{MetadataPoller, PollerSettings, Source},
     sources::rancher::Rancher,
     supervise::{ActorSet, End, Prepared},
     testing::{listen_settings, web},
@@ -125,12 +128,7 @@ impl Stalls {
                     poll_sleep: Duration::from_secs(5),
                     seed: seed(),
                 },
-                Box::new(Rancher::new(
-                    Server(Rc::clone(scene)),
-                    [web()].into(),
-                    scene.setup.port_count.is_none(),
-                    log_of("MetadataPoller"),
-                )),
+                source(scene),
                 stalls.allocator.clone().recipient(),
                 log_of("MetadataPoller"),
             ),
@@ -150,6 +148,19 @@ impl Stalls {
 
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended.get()
+    }
+}
+
+/// The source of this run.
+fn source(scene: &Rc<Scene>) -> Box<dyn Source> {
+    match scene.setup.source {
+        SourceKind::Lists => Box::new(Lists::of(Rc::clone(scene))),
+        SourceKind::Rancher => Box::new(Rancher::new(
+            Server(Rc::clone(scene)),
+            [web()].into(),
+            scene.setup.port_count.is_none(),
+            scene.trace.logger().new(o!("actor" => "MetadataPoller")),
+        )),
     }
 }
 

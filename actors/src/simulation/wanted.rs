@@ -6,11 +6,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
 };
 
-use super::{flapping::Unsteady, world::Instance};
-use crate::{state::SavedState, testing::web};
+use super::{flapping::Unsteady, instance::Instance};
+use crate::{
+    state::{SavedContainer, SavedState},
+    testing::{BACKEND_PORT, web},
+};
 
 /// What one document, or the saved state, says of all slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub(super) struct Claim {
 /// A container that can be mapped, and where.
 struct Able<'a> {
     container: &'a Instance,
-    address: Ipv4Addr,
+    backend: SocketAddr,
 }
 
 impl Claim {
@@ -59,35 +62,32 @@ impl Wanted {
         let able: Vec<_> = able(steady).collect();
         let flapping: Vec<_> =
             containers.iter().filter_map(|c| Some((c, unsteady.get(&c.uuid())?))).collect();
-        // Addresses that they may have, so that no other container can be reached there.
-        let own = flapping.iter().filter_map(|(c, _)| c.address);
+        // Places that they may have, so that no other container can be reached there.
+        let own = flapping.iter().filter_map(|(c, _)| c.backend());
         let doubtful: BTreeSet<_> =
             flapping.iter().flat_map(|(_, places)| *places).copied().chain(own).collect();
         let claim = |slot: u16| {
             let has_index = |c: &Instance| c.index == Some(u64::from(slot) + 1);
             let claimants: Vec<_> = able.iter().filter(|able| has_index(able.container)).collect();
-            let is_sure = claimants.iter().any(|c| !doubtful.contains(&c.address));
-            let has_doubt = claimants.iter().any(|c| doubtful.contains(&c.address));
+            let is_sure = claimants.iter().any(|c| !doubtful.contains(&c.backend));
+            let has_doubt = claimants.iter().any(|c| doubtful.contains(&c.backend));
             let ready =
                 claimants.iter().map(|able| able.container).filter(|c| c.state == "running" && is_ready(c));
             let newest_ready = ready.map(Instance::age).max();
             let may_have_it = |c: &&&Able<'_>| has_doubt || newest_ready <= Some(c.container.age());
-            let mut servers: BTreeSet<_> =
-                claimants.iter().filter(may_have_it).map(|c| backend(c.address)).collect();
+            let mut servers: BTreeSet<_> = claimants.iter().filter(may_have_it).map(|c| c.backend).collect();
             for (container, places) in flapping.iter().filter(|(c, _)| has_index(c)) {
-                servers.extend(
-                    places.iter().filter(|at| !is_others(container, **at, containers)).map(|at| backend(*at)),
-                );
-                servers.extend(container.address.map(backend));
+                servers.extend(places.iter().filter(|at| !is_others(container, **at, containers)));
+                servers.extend(container.backend());
             }
             (!servers.is_empty()).then_some((slot, Claim { servers, may_be_void: !is_sure }))
         };
-        let unindexed = able.iter().filter(|able| able.container.index.is_none()).map(|able| able.address);
+        let unindexed = able.iter().filter(|able| able.container.index.is_none()).map(|able| able.backend);
         let flapping_there =
             flapping.iter().filter(|(c, _)| c.index.is_none()).flat_map(|(_, places)| *places).copied();
         Self {
             claimed: (0..max_ports).filter_map(claim).collect(),
-            anywhere: unindexed.chain(flapping_there).map(backend).collect(),
+            anywhere: unindexed.chain(flapping_there).collect(),
             has_unsteady: !flapping.is_empty(),
         }
     }
@@ -96,8 +96,10 @@ impl Wanted {
     pub(super) fn by_saved_state(state: &SavedState) -> Self {
         let slots =
             state.mappings.iter().filter(|saved| saved.service == web()).flat_map(|saved| saved.slots.iter());
-        let claim = |address| Claim { servers: [at(address)].into(), may_be_void: false };
-        let claimed = slots.map(|(slot, saved)| (*slot, claim(saved.address))).collect();
+        let claim = |server| Claim { servers: [server].into(), may_be_void: false };
+        let at =
+            |saved: &SavedContainer| SocketAddr::new(saved.address, saved.port.unwrap_or(BACKEND_PORT).get());
+        let claimed = slots.map(|(slot, saved)| (*slot, claim(at(saved)))).collect();
         Self { claimed, ..Self::default() }
     }
 
@@ -119,16 +121,16 @@ impl Wanted {
     }
 }
 
-/// Those that can be mapped: of several at one address it is the newest that is reached.
+/// Those that can be mapped: of several at one address and port it is the newest that is reached.
 fn able<'a>(containers: impl Iterator<Item = &'a Instance>) -> impl Iterator<Item = Able<'a>> {
-    let mut by_address: BTreeMap<Ipv4Addr, &Instance> = BTreeMap::new();
+    let mut by_backend: BTreeMap<SocketAddr, &Instance> = BTreeMap::new();
     for container in containers {
-        if let Some(address) = serving_address(container) {
-            let newest = by_address.entry(address).or_insert(container);
+        if let Some(backend) = serves_at(container) {
+            let newest = by_backend.entry(backend).or_insert(container);
             *newest = if newest.age() < container.age() { container } else { newest };
         }
     }
-    by_address.into_iter().map(|(address, container)| Able { container, address })
+    by_backend.into_iter().map(|(backend, container)| Able { container, backend })
 }
 
 /// Whether `newer` may take over from `incumbent`, as far as a document with these containers goes: a container that
@@ -141,21 +143,13 @@ pub(super) fn may_take_over(containers: &[Instance], incumbent: &str, newer: &st
     old.index != new.index || (new.age() > old.age() && new.health == Some("healthy"))
 }
 
-/// Whether another container has this address, and this one does not have it (any more).
-fn is_others(container: &Instance, address: Ipv4Addr, containers: &[Instance]) -> bool {
-    let is_there = |other: &&Instance| other.address == Some(address) && other.is_alive();
-    container.address != Some(address) && containers.iter().any(|other| is_there(&other))
+/// Whether another container is there, and this one is not (any more).
+fn is_others(container: &Instance, backend: SocketAddr, containers: &[Instance]) -> bool {
+    let is_there = |other: &&Instance| other.is_at(backend) && other.is_alive();
+    !container.is_at(backend) && containers.iter().any(|other| is_there(&other))
 }
 
-/// The address of a container, if it can be mapped.
-pub(super) fn serving_address(container: &Instance) -> Option<Ipv4Addr> {
-    matches!(container.state, "running" | "starting" | "restarting").then_some(container.address).flatten()
-}
-
-fn backend(address: Ipv4Addr) -> SocketAddr {
-    at(address.into())
-}
-
-pub(super) fn at(address: IpAddr) -> SocketAddr {
-    SocketAddr::new(address, 8080)
+/// Where a container is, if it can be mapped.
+pub(super) fn serves_at(container: &Instance) -> Option<SocketAddr> {
+    matches!(container.state, "running" | "starting" | "restarting").then(|| container.backend()).flatten()
 }

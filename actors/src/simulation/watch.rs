@@ -7,6 +7,7 @@
 
 mod lingering;
 mod plans;
+mod proof;
 mod restarts;
 mod seen;
 mod steps;
@@ -23,9 +24,9 @@ use std::{
 use self::restarts::Restarts;
 use super::{
     flapping::{Flapping, Unsteady},
+    instance::Instance,
     setup::{BASE_PORT, Setup},
     wanted::{Claim, Wanted},
-    world::Instance,
 };
 use crate::{allocation::Plan, config::Routes};
 
@@ -33,6 +34,8 @@ use crate::{allocation::Plan, config::Routes};
 pub(super) struct Watch {
     max_ports: u16,
     linger: Duration,
+    /// Whether a container is gone that a document does not have.
+    absence_is_proof: bool,
     /// How often a port led to a container that was not its own, as rule 6 allows for a moment.
     pub(super) strangers: BTreeSet<(u16, String)>,
     hangs_sessions: bool,
@@ -104,6 +107,7 @@ impl Watch {
         Self {
             max_ports: setup.max_ports,
             linger: setup.linger,
+            absence_is_proof: setup.absence_is_proof(),
             strangers: BTreeSet::new(),
             lingered: BTreeMap::new(),
             hangs_sessions: setup.hangs_sessions(),

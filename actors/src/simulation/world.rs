@@ -4,16 +4,17 @@ mod missing;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::{IpAddr, Ipv4Addr},
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
     rc::Rc,
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 
-use super::{readiness::Readiness, scene::Scene};
-use crate::testing::ms;
+use super::{instance::Instance, readiness::Readiness, scene::Scene};
+use crate::testing::{BACKEND_PORT, ms};
 
 /// More are not started.
 const MAX_CONTAINERS: usize = 12;
@@ -26,47 +27,10 @@ const STEADY: Duration = Duration::from_secs(60);
 /// The last numbers of the addresses that there are: few, so that they are used again and again.
 const ADDRESSES: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 
-/// One container as Rancher sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Instance {
-    pub(super) create_index: u64,
-    pub(super) index: Option<u64>,
-    pub(super) state: &'static str,
-    pub(super) address: Option<Ipv4Addr>,
-    pub(super) health: Option<&'static str>,
-    pub(super) readiness: Readiness,
-    pub(super) runs_since: Option<Duration>,
-    /// Whether the metadata has it.
-    pub(super) is_listed: bool,
-    /// When its last restart began.
-    disturbed_at: Duration,
-}
+/// The port of a container that has one of its own.
+const OWN_PORT: NonZeroU16 = NonZeroU16::new(9000).unwrap();
 
-impl Instance {
-    pub(super) fn uuid(&self) -> String {
-        format!("u{}", self.create_index)
-    }
-
-    /// The higher, the newer. Creation indexes are never used twice.
-    pub(super) fn age(&self) -> u64 {
-        self.create_index
-    }
-
-    /// Whether its address is its own.
-    pub(super) fn is_alive(&self) -> bool {
-        !matches!(self.state, "creating" | "stopped")
-    }
-
-    fn document(&self) -> Value {
-        json!({
-            "uuid": self.uuid(), "name": format!("app-web-{}", self.create_index), "state": self.state,
-            "service_index": self.index.map(|index| index.to_string()), "create_index": self.create_index,
-            "primary_ip": self.address.map(|address| address.to_string()), "health_state": self.health,
-        })
-    }
-}
-
-/// What the metadata is about.
+/// What the source tells of.
 pub(super) struct World {
     containers: Vec<Instance>,
     version: u64,
@@ -74,8 +38,8 @@ pub(super) struct World {
     /// Those given back last come last.
     free_addresses: Vec<Ipv4Addr>,
     older: VecDeque<(u64, Vec<Instance>)>,
-    /// Which container is at each address, since when it runs, and since when that is so.
-    there: BTreeMap<Ipv4Addr, (There, Duration)>,
+    /// Which container is at each address and port, since when it runs, and since when that is so.
+    there: BTreeMap<SocketAddr, (There, Duration)>,
     /// When something was changed last.
     pub(super) changed_at: Duration,
     /// Wakes those that wait for a change.
@@ -127,18 +91,19 @@ impl World {
         self.older.front().cloned().unwrap_or_else(|| self.newest())
     }
 
-    /// Which container is at an address, and since when its process is there.
-    pub(super) fn there(&self, address: IpAddr) -> (Option<String>, Duration) {
-        let IpAddr::V4(address) = address else { return Default::default() };
-        let (there, since) = self.there.get(&address).copied().unwrap_or_default();
+    /// Which container is at an address and port, and since when its process is there.
+    pub(super) fn there(&self, backend: SocketAddr) -> (Option<String>, Duration) {
+        let (there, since) = self.there.get(&backend).copied().unwrap_or_default();
         (there.map(|(create_index, _)| format!("u{create_index}")), since)
     }
 
     fn note_addresses(&mut self, now: Duration) {
-        for address in ADDRESSES.map(|last| Ipv4Addr::new(10, 42, 0, last)) {
-            let at = |c: &&Instance| c.is_alive() && c.address == Some(address);
+        let backends =
+            |port: NonZeroU16| ADDRESSES.map(|last| SocketAddr::from(([10, 42, 0, last], port.get())));
+        for backend in [BACKEND_PORT, OWN_PORT].into_iter().flat_map(backends) {
+            let at = |c: &&Instance| c.is_alive() && c.is_at(backend);
             let there = self.containers.iter().filter(at).map(|c| (c.create_index, c.runs_since)).max();
-            let before = self.there.entry(address).or_insert((None, now));
+            let before = self.there.entry(backend).or_insert((None, now));
             if before.0 != there {
                 *before = (there, now);
             }
@@ -153,7 +118,9 @@ impl World {
         (1..).find(|index| self.containers.iter().all(|c| c.index != Some(*index))).unwrap_or(u64::MAX)
     }
 
-    fn create(&mut self, index: Option<u64>, readiness: Readiness, now: Duration) -> u64 {
+    fn create(&mut self, scene: &Scene, index: Option<u64>) -> u64 {
+        let readiness = Readiness::draw(scene);
+        let has_own_port = scene.setup.has_own_ports() && scene.chance(0.4);
         self.created += 1;
         let create_index = self.created;
         self.containers.push(Instance {
@@ -161,11 +128,12 @@ impl World {
             index,
             state: "creating",
             address: None,
+            port: has_own_port.then_some(OWN_PORT),
             health: readiness.is_checked.then_some("initializing"),
             readiness,
             runs_since: None,
             is_listed: true,
-            disturbed_at: now,
+            disturbed_at: scene.now(),
         });
         create_index
     }
@@ -271,8 +239,7 @@ const STOP: [Step; 3] = [Step::State("stopping"), Step::State("stopped"), Step::
 
 fn start(scene: &Scene, index: Option<u64>, pause_ms: u64) -> u64 {
     let mut created = 0;
-    let (readiness, now) = (Readiness::draw(scene), scene.now());
-    change(scene, |world| created = world.create(index, readiness, now));
+    change(scene, |world| created = world.create(scene, index));
     scene.trace.say(format!("world: u{created} created with index {index:?}"));
     live_through(scene, created, pause_ms, &START);
     created

@@ -1,6 +1,7 @@
 //! One pool from one snapshot to the next, with containers that are missing.
 
 mod always;
+mod proof;
 
 use super::*;
 use crate::{
@@ -57,9 +58,22 @@ impl Followed {
 
     /// The source has been away for so long.
     fn hears_after(&mut self, away: u64, containers: &[Container]) -> &mut Self {
+        self.takes(away, snapshot(containers.to_vec(), PublishedPorts::default()))
+    }
+
+    /// A second later these are listed, and what is not is gone for sure.
+    fn hears_proof(&mut self, containers: &[Container]) -> &mut Self {
+        self.hears_proof_after(1_000, containers)
+    }
+
+    fn hears_proof_after(&mut self, away: u64, containers: &[Container]) -> &mut Self {
+        let snapshot = snapshot(containers.to_vec(), PublishedPorts::default());
+        self.takes(away, Snapshot { absence_is_proof: true, ..snapshot })
+    }
+
+    fn takes(&mut self, away: u64, snapshot: Snapshot) -> &mut Self {
         self.now += away;
-        let snapshot = Arc::new(snapshot(containers.to_vec(), PublishedPorts::default()));
-        self.pool.take(snapshot, ms(away), &self.settings, ms(self.now));
+        self.pool.take(Arc::new(snapshot), ms(away), &self.settings, ms(self.now));
         self.decides(&[])
     }
 

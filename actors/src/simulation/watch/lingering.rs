@@ -1,17 +1,9 @@
 //! What must be true of containers that are missing.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
-    super::{
-        setup::BASE_PORT,
-        world::{Instance, World},
-    },
+    super::{instance::Instance, setup::BASE_PORT, world::World},
     Watch,
 };
 use crate::{allocation::MappingPlan, domain::Assignment};
@@ -35,11 +27,12 @@ impl Watch {
     pub(super) fn concerns_missing(&self, address: SocketAddr) -> bool {
         let documents = self.life.documents.iter().rev().take(2);
         documents.into_iter().any(|document| {
-            let is_listed = |uuid: &str| document.iter().any(|c| c.uuid() == uuid && c.address.is_some());
+            let told = |uuid: &str| document.iter().find(|c| c.uuid() == uuid);
+            let is_missing = |uuid: &str| told(uuid).map_or(!self.absence_is_proof, |c| c.address.is_none());
             let claimed = document.iter().filter(|c| c.is_at(address)).filter_map(|c| c.index);
             let claimed: BTreeSet<_> = claimed.map(|index| index - 1).collect();
             let mappings = self.life.plan.iter().flat_map(|(plan, _)| &plan.mappings);
-            let mut missing = mappings.flat_map(|m| &m.slots).filter(|(_, a)| !is_listed(&a.uuid));
+            let mut missing = mappings.flat_map(|m| &m.slots).filter(|(_, a)| is_missing(&a.uuid));
             missing.any(|(slot, a)| a.backend == address || claimed.contains(&u64::from(*slot)))
         })
     }
@@ -65,14 +58,14 @@ impl Watch {
         let Some((_, assignment)) = lingering else { return };
         let is_there = landings.contains(&assignment.backend);
         if is_there && self.is_stranger(assignment, world) {
-            let stranger = world.there(assignment.backend.ip()).0.unwrap_or_default();
+            let stranger = world.there(assignment.backend).0.unwrap_or_default();
             self.strangers.insert((port, stranger));
         }
     }
 
     /// Whether another container is where this one was.
     fn is_stranger(&self, assignment: &Assignment, world: &World) -> bool {
-        world.there(assignment.backend.ip()).0.is_some_and(|uuid| uuid != *assignment.uuid)
+        world.there(assignment.backend).0.is_some_and(|uuid| uuid != *assignment.uuid)
     }
 
     /// Notes which containers linger from now on, and for how long others have.
@@ -94,12 +87,12 @@ impl Watch {
     }
 
     fn is_there(&self, assignment: &Assignment, world: &World, now: Duration) -> bool {
-        let (_, since) = world.there(assignment.backend.ip());
+        let (there, since) = world.there(assignment.backend);
         let begun = self.life.lingers_since.get(&assignment.uuid).copied().unwrap_or_default();
-        // What had its address before it was connected to is taken for it: between two connections to a container that
-        // closes them there are up to 10 s.
+        // What had its address before it was connected to is taken for it, or is it, after a restart: between two
+        // connections to a container that closes them there are up to 10 s.
         let connected = self.life.reached.get(&assignment.backend).copied().unwrap_or_default();
-        if since <= connected && self.is_stranger(assignment, world) {
+        if since <= connected && there.is_some() {
             return begun + self.linger >= now;
         }
         now < since.max(begun) + NOTICED || listens(assignment, world, now.saturating_sub(NOTICED))
@@ -120,15 +113,14 @@ impl Watch {
         }
         for (slot, old) in before.slots.iter().filter(|(slot, _)| !after.slots.contains_key(slot)) {
             let told = newest.iter().find(|c| c.uuid() == *old.uuid);
-            let is_missing =
-                told.is_none_or(|c| c.address.is_none() && c.is_alive() && c.state != "stopping");
+            let has_lost_address =
+                |c: &Instance| c.address.is_none() && c.is_alive() && c.state != "stopping";
+            let is_missing = told.map_or(!self.absence_is_proof, has_lost_address);
             let lingered = self.lingered.get(&old.uuid).copied().unwrap_or_default();
             let lingers = self.life.lingers_since.get(&old.uuid).map_or(Duration::ZERO, |since| now - *since);
             let is_over = lingered + lingers + UNDER_WAY >= self.linger;
-            let address = old.backend.ip();
-            let is_taken =
-                newest.iter().any(|c| c.is_alive() && c.address.map(IpAddr::from) == Some(address))
-                    || after.slots.values().any(|other| other.uuid == old.uuid);
+            let is_taken = newest.iter().any(|c| c.is_alive() && c.is_at(old.backend))
+                || after.slots.values().any(|other| other.uuid == old.uuid);
             if is_missing
                 && !is_over
                 && !is_taken
@@ -144,7 +136,7 @@ impl Watch {
 
 /// Whether a container accepts connections at its address, and did so at `before`.
 fn listens(assignment: &Assignment, world: &World, before: Duration) -> bool {
-    let (there, since) = world.there(assignment.backend.ip());
+    let (there, since) = world.there(assignment.backend);
     let is_it = |c: &&Instance| c.uuid() == *assignment.uuid;
     let listens_since = world.containers().iter().find(is_it).and_then(Instance::listens_since);
     there.as_deref() == Some(&*assignment.uuid)

@@ -3,10 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
-    super::{
-        wanted::{at, may_take_over},
-        world::{Instance, World},
-    },
+    super::{instance::Instance, wanted::may_take_over, world::World},
     Watch,
 };
 use crate::allocation::{MappingPlan, Plan};
@@ -38,6 +35,7 @@ impl Watch {
                 self.freed.extend(freed.map(|slot| (*slot, now)));
             }
         }
+        self.absence_is_final(now)?;
         self.note_lingering(now);
         self.want_lingering();
         self.life.planned_at = now;
@@ -74,11 +72,11 @@ impl Watch {
         let unsteady = self.unsteady(now);
         let claims = |document: &Vec<Instance>| {
             document.iter().any(|c| {
-                c.address.map(|its| at(its.into())) == Some(address)
+                c.is_at(address)
                     && document.iter().any(|other| other.index == c.index && other.age() < c.age())
             })
         };
-        let is_doubtful = unsteady.values().flatten().any(|its| at((*its).into()) == address);
+        let is_doubtful = unsteady.values().flatten().any(|its| *its == address);
         is_doubtful || self.concerns_missing(address) || self.life.documents.iter().rev().take(2).any(claims)
     }
 

@@ -6,10 +6,10 @@ use rustix::process::Signal;
 
 use super::{
     super::{
+        instance::Instance,
         process::{Phase, Process, Session},
         scene::Scene,
         wanted::Wanted,
-        world::Instance,
     },
     Cuts, Life, UnderWay, Watch,
 };
@@ -18,6 +18,7 @@ use crate::{
     config::Routes,
     haproxy::{Command, Launch},
     state::SavedState,
+    testing::ms,
 };
 
 impl Scene {
@@ -57,6 +58,15 @@ impl Scene {
         let wanted = Wanted::by_document(containers, watch.max_ports, &unsteady, is_ready);
         watch.life.told_last = Some(wanted.clone());
         watch.want(wanted);
+        if watch.absence_is_proof {
+            // By then it has been decided upon.
+            self.after(ms(1), |scene| scene.check_absence());
+        }
+    }
+
+    fn check_absence(&self) {
+        let is_fine = self.watch.borrow().absence_is_final(self.now());
+        self.demand(is_fine);
     }
 
     /// The source says that nothing has changed.

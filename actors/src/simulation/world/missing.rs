@@ -1,9 +1,9 @@
-//! Containers that the metadata does not have although they are there.
+//! Containers that the source does not have although they are there.
 
 use super::{START, Step, change, end, start, take_step};
-use crate::simulation::{readiness::Readiness, scene::Scene};
+use crate::simulation::scene::Scene;
 
-/// Something happens to this container, or at its address, that the metadata does not say.
+/// Something happens to this container, or at its address, that the source does not say.
 pub(super) fn happen(scene: &Scene, one: u64, index: Option<u64>, pause_ms: u64, may_grow: bool) {
     let while_ms = scene.choose(&[200, 5_000, 40_000, 400_000]).unwrap_or_default();
     let later = scene.draw_ms(1..while_ms);
@@ -35,12 +35,11 @@ pub(super) fn happen(scene: &Scene, one: u64, index: Option<u64>, pause_ms: u64,
     }
 }
 
-/// Starts a container that the metadata never has.
+/// Starts a container that the source never has.
 fn another_service(scene: &Scene, pause_ms: u64) -> u64 {
-    let (readiness, now) = (Readiness::draw(scene), scene.now());
     let mut created = 0;
     change(scene, |world| {
-        created = world.create(None, readiness, now);
+        created = world.create(scene, None);
         world.find(created).into_iter().for_each(|container| container.is_listed = false);
     });
     scene.trace.say(format!("world: u{created} created by another service"));

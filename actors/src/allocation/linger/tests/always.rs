@@ -10,8 +10,8 @@ const PORTS: u16 = 4;
 /// What happens at one moment.
 #[derive(Clone, Debug)]
 enum Moment {
-    /// The source lists these containers after so long a time.
-    Listed(u64, Vec<Container>),
+    /// The source lists these containers after so long a time; whether what is not among them is gone for sure.
+    Listed(u64, Vec<Container>, bool),
     /// One of those that linger is found to be gone, or cannot be asked.
     Verdict(usize, Verdict),
     /// Time passes.
@@ -40,7 +40,7 @@ fn listed() -> impl Strategy<Value = Vec<Container>> {
 fn moment() -> impl Strategy<Value = Moment> {
     let away = prop_oneof![6 => 1..10_000_u64, 1 => 30_001..100_000_u64];
     prop_oneof![
-        5 => (away, listed()).prop_map(|(away, listed)| Moment::Listed(away, listed)),
+        5 => (away, listed(), any::<bool>()).prop_map(|(away, listed, proof)| Moment::Listed(away, listed, proof)),
         2 => (0..4_usize, select(vec![Verdict::Gone, Verdict::Unknown]))
             .prop_map(|(which, verdict)| Moment::Verdict(which, verdict)),
         1 => (1..200_000_u64).prop_map(Moment::Passes),
@@ -49,7 +49,8 @@ fn moment() -> impl Strategy<Value = Moment> {
 
 fn happens(web: &mut Followed, moment: &Moment) {
     match moment {
-        Moment::Listed(away, containers) => drop(web.hears_after(*away, containers).news()),
+        Moment::Listed(away, containers, true) => drop(web.hears_proof_after(*away, containers).news()),
+        Moment::Listed(away, containers, false) => drop(web.hears_after(*away, containers).news()),
         Moment::Passes(time) => drop(web.passes(*time).news()),
         Moment::Verdict(which, verdict) => {
             let lingering: Vec<_> = web.pool.lingering().collect();
@@ -81,6 +82,10 @@ proptest! {
                 prop_assert!(web.now - *since < LINGER, "{uuid} lingers for too long");
                 let had = before.slots.get(slot);
                 prop_assert!(had.is_some_and(|had| had.uuid == *uuid), "slot {slot} is given to one that is missing");
+            }
+            if let Moment::Listed(_, containers, true) = &moment {
+                let is_listed = |uuid: &Arc<str>| containers.iter().any(|container| container.uuid == *uuid);
+                prop_assert!(plan.slots.values().all(|assignment| is_listed(&assignment.uuid)), "{plan:?}");
             }
             let backends: BTreeSet<_> = plan.slots.values().map(|assignment| assignment.backend).collect();
             prop_assert_eq!(backends.len(), plan.slots.len());
