@@ -32,7 +32,7 @@ ARG HAPROXY_IMAGE
 # The version of Cargo.toml; a test compares them.
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="stalls" \
-    org.opencontainers.image.description="Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy" \
+    org.opencontainers.image.description="Keeps every container of a scaled service reachable on its own port, through HAProxy" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.base.name="${HAPROXY_IMAGE}"

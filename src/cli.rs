@@ -11,7 +11,7 @@ pub(crate) use self::command::Command;
 use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
 
 const ABOUT: &str =
-    "Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy";
+    "Keeps every container of a scaled service reachable on its own port, through HAProxy";
 
 const HOW_TO_SET: &str = "\
 Each setting is an environment variable (BASE_PORT) or a flag (--base-port); the flag wins, and an empty value counts \

@@ -1,4 +1,4 @@
-//! Keeps every container of a scaled Rancher service reachable on its own port, through HAProxy.
+//! Keeps every container of a scaled service reachable on its own port, through HAProxy.
 //!
 //! This is the whole program. Only its entry point, the table of settings and the command line are public: integration
 //! tests compare the table with `deploy/`, and a release has manual pages and completions of the command line.

@@ -166,7 +166,7 @@ try_out() {
     say "stalls sees a list of the engine's containers, and can do nothing"
 
     tab=$(printf '\t')
-    line="info${tab}PortAllocator${tab}5006${tab}stalls-test[-_]web[-_][67]${tab}[0-9.]*${tab}slot assigned\$"
+    line="info${tab}PortAllocator${tab}5006${tab}stalls-test[-_]web[-_][67]${tab}[0-9.:]*${tab}slot assigned\$"
     logged_as ports.tsv "^2[-0-9]*T[0-9:.]*Z${tab}[^${tab}]*${tab}$line" 'the scale-up'
     logged_as all.json '"level": "info", .*"msg": "slot assigned", .*"port": 5006, .*"from_container": "[^"]*stalls' 'the scale-up'
 
