@@ -6,8 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context;
-use stalls_actors::config::{HaproxyConfig, RenderError, Renderer};
+use stalls_actors::{
+    config::{HaproxyConfig, RenderError, Renderer},
+    metadata::Fault,
+};
 
 use crate::{
     current_plan::{self, block_on},
@@ -31,10 +33,20 @@ pub(crate) fn run(settings: Settings) -> Exit {
 }
 
 async fn rendered(settings: Settings) -> Result<String, (Exit, anyhow::Error)> {
-    let current = current_plan::ask(&settings, settings.needs_published_ports())
-        .await
-        .with_context(|| format!("no usable answer from {}", settings.source.address()))
-        .map_err(|error| (Exit::Unavailable, error))?;
+    let no_answer = |fault: Fault| {
+        let what = format!("no usable answer from {}", settings.source.address());
+        (Exit::Unavailable, anyhow::Error::from(fault).context(what))
+    };
+    let mut current =
+        current_plan::ask(&settings, settings.needs_published_ports()).await.map_err(no_answer)?;
+    if current.faults.len() == settings.services().len()
+        && let Some((_, fault)) = current.faults.pop_first()
+    {
+        return Err(no_answer(fault));
+    }
+    for (service, fault) in &current.faults {
+        report(&format!("no usable answer about {service}, rendering what is saved of it: {fault}"));
+    }
     if let Some(reason) = current.without_state {
         report(&format!("cannot read the saved assignments, rendering without them: {reason}"));
     }

@@ -148,8 +148,8 @@ mod tests {
         serde_json::from_value(json!({
             "id": "5f3a9c01-42", "revision": 17, "hash": "", "version": "0.1.0", "started": "2026-11-27T12:00:00.000Z",
             "at": "2026-11-27T13:01:02.345Z",
-            "services": [{"service": "app/web", "base_port": 5000, "ports": 8, "backend_port": 8080, "kind": null,
-                          "reason": null}],
+            "services": [{"service": "app/web", "base_port": 5000, "ports": 8, "backend_port": 8080,
+                          "state": "ok", "since": "2026-11-27T12:00:00.000Z", "kind": null, "reason": null}],
             "source": {"kind": "rancher", "state": "ok", "since": "2026-11-27T12:00:00.000Z", "fault": null,
                        "reason": null},
             "haproxy": {"state": "running", "since": "2026-11-27T12:00:00.000Z", "pid": 7, "version": "2.6.12",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rangemap::RangeInclusiveSet;
 use serde::Serialize;
-use stalls_actors::messages::{AllocationReport, HaproxyReport, HaproxyState, Pending};
+use stalls_actors::messages::{AllocationReport, HaproxyReport, HaproxyState, MetadataReport, Pending};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -22,7 +22,7 @@ pub(super) struct HealthResponse {
     /// The revision of the newest plan that is in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
-    /// How long the metadata has been slow, wrong or unavailable.
+    /// How long the metadata, or those of a service, have been slow, wrong or unavailable; the longest time.
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_fault_for_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ impl HealthResponse {
                 .poller
                 .as_ref()
                 .ok()
-                .and_then(|report| report.fault.as_ref())
+                .and_then(MetadataReport::oldest_fault)
                 .map(|fault| in_ms(reports.at.saturating_duration_since(fault.since))),
             lingering: reports.allocator.as_ref().ok().and_then(|it| lingering(it, reports.at)),
             nothing_mapped: reports.allocator.as_ref().map(nothing_mapped).unwrap_or_default(),
@@ -151,7 +151,7 @@ mod tests {
     use stalls_actors::{
         allocation::Hold,
         domain::{Reason, ServiceRef},
-        messages::{ConfigReport, Held, MetadataReport, PoolReport, SourceFault},
+        messages::{ConfigReport, Held, PoolReport, SourceFault},
     };
 
     use super::*;

@@ -3,6 +3,7 @@
 use stalls_actors::{
     allocation::{MappingPlan, Plan},
     domain::PublishedPorts,
+    metadata::Fault,
 };
 
 use super::{Finding, Kind, Severity, ports_text};
@@ -14,16 +15,26 @@ use crate::{
 
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     match block_on(current_plan::ask(settings, true)) {
-        Ok(current) => unpublished(&current.plan, &current.published),
-        Err(fault) => vec![Finding {
-            kind: Kind::Source,
-            severity: Severity::Error,
-            subject: settings.source.address(),
-            reason: format!("it gives no usable answer ({}): {fault}", fault.kind),
-            remedy: "look at what answers there, at SOURCE and its settings, and at the services in SERVICE_NAME or \
-                     MAPPINGS and STACK_NAME"
+        Ok(current) => {
+            let faults = current.faults.iter();
+            let of_services =
+                faults.map(|(service, fault)| no_answer(settings, &format!("about {service} "), fault));
+            of_services.chain(unpublished(&current.plan, &current.published)).collect()
+        }
+        Err(fault) => vec![no_answer(settings, "", &fault)],
+    }
+}
+
+fn no_answer(settings: &Settings, about: &str, fault: &Fault) -> Finding {
+    Finding {
+        kind: Kind::Source,
+        severity: Severity::Error,
+        subject: settings.source.address(),
+        reason: format!("it gives no usable answer {about}({}): {fault}", fault.kind),
+        remedy:
+            "look at what answers there, at SOURCE and its settings, and at the services in SERVICE_NAME or \
+                 MAPPINGS and STACK_NAME"
                 .to_owned(),
-        }],
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn compose(inputs: &Inputs, moment: Moment<'_>) -> Status {
     let mappings = plan.map(|plan| plan.mappings.as_slice()).unwrap_or_default();
     let (mut services, mut ports, mut unmapped) = (Vec::new(), BTreeMap::new(), Vec::new());
     for (mapping, pool) in mappings.iter().zip(&inputs.allocation.pools) {
-        let service = service(mapping, pool);
+        let service = service(mapping, pool, &inputs.source, moment);
         let name = &service.service;
         let pool = PoolInputs { mapping, pool, service: name, haproxy: &haproxy, inputs };
         ports.extend(pool.ports(moment).map(|port| (port.port, port)));
@@ -112,15 +112,30 @@ pub(super) fn compose(inputs: &Inputs, moment: Moment<'_>) -> Status {
     }
 }
 
-fn service(MappingPlan { mapping, pool_size, .. }: &MappingPlan, pool: &PoolReport) -> Service {
-    let (kind, reason) = parts(pool.nothing_mapped.clone());
+fn service(
+    MappingPlan { mapping, pool_size, .. }: &MappingPlan,
+    pool: &PoolReport,
+    source: &MetadataReport,
+    Moment { clock, now, previous }: Moment<'_>,
+) -> Service {
+    let base_port = mapping.base_port.get();
+    let fault = source.fault_of(&pool.service);
+    let is_known = fault.is_none() && source.has_answered;
+    let state = if is_known { SourceState::Ok } else { SourceState::Stale };
+    let was = previous.services.iter().find(|was| was.base_port == base_port && was.state == state);
+    let began = was.map_or(clock.at(now), |was| was.since);
+    let (kind, reason) =
+        parts(fault.map(|fault| fault.reason.clone()).or_else(|| pool.nothing_mapped.clone()));
     Service {
         service: pool.service.to_string().into(),
-        base_port: mapping.base_port.get(),
+        base_port,
         ports: *pool_size,
         backend_port: mapping.backend_port.get(),
+        state,
+        since: fault.map_or(began, |fault| clock.at(fault.since)),
         kind,
         reason,
+        is_unmapped: pool.nothing_mapped.is_some(),
     }
 }
 

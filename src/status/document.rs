@@ -72,11 +72,18 @@ pub(crate) struct Service {
     /// The port that each container listens on.
     #[schema(minimum = 1)]
     pub(crate) backend_port: u16,
-    /// A stable label of the reason why none of its containers is mapped; none if one is.
+    /// Whether what the source says of it is new.
+    pub(crate) state: SourceState,
+    pub(crate) since: Timestamp,
+    /// A stable label of what is wrong with what the source says of it; if nothing is, of the reason why none of its
+    /// containers is mapped; none if one is.
     pub(crate) kind: Option<&'static str>,
-    /// Why none of its containers is mapped, and what would do.
+    /// What is wrong with what the source says of it, or why none of its containers is mapped; and what would do.
     #[schema(value_type = Option<String>)]
     pub(crate) reason: Option<Arc<str>>,
+    /// Whether none of its containers is mapped.
+    #[serde(skip)]
+    pub(crate) is_unmapped: bool,
 }
 
 /// Where the containers are known from.

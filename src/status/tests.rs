@@ -225,6 +225,39 @@ fn the_source_is_stale_since_its_fault_began_and_before_it_has_answered() {
 }
 
 #[test]
+fn a_service_is_stale_for_its_own_fault_or_the_sources_and_not_for_anothers() {
+    let mut story = Story::begin();
+    let mut inputs = inputs(&[0]);
+    inputs.allocation.pools[0].nothing_mapped = Some(Reason::new("no_containers", "scale it up"));
+    story.then(&inputs);
+    let service = |story: &Story| story.status.services[0].clone();
+    let first = service(&story);
+    assert_eq!((first.state, first.kind, first.is_unmapped), (SourceState::Ok, Some("no_containers"), true));
+
+    let since = story.now;
+    let fault = SourceFault { since, reason: Reason::new("not_found", "check its name") };
+    let of = |name: &str| ServiceRef { stack: None, service: name.into() };
+    inputs.source.services = [(of("another"), fault.clone())].into();
+    story.then(&inputs);
+    assert_eq!(service(&story), first);
+    assert_eq!(story.status.source.state, SourceState::Stale);
+
+    inputs.source.services = [(of("web"), fault.clone())].into();
+    story.then(&inputs);
+    let stale = service(&story);
+    assert_eq!((stale.state, stale.since), (SourceState::Stale, story.clock.at(since)));
+    assert_eq!((stale.kind, stale.reason.as_deref()), (Some("not_found"), Some("check its name")));
+    assert!(stale.is_unmapped);
+
+    inputs.source.services.clear();
+    story.then(&inputs);
+    assert_eq!((service(&story).state, service(&story).since), (SourceState::Ok, story.clock.at(story.now)));
+    inputs.source.fault = Some(fault);
+    story.then(&inputs);
+    assert_eq!((service(&story).state, service(&story).kind), (SourceState::Stale, Some("not_found")));
+}
+
+#[test]
 fn containers_without_a_port_are_listed_with_name_and_reason() {
     let mut story = Story::begin();
     let mut inputs = inputs(&[0]);

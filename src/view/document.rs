@@ -24,7 +24,10 @@ pub(super) struct Document {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Service {
     pub(super) service: String,
-    /// Why no container of it is mapped.
+    /// `ok` or `stale`.
+    pub(super) state: String,
+    pub(super) since: String,
+    /// What is wrong with what the source says of it, or why no container of it is mapped.
     pub(super) reason: Option<String>,
 }
 

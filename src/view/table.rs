@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::document::{Condition, Document, Port, Stranger};
+use super::document::{Condition, Document, Port, Service, Stranger};
 use crate::{
     port_ranges::{self, Ports},
     printable::Printable,
@@ -77,9 +77,20 @@ fn banner(document: &Document) -> String {
         let what = format!("source is {} since {}", Printable(&source.state), time(&source.since));
         bad(BAD, &what, or_unknown(&source.reason));
     }
-    for service in services {
-        if let Some(reason) = &service.reason {
-            bad(BAD, &format!("no container of {} is mapped", Printable(&service.service)), reason.clone());
+    // What concerns all of them alike is said of the source.
+    let are_alike =
+        services.iter().all(|service| service.state == "stale" && service.reason == source.reason);
+    for Service { service, state, since, reason } in services {
+        match &state[..] {
+            "ok" if reason.is_none() => {}
+            "ok" => {
+                bad(BAD, &format!("no container of {} is mapped", Printable(service)), or_unknown(reason));
+            }
+            _ if are_alike => {}
+            state => {
+                let what = format!("{} is {} since {}", Printable(service), Printable(state), time(since));
+                bad(BAD, &what, or_unknown(reason));
+            }
         }
     }
     for finding in findings {
@@ -205,6 +216,23 @@ mod tests {
         );
         assert!(text.starts_with("haproxy is down since 2026-11-27 12:00:00: signal 9\n"), "{text}");
         assert!(text.contains("13:00:00  port 5001 is taken\n"), "{text}");
+    }
+
+    #[test]
+    fn a_service_that_is_stale_is_named_unless_all_are_for_the_reason_of_the_source() {
+        let mut document = document(&[]);
+        document.source.state = "stale".to_owned();
+        document.source.reason = Some("not found".to_owned());
+        document.services.push(document.services[0].clone());
+        document.services[1].service = "shop/api".to_owned();
+        let names_it = |document: &Document| plain(document).contains("shop/api is stale since ");
+        document.services[1].state = "stale".to_owned();
+        document.services[1].reason = Some("not found".to_owned());
+        assert!(names_it(&document), "{}", plain(&document));
+        document.services[0] = document.services[1].clone();
+        assert!(!names_it(&document), "{}", plain(&document));
+        document.services[1].reason = Some("cannot be read".to_owned());
+        assert!(names_it(&document), "{}", plain(&document));
     }
 
     #[test]

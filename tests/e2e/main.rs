@@ -20,6 +20,7 @@ mod disk_full;
 mod doctor;
 mod documents;
 mod field;
+mod file_source;
 mod flapping;
 mod foreign;
 mod growth;

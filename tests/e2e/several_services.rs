@@ -8,7 +8,7 @@ use stalls_lab::{
     metadata::Cattle,
     stalls::{
         Launch,
-        messages::{FAULT_BEGINS, SLOT_ASSIGNED, VERSION_FOLLOWED},
+        messages::{FAULT_BEGINS, VERSION_FOLLOWED},
     },
 };
 
@@ -104,7 +104,18 @@ async fn a_service_that_is_not_found_keeps_its_ports_and_the_other_one_in_the_lo
     let mut held = two.stage.hold(API_BASE).await;
     two.stage.server.change(|world| world.stacks.retain(|stack| stack.name != "shop"));
     let fault = two.stage.line(FAULT_BEGINS).await;
-    assert_eq!((&fault["kind"], &fault["path"]), (&"not_found".into(), &"/stacks/shop/services/api".into()));
+    assert_eq!(
+        (&fault["kind"], &fault["subject"]),
+        (&"not_found".into(), &"/stacks/shop/services/api".into())
+    );
+    let shown = run(&two.stage.launch().clone().arg("status").arg("--json")).await.stdout.concat();
+    let document: Value = serde_json::from_str(&shown).unwrap();
+    let states =
+        document["services"].as_array().unwrap().iter().map(|it| (it["state"].clone(), it["kind"].clone()));
+    assert_eq!(
+        states.collect::<Vec<_>>(),
+        [(json!("ok"), json!(null)), (json!("stale"), json!("not_found"))]
+    );
     two.stage.caught_up().await;
     let mark = two.stage.stalls().log_mark();
     two.stage.change(|world| world.web().scale_to(4)).await;
@@ -116,27 +127,44 @@ async fn a_service_that_is_not_found_keeps_its_ports_and_the_other_one_in_the_lo
 
 /// Both are on the host's network, say, and say the same port.
 #[tokio::test]
-async fn two_services_at_one_address_and_port_have_a_port_each_and_lose_it_on_their_own() {
+async fn two_services_at_one_address_and_port_have_no_port_until_one_of_them_is_elsewhere() {
     let mut two = Two::prepared(2, 0, "web:8080@5000+16 shop/api:8080@6000+4").await;
     let shared: Ipv4Addr = two.stage.server.read(|world| world.service("app", "web").container(1).address());
-    let of_api = two.stage.server.change(|world| {
+    let own = two.stage.server.change(|world| {
         let mut api = world.cattle("shop", "api");
         api.scale_to(1);
+        let own = api.container(1).primary_ip.clone();
         api.edit(1, |container| container.primary_ip = Some(shared.to_string()));
-        api.container(1).uuid.clone()
+        own
     });
-    two.stage = two.stage.started().await;
-    // Nobody can tell from outside which of the two listens there: both ports lead to it.
-    let listening = two.stage.uuid(1);
-    two.stage.expect_port(BASE, &listening).await;
-    two.stage.expect_port(API_BASE, &listening).await;
-    let assigned: Vec<_> = two.stage.lines(SLOT_ASSIGNED);
-    let on = |port: u16| assigned.iter().find(|line| line["port"] == port).unwrap()["uuid"].clone();
-    assert_eq!((on(BASE), on(API_BASE)), (json!(listening), json!(of_api)));
+    two.stage.start();
+    two.stage.expect_port(BASE + 1, &two.stage.uuid(2)).await;
+    // Nobody can tell from outside which of the two listens there.
+    two.stage.assert_refused(BASE).await;
+    two.stage.assert_refused(API_BASE).await;
+    let kinds: Vec<_> = unmapped(&two.stage).await.iter().map(|it| it["kind"].clone()).collect();
+    assert_eq!(kinds, [json!("shared_address"), json!("shared_address")]);
 
-    two.stage.server.change(|world| world.cattle("shop", "api").set_state(1, "stopped"));
-    two.stage.expect_refused(API_BASE).await;
+    two.stage.server.change(|world| world.cattle("shop", "api").edit(1, |it| it.primary_ip = own));
     two.stage.settled().await;
+    assert_eq!(unmapped(&two.stage).await, [] as [Value; 0]);
+}
+
+/// The containers without a port, once the instance shows as many ports as serve.
+async fn unmapped(stage: &Stage) -> Vec<Value> {
+    let launch = stage.launch().clone().arg("status").arg("--json");
+    let begun = Instant::now();
+    loop {
+        let document: Value = serde_json::from_str(&run(&launch).await.stdout.concat()).unwrap();
+        let unmapped = document["unmapped"].as_array().unwrap().clone();
+        let serving =
+            document["ports"].as_array().unwrap().iter().filter(|it| it["state"] == "serving").count();
+        // Three containers, each on a port or not.
+        if serving + unmapped.len() == 3 && serving > 0 {
+            return unmapped;
+        }
+        assert!(begun.elapsed() < SOON, "{document:#}");
+    }
 }
 
 #[tokio::test]
@@ -198,6 +226,20 @@ async fn the_doctor_looks_at_all_pools() {
     let taken = of_kind("port_taken");
     assert_eq!((taken.len(), &taken[0]["subject"]), (1, &json!("port 6001")), "{document:#}");
     assert!(of_kind("source").is_empty(), "{document:#}");
+}
+
+#[tokio::test]
+async fn a_service_that_is_missing_is_named_and_the_others_are_rendered() {
+    let two = Two::prepared(1, 0, "web:8080@5000+16 shop/nobody:9000@6000+4").await;
+    let rendered = run(&two.stage.launch().clone().arg("render")).await;
+    assert_eq!((rendered.code, rendered.stderr.len()), (Some(0), 1), "{:?}", rendered.stderr);
+    assert!(rendered.stderr[0].contains("no usable answer about shop/nobody"), "{:?}", rendered.stderr);
+    assert!(rendered.stdout.concat().contains(":5000"), "{:?}", rendered.stdout);
+    let ended = run(&two.stage.launch().clone().arg("doctor").arg("--json")).await;
+    let document: Value = serde_json::from_str(&ended.stdout.concat()).unwrap();
+    let findings = document["findings"].as_array().unwrap().iter().filter(|it| it["kind"] == "source");
+    let reasons: Vec<_> = findings.map(|it| it["reason"].as_str().unwrap()).collect();
+    assert!(reasons.len() == 1 && reasons[0].contains("about shop/nobody"), "{document:#}");
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ fn document(id: &str, source: &str, states: &[&str]) -> Value {
     };
     json!({
         "id": id, "revision": 17, "version": "0.1.0", "at": "2026-11-27T13:01:02.000Z",
-        "services": [{"service": "app/web", "reason": null}],
+        "services": [{"service": "app/web", "state": "ok", "since": "2026-11-27T13:00:00.000Z", "reason": null}],
         "source": {"state": source, "since": since, "reason": (source != "ok").then_some("unreachable")},
         "haproxy": {"state": "running", "since": since, "pid": 7, "version": "2.6.12", "reason": null},
         "ports": (5000..).zip(states).map(port).collect::<Vec<_>>(), "unmapped": [], "findings": [],

@@ -71,7 +71,7 @@ def document(ports):
         "started": stamp(290_000),
         "at": stamp(),
         "services": [
-            {"service": "app/web", "base_port": 5000, "ports": len(ports), "backend_port": 8080, "kind": None, "reason": None}
+            {"service": "app/web", "base_port": 5000, "ports": len(ports), "backend_port": 8080, "state": "ok", "since": stamp(289_000), "kind": None, "reason": None}
         ],
         "source": {"kind": "rancher", "state": "ok", "since": stamp(289_000), "fault": None, "reason": None},
         "haproxy": {

@@ -56,6 +56,11 @@ pub struct SourceFault {
 }
 
 impl MetadataReport {
+    /// What keeps a service from being followed: what is wrong with the source, or with what it says of this service.
+    pub fn fault_of(&self, service: &ServiceRef) -> Option<&SourceFault> {
+        self.fault.iter().chain(self.services.get(service)).min_by_key(|fault| fault.since)
+    }
+
     /// What has been wrong for longest, with the source or with what it says of a service.
     pub fn oldest_fault(&self) -> Option<&SourceFault> {
         self.fault.iter().chain(self.services.values()).min_by_key(|fault| fault.since)

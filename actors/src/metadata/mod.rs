@@ -10,5 +10,5 @@ mod udp;
 
 pub use messages::{MetadataReport, ReportMetadata, ServiceChanged, SourceFault};
 pub use poller::{MetadataPoller, PollerSettings};
-pub use source::{Answer, Fault, Listing, OwnPorts, Source, State, ask_once};
+pub use source::{Answer, Answers, Fault, Listing, OwnPorts, Source, State, ask_once};
 pub use udp::PublishedUdp;

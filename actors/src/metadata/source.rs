@@ -93,15 +93,29 @@ impl Listing {
     }
 }
 
+/// What a source says when it is asked once.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// The services that it tells of.
+    pub snapshots: BTreeMap<ServiceRef, Arc<Snapshot>>,
+    /// Why it does not tell of the others. That it does not know a service is a fault, too.
+    pub faults: BTreeMap<ServiceRef, Fault>,
+}
+
 /// Asks once for the snapshots of all services.
 ///
 /// # Errors
-/// The first fault. A service that the source does not know is one, too.
-pub async fn ask_once(source: &mut dyn Source) -> Result<BTreeMap<ServiceRef, Arc<Snapshot>>, Fault> {
+/// What keeps the source from saying anything.
+pub async fn ask_once(source: &mut dyn Source) -> Result<Answers, Fault> {
     let State { services, own } = source.next(Duration::ZERO).await?;
-    let snapshots = services.into_iter().map(|(service, answer)| match answer {
-        Answer::Listed(listing) => Ok((service, Arc::new(listing.snapshot(own.tcp.clone())))),
-        Answer::Missing(fault) | Answer::Failed(fault) => Err(fault),
-    });
-    snapshots.collect()
+    let mut answers = Answers::default();
+    for (service, answer) in services {
+        match answer {
+            Answer::Listed(listing) => {
+                answers.snapshots.insert(service, Arc::new(listing.snapshot(own.tcp.clone())));
+            }
+            Answer::Missing(fault) | Answer::Failed(fault) => _ = answers.faults.insert(service, fault),
+        }
+    }
+    Ok(answers)
 }

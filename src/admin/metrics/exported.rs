@@ -70,7 +70,7 @@ fn of_ports_and_containers(status: &Status) -> [MetricFamily; 4] {
     let ports = PortState::ALL.map(|state| count([("state", state.name())], in_state(state)));
     let of_kind = |kind: &str| status.unmapped.iter().filter(|it| it.kind == kind).count();
     let unmapped = Unmapped::KINDS.map(|kind| count([("kind", kind)], of_kind(kind)));
-    let services = status.services.iter().filter(|service| service.kind.is_some()).count();
+    let services = status.services.iter().filter(|service| service.is_unmapped).count();
     let of_severity = |severity| status.findings.iter().filter(|it| it.severity == severity).count();
     let findings =
         Severity::ALL.map(|severity| count([("severity", severity.name())], of_severity(severity)));
@@ -90,8 +90,11 @@ fn of_ports_and_containers(status: &Status) -> [MetricFamily; 4] {
     ]
 }
 
-fn of_source(status: &Status, faults: Option<&Counts>) -> [MetricFamily; 3] {
+fn of_source(status: &Status, faults: Option<&Counts>) -> [MetricFamily; 4] {
     let is_stale = status.source.state == SourceState::Stale;
+    // A service of which two ports are mapped is one series.
+    let stale: BTreeMap<&str, bool> =
+        status.services.iter().map(|it| (&*it.service, it.state == SourceState::Stale)).collect();
     let since = if is_stale { status.source.since.unix_seconds() } else { 0.0 };
     [
         gauge(
@@ -103,6 +106,13 @@ fn of_source(status: &Status, faults: Option<&Counts>) -> [MetricFamily; 3] {
             "stalls_source_stale_since_timestamp_seconds",
             "Since when the source is stale, in seconds since 1970; 0 while it is not.",
             [Series::of(since)],
+        ),
+        gauge(
+            "stalls_service_stale",
+            "1 while the source says nothing of this service, or nothing usable.",
+            stale.into_iter().map(|(service, is_stale)| {
+                Series::labelled([("service", service)], f64::from(u8::from(is_stale)))
+            }),
         ),
         counter(
             "stalls_source_faults_total",

@@ -15,7 +15,7 @@ impl Series {
         Self::labelled([], value)
     }
 
-    /// The value for these labels: a `kind()` or a port each, never a name from outside.
+    /// The value for these labels: a `kind()`, a port or a name of the settings each, never a name from outside.
     pub(super) fn labelled<const N: usize>(labels: [(&str, &str); N], value: f64) -> Self {
         let labels = labels.map(|(name, value)| {
             let mut label = LabelPair::default();

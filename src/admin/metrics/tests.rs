@@ -7,7 +7,7 @@ use stalls_actors::haproxy::{HaproxyCounters, ProcessInfo, Traffic};
 use super::{exported::Exported, text};
 use crate::{
     doctor::{Finding, Kind, Severity},
-    status::{Follower, HaproxyRuns, PortState, PortStatus, SourceState, Status},
+    status::{Follower, HaproxyRuns, PortState, PortStatus, Service, SourceState, Status},
 };
 
 const EXAMPLE: &str = include_str!("example.txt");
@@ -30,6 +30,18 @@ fn status() -> Status {
         (port, Arc::new(status))
     };
     status.ports = [(5000, PortState::Serving), (5001, PortState::Excluded)].map(port).into();
+    let service = Service {
+        service: "web".into(),
+        base_port: 5000,
+        ports: 2,
+        backend_port: 8080,
+        state: SourceState::Stale,
+        since: status.at,
+        kind: Some("not_found"),
+        reason: None,
+        is_unmapped: false,
+    };
+    status.services = vec![service.clone(), Service { base_port: 6000, ..service }];
     status.revision = 17;
     status.hash = "5f3a".into();
     status.source.state = SourceState::Ok;

@@ -4,9 +4,10 @@ import { $, ago, count, counted, el, moment, orNone, renew } from "./dom.js";
 
 const small = (...children) => el("small", {}, children);
 
-function serviceOf({ service, base_port, ports, backend_port }) {
+function serviceOf({ service, base_port, ports, backend_port, state, since }) {
   const range = ports > 1 ? `${base_port}–${base_port + ports - 1}` : base_port;
-  return el("span", {}, el("strong", {}, orNone(service)), ` ${range ?? ""}`, backend_port === null ? null : ` → ${backend_port}`);
+  const stale = state === "stale" ? small(" stale for ", ago(since)) : null;
+  return el("span", {}, el("strong", {}, orNone(service)), ` ${range ?? ""}`, backend_port === null ? null : ` → ${backend_port}`, stale);
 }
 
 const fact = (level, name, ...value) => el("div", { "data-level": level }, el("dt", {}, name), el("dd", {}, value));

@@ -22,7 +22,7 @@ const state = shape({
   version: text,
   started: text,
   at: text,
-  services: list(shape({ service: text, base_port: number, ports: number, backend_port: number, ...why })),
+  services: list(shape({ service: text, base_port: number, ports: number, backend_port: number, state: text, since: text, ...why })),
   source: shape({ kind: text, state: text, since: text, reason: text }),
   haproxy: shape({
     state: text,

@@ -13,8 +13,16 @@ const line = (text, name = "") => text && el("p", {}, el("b", {}, name), text);
 const findingOf = ({ severity, subject, kind, reason, remedy }) =>
   item(LEVELS.includes(severity) ? severity : "warning", orNone(subject ?? kind), line(reason), line(remedy, "What would do: "));
 
-const serviceOf = ({ service, kind, reason }) =>
-  item("warning", `${service ?? "A service"} has no container on a port`, line(reason ?? kind));
+const serviceOf = ({ service, state, kind, reason }) => {
+  const what = state === "stale" ? "is stale: its last good mapping serves on" : "has no container on a port";
+  return item("warning", `${service ?? "A service"} ${what}`, line(reason ?? kind));
+};
+
+/** Those that have something to say that the source's banner does not. */
+function servicesToMend({ services, source }) {
+  const isSaid = services.every(({ state, reason }) => state === "stale" && reason === source.reason);
+  return isSaid ? [] : services.filter(({ kind, reason }) => kind ?? reason);
+}
 
 /** The containers that have no port for the same kind of reason. */
 function unmappedOf([kind, containers], isOpen) {
@@ -35,13 +43,14 @@ function unmappedOf([kind, containers], isOpen) {
 }
 
 /** Renews the list, and returns how many of its items a person has to mend. */
-export function showProblems({ findings, services, unmapped }) {
+export function showProblems(model) {
+  const { findings, unmapped } = model;
   const root = $("problems");
   const list = root.querySelector("ul");
   const open = new Set([...list.querySelectorAll("details[open]")].map(({ dataset }) => dataset.kind));
   const items = [
     ...findings.map(findingOf),
-    ...services.filter(({ kind, reason }) => kind ?? reason).map(serviceOf),
+    ...servicesToMend(model).map(serviceOf),
     ...[...Map.groupBy(unmapped, ({ kind }) => kind)].map((group) => unmappedOf(group, open.has(group[0]))),
   ];
   const rank = ({ dataset }) => LEVELS.indexOf(dataset.level);

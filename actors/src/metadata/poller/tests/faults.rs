@@ -150,18 +150,20 @@ async fn a_fault_of_one_service_does_not_hold_back_the_change_of_another() {
 // === asking once ===
 
 #[tokio::test]
-async fn asking_once_gives_every_snapshot_or_the_first_fault() {
+async fn asking_once_gives_the_snapshot_or_the_fault_of_each_service() {
     let server = FakeServer::default()
         .versions(&[(0, "v1"), (0, "v1")])
         .document(WEB, [document("web", &["a"])])
         .document(OWN_SERVICE_PATH, [json!({"ports": ["5000"]})]);
     let mut web_alone = Rancher::new(server.clone(), [web()].into(), true, Lines::default().logger());
-    let snapshots = ask_once(&mut web_alone).await.unwrap();
+    let snapshots = ask_once(&mut web_alone).await.unwrap().snapshots;
     assert_eq!(snapshots[&web()].containers[0].uuid, "a".into());
     assert_eq!(snapshots[&web()].published, PublishedPorts([5000..=5000].into_iter().collect()));
     let mut both = Rancher::new(server, [web(), service("db")].into(), false, Lines::default().logger());
-    let fault = ask_once(&mut both).await.unwrap_err();
-    assert_eq!(fault, not_found("/self/stack/services/db", "Not found").into());
+    let answers = ask_once(&mut both).await.unwrap();
+    assert_eq!(answers.snapshots.into_keys().collect::<Vec<_>>(), [web()]);
+    let fault = not_found("/self/stack/services/db", "Not found").into();
+    assert_eq!(answers.faults, [(service("db"), fault)].into());
 }
 
 // === several services ===
