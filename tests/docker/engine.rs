@@ -14,7 +14,8 @@ use crate::harness::{SOON, succeed};
 
 pub(crate) struct OwnEngine {
     folder: TempDir,
-    live_restore: bool,
+    /// More of dockerd's arguments.
+    arguments: Vec<String>,
     daemon: Option<Child>,
     image: String,
     /// The bridge of its containers. An engine without one would remove the other engine's, `docker0`.
@@ -23,7 +24,7 @@ pub(crate) struct OwnEngine {
 
 impl OwnEngine {
     /// It has the image, and a bridge of its own.
-    pub(crate) fn start(live_restore: bool) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         // Sockets have short paths.
         let folder = tempfile::Builder::new().prefix("se").tempdir_in("/tmp").unwrap();
         let image = std::env::var("DEBIAN_IMAGE").unwrap();
@@ -32,7 +33,8 @@ impl OwnEngine {
         ip(&["link", "add", &bridge, "type", "bridge"]);
         ip(&["address", "add", &address, "dev", &bridge]);
         ip(&["link", "set", &bridge, "up"]);
-        let mut engine = Self { folder, live_restore, daemon: None, image, bridge };
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut engine = Self { folder, arguments, daemon: None, image, bridge };
         engine.boot();
         let archive = engine.path("image.tar");
         succeed(Command::new("docker").args(["save", "-o"]).arg(&archive).arg(&engine.image), "docker save");
@@ -85,7 +87,7 @@ impl OwnEngine {
             .arg("--pidfile")
             .arg(self.path("pid"))
             .args(["--host", &self.host(), "--bridge", &self.bridge, "--iptables=false", "--ip6tables=false"])
-            .args(self.live_restore.then_some("--live-restore"))
+            .args(&self.arguments)
             .stdout(Stdio::null())
             .stderr(log);
         self.daemon = Some(daemon.spawn().expect("there is dockerd"));

@@ -21,3 +21,4 @@ mod life;
 mod proxy;
 mod restart;
 mod scale;
+mod tls;

@@ -9,7 +9,7 @@ use crate::{
 
 #[actix_rt::test]
 async fn with_live_restore_nothing_is_lost_while_the_engine_restarts() {
-    let mut engine = OwnEngine::start(true);
+    let mut engine = OwnEngine::start(&["--live-restore"]);
     let stage = Stage::start_with(&engine.host(), |launch| launch);
     let mut served: Vec<_> = [(BASE, engine.run("1")), (BASE + 1, engine.run("2"))].into();
     stage.await_served(served.clone()).await;
@@ -28,7 +28,7 @@ async fn with_live_restore_nothing_is_lost_while_the_engine_restarts() {
 
 #[actix_rt::test]
 async fn containers_that_restart_with_the_engine_get_their_ports_back() {
-    let mut engine = OwnEngine::start(false);
+    let mut engine = OwnEngine::start(&[]);
     let stage = Stage::start_with(&engine.host(), |launch| launch);
     let served: Vec<_> = [(BASE, engine.run("1")), (BASE + 1, engine.run("2"))].into();
     stage.await_served(served.clone()).await;

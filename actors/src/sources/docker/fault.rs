@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use bollard::errors::Error;
 use thiserror::Error as ThisError;
 
-use super::Host;
+use super::{Host, tls};
 use crate::excerpt::{beginning, excerpt};
 
 /// Why the engine gave no answer that is of use; the text leaves out the [`subject`](EngineFault::subject). Every one is
@@ -13,14 +13,14 @@ use crate::excerpt::{beginning, excerpt};
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 pub enum EngineFault {
     /// No connection, or it broke.
-    #[error("cannot be reached: {reason}{}", hint(.host, *.error))]
+    #[error("cannot be reached: {reason}{hint}")]
     Unreachable {
         /// Where the engine listens.
         host: Host,
         /// The client's words.
         reason: String,
-        /// The kind of the error, if the system has said one.
-        error: Option<io::ErrorKind>,
+        /// What would do, for the errors that have one cause nearly always.
+        hint: &'static str,
     },
     /// The socket may not be opened.
     #[error(
@@ -94,15 +94,15 @@ pub enum EngineFault {
 }
 
 /// What would do, for the errors that have one cause nearly always.
-fn hint(host: &Host, error: Option<io::ErrorKind>) -> &'static str {
-    match (host, error) {
-        (Host::Unix(_), Some(io::ErrorKind::ConnectionRefused)) => {
+fn hint(host: &Host, error: &io::Error) -> &'static str {
+    match (host, error.kind()) {
+        (Host::Unix(_), io::ErrorKind::ConnectionRefused) => {
             "; the engine is not running, or has made its socket anew since that was mounted: mount its folder, not \
              the file"
         }
-        (Host::Unix(_), Some(io::ErrorKind::NotFound)) => "; mount the engine's socket, or set DOCKER_HOST",
-        (Host::Tcp { .. }, Some(io::ErrorKind::ConnectionRefused)) => "; check DOCKER_HOST",
-        _ => "",
+        (Host::Unix(_), io::ErrorKind::NotFound) => "; mount the engine's socket, or set DOCKER_HOST",
+        (Host::Tcp { .. }, io::ErrorKind::ConnectionRefused) => "; check DOCKER_HOST",
+        _ => tls::hint(error),
     }
 }
 
@@ -176,7 +176,10 @@ impl EngineFault {
                 None,
                 Error::JsonDataError { .. } | Error::JsonSerdeError { .. } | Error::APIVersionParseError {},
             ) => Self::Malformed { host, path, reason: excerpt(&error.to_string()) },
-            (None, _) => Self::Unreachable { host, reason: chain(error), error: io_kind(error) },
+            (None, _) => {
+                let hint = io_error(error).map_or("", |error| hint(&host, error));
+                Self::Unreachable { host, reason: chain(error), hint }
+            }
         }
     }
 }
@@ -195,10 +198,11 @@ fn chain(error: &dyn std::error::Error) -> String {
     beginning(&text).to_owned()
 }
 
-fn io_kind(error: &Error) -> Option<io::ErrorKind> {
+/// What the system has said, or TLS.
+fn io_error(error: &Error) -> Option<&io::Error> {
     match error {
-        Error::IOError { err } => Some(err.kind()),
-        _ => None,
+        Error::IOError { err } => Some(err),
+        _ => std::error::Error::source(error)?.downcast_ref(),
     }
 }
 
@@ -216,7 +220,7 @@ mod tests {
         let host = || Host::Unix("/x".into());
         let (path, text) = ("/version", String::new);
         let all = [
-            EngineFault::Unreachable { host: host(), reason: text(), error: None },
+            EngineFault::Unreachable { host: host(), reason: text(), hint: "" },
             EngineFault::Permission { host: host() },
             EngineFault::Forbidden { host: host(), path },
             EngineFault::TimedOut { host: host(), path, limit: Duration::ZERO },

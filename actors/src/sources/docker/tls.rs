@@ -1,11 +1,16 @@
 //! TLS to an engine: the files that Docker's command line takes, too.
 
-use std::{fs, io::ErrorKind, path::Path, sync::Arc};
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    path::Path,
+    sync::Arc,
+};
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring},
+    rustls::{ClientConfig, Error, RootCertStore, crypto::ring},
 };
 
 use super::EngineFault;
@@ -32,6 +37,21 @@ pub(super) fn connector(folder: &Path) -> Result<TlsConnector, EngineFault> {
         config.with_no_client_auth()
     };
     Ok(Arc::new(config).into())
+}
+
+/// What would do about an error of TLS; empty for every other one.
+pub(super) fn hint(error: &io::Error) -> &'static str {
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(Error::InvalidCertificate(_)) => {
+            "; ca.pem in DOCKER_CERT_PATH has to be the CA that signed the engine's certificate, which has to name the \
+             host of DOCKER_HOST"
+        }
+        Some(Error::AlertReceived(_)) => {
+            "; the engine wants cert.pem and key.pem in DOCKER_CERT_PATH, signed by the CA that it trusts"
+        }
+        Some(_) => "; does the engine speak TLS at DOCKER_HOST?",
+        None => "",
+    }
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, EngineFault> {
