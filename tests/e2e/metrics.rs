@@ -124,7 +124,9 @@ async fn nothing_from_outside_is_a_label() {
     await_values(&stage, &[(r#"stalls_ports{state="serving"}"#, 3.0)]).await;
     let body = get(&stage, "/metrics?ports=1").await.body;
     let uuid = stage.uuid(1);
-    assert!(!body.contains("web") && !body.contains(&uuid), "{body}");
+    // The service is named as the settings name it.
+    assert!(body.contains(r#"stalls_service_stale{service="web"} 0"#), "{body}");
+    assert!(!body.contains("app-web") && !body.contains(&uuid), "{body}");
 }
 
 #[tokio::test]

@@ -108,14 +108,10 @@ async fn a_service_that_is_not_found_keeps_its_ports_and_the_other_one_in_the_lo
         (&fault["kind"], &fault["subject"]),
         (&"not_found".into(), &"/stacks/shop/services/api".into())
     );
-    let shown = run(&two.stage.launch().clone().arg("status").arg("--json")).await.stdout.concat();
-    let document: Value = serde_json::from_str(&shown).unwrap();
-    let states =
-        document["services"].as_array().unwrap().iter().map(|it| (it["state"].clone(), it["kind"].clone()));
-    assert_eq!(
-        states.collect::<Vec<_>>(),
-        [(json!("ok"), json!(null)), (json!("stale"), json!("not_found"))]
-    );
+    let document = shown(&two.stage, |it| it["source"]["state"] == "stale").await;
+    let of = |service: usize, what: &str| document["services"][service][what].clone();
+    assert_eq!((of(0, "state"), of(0, "kind")), (json!("ok"), json!(null)));
+    assert_eq!((of(1, "state"), of(1, "kind")), (json!("stale"), json!("not_found")));
     two.stage.caught_up().await;
     let mark = two.stage.stalls().log_mark();
     two.stage.change(|world| world.web().scale_to(4)).await;
@@ -139,29 +135,27 @@ async fn two_services_at_one_address_and_port_have_no_port_until_one_of_them_is_
     });
     two.stage.start();
     two.stage.expect_port(BASE + 1, &two.stage.uuid(2)).await;
-    // Nobody can tell from outside which of the two listens there.
-    two.stage.assert_refused(BASE).await;
-    two.stage.assert_refused(API_BASE).await;
-    let kinds: Vec<_> = unmapped(&two.stage).await.iter().map(|it| it["kind"].clone()).collect();
-    assert_eq!(kinds, [json!("shared_address"), json!("shared_address")]);
+    // Nobody can tell from outside which of the two listens there. At the start one of them is told of first.
+    two.stage.expect_refused(BASE).await;
+    two.stage.expect_refused(API_BASE).await;
+    let document = shown(&two.stage, |it| it["unmapped"].as_array().unwrap().len() == 2).await;
+    let kinds: Vec<_> = document["unmapped"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
+    assert_eq!(kinds, ["shared_address", "shared_address"]);
 
     two.stage.server.change(|world| world.cattle("shop", "api").edit(1, |it| it.primary_ip = own));
     two.stage.settled().await;
-    assert_eq!(unmapped(&two.stage).await, [] as [Value; 0]);
+    let is_settled = |it: &Value| it["unmapped"] == json!([]) && it["ports"][0]["state"] == "serving";
+    shown(&two.stage, is_settled).await;
 }
 
-/// The containers without a port, once the instance shows as many ports as serve.
-async fn unmapped(stage: &Stage) -> Vec<Value> {
+/// What `stalls status` says, once that is so: what is shown follows the ports by a moment.
+async fn shown(stage: &Stage, is_so: impl Fn(&Value) -> bool) -> Value {
     let launch = stage.launch().clone().arg("status").arg("--json");
     let begun = Instant::now();
     loop {
         let document: Value = serde_json::from_str(&run(&launch).await.stdout.concat()).unwrap();
-        let unmapped = document["unmapped"].as_array().unwrap().clone();
-        let serving =
-            document["ports"].as_array().unwrap().iter().filter(|it| it["state"] == "serving").count();
-        // Three containers, each on a port or not.
-        if serving + unmapped.len() == 3 && serving > 0 {
-            return unmapped;
+        if is_so(&document) {
+            return document;
         }
         assert!(begun.elapsed() < SOON, "{document:#}");
     }
