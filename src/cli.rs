@@ -10,8 +10,7 @@ use clap::{Arg, ArgMatches, Command as Parser, FromArgMatches, Subcommand, build
 pub(crate) use self::command::Command;
 use crate::settings::table::{Fallback, Kind, SETTINGS, Setting};
 
-const ABOUT: &str =
-    "Keeps every container of a scaled service reachable on its own port, through HAProxy";
+const ABOUT: &str = "Keeps every container of a scaled service reachable on its own port, through HAProxy";
 
 const HOW_TO_SET: &str = "\
 Each setting is an environment variable (BASE_PORT) or a flag (--base-port); the flag wins, and an empty value counts \
