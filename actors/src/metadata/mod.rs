@@ -1,4 +1,4 @@
-//! The first stage: following whoever knows the containers.
+//! The first stage: following the source of the containers.
 
 mod followed;
 mod messages;

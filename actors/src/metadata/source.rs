@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::udp::PublishedUdp;
 use crate::domain::{Container, PublishedPorts, ServiceRef, Snapshot};
 
-/// Whoever knows the containers. An adapter translates into neutral words; faults, pauses, staleness and whether an answer
+/// A source of containers. An adapter translates into neutral words; faults, pauses, staleness and whether an answer
 /// is news are the poller's business.
 pub trait Source: 'static {
     /// Every kind of [`Fault`] that it may give: the labels of a metric.

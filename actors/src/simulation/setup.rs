@@ -11,7 +11,7 @@ use crate::{
 /// The port of slot 0.
 pub(super) const BASE_PORT: u16 = 5000;
 
-/// Whom stalls asks for the containers.
+/// The source that stalls asks for the containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SourceKind {
     /// Rancher's adapter does, before a server.

@@ -1,4 +1,4 @@
-//! Whoever knows the containers: an adapter for each kind of source. Each is a folder, and a line here.
+//! An adapter for each kind of source. Each is a folder, and a line here.
 
 #[cfg(feature = "docker")]
 pub mod docker;

@@ -102,7 +102,7 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
     let (mut sender, connection) = http1::handshake(Bounded::new(stream, bounds)).await?;
-    // It ends with the answer, or with whoever waits for it; its errors are the answer's, too.
+    // It ends with the answer, or when nothing waits for that any more; its errors are the answer's, too.
     tokio::spawn(connection);
     Ok(sender.send_request(request).await?)
 }

@@ -28,8 +28,8 @@ use crate::{
 /// How often the file is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Another content is believed once it has stayed as it is for so long: who writes into the file as it is, rather than
-/// renaming a new one over it, is in the middle of it for some milliseconds.
+/// Another content is believed once it has stayed as it is for so long: a program that writes into the file, rather than
+/// renaming a new one over it, is in the middle of that for some milliseconds.
 const SETTLED: Duration = Duration::from_millis(100);
 
 /// How long it may take to settle.
