@@ -9,16 +9,11 @@ mod tests;
 
 use std::{collections::HashMap, future::Future, mem, pin::pin, time::Duration};
 
-use bollard::{
-    models::ContainerSummary,
-    query_parameters::{
-        EventsOptions, EventsOptionsBuilder, ListContainersOptions, ListContainersOptionsBuilder,
-    },
-};
+use bollard::query_parameters::{EventsOptions, EventsOptionsBuilder};
 use futures_util::future::{Either, select};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Engine, EngineFault, EngineSettings, EventStream};
+use super::{Engine, EngineFault, EngineSettings, EventStream, get, summary::ContainerSummary};
 
 /// The events after which something may be another way. The engine sends no others: a health check alone writes three
 /// each time. The last two are Podman's words for `die` and `destroy`.
@@ -118,9 +113,8 @@ impl Following {
                 Err(_) => {}
             }
         }
-        let list =
-            |docker: bollard::Docker| async move { docker.list_containers(Some(list_options())).await };
-        let look = self.engine.ask("/containers/json", list);
+        // What has stopped is listed, too: why it is not mapped can be told then.
+        let look = get(&self.engine, "/containers/json", "/containers/json?all=true");
         let Some((listed, has_news)) = meanwhile(&mut self.events, look).await? else { return Ok(None) };
         let listed = listed?;
         let had_news = mem::replace(&mut self.has_news, has_news);
@@ -147,9 +141,4 @@ async fn meanwhile<T>(
 fn events_options() -> EventsOptions {
     let filters = [("type", ["container", "network"].to_vec()), ("event", EVENTS.to_vec())];
     EventsOptionsBuilder::new().filters(&HashMap::from(filters)).build()
-}
-
-/// What has stopped is listed, too: why it is not mapped can be told then.
-fn list_options() -> ListContainersOptions {
-    ListContainersOptionsBuilder::new().all(true).build()
 }

@@ -2,8 +2,7 @@
 
 use std::{collections::HashMap, str::FromStr};
 
-use bollard::models::ContainerSummary;
-
+use super::summary::ContainerSummary;
 use crate::domain::ServiceRef;
 
 /// The labels of one container.

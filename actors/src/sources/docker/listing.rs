@@ -9,7 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use bollard::models::ContainerSummary;
 use thiserror::Error;
 
 use super::{
@@ -17,6 +16,7 @@ use super::{
     network,
     note::Note,
     own_ports::udp_ports,
+    summary::ContainerSummary,
     vocabulary,
 };
 use crate::{
@@ -146,7 +146,7 @@ fn container(
         name: beginning(name(listed).unwrap_or(id)).into(),
         index,
         created,
-        state: listed.state.and_then(vocabulary::state),
+        state: listed.state.as_deref().and_then(vocabulary::state),
         address: address.map(|address| beginning(address).into()),
         port,
         health: vocabulary::health(listed),

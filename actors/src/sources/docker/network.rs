@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bollard::models::{ContainerSummary, EndpointSettings};
-
-use super::{labels::Labels, note::Note};
+use super::{
+    labels::Labels,
+    note::Note,
+    summary::{ContainerSummary, Endpoint},
+};
 
 /// How the network of a container in another's network begins.
 const OF_CONTAINER: &str = "container:";
@@ -22,6 +24,9 @@ pub(super) fn address<'a>(
     let labels = Labels::of(listed);
     let mode = listed.host_config.as_ref().and_then(|config| config.network_mode.as_deref());
     let owner = mode.and_then(|mode| mode.strip_prefix(OF_CONTAINER)).and_then(|id| by_id.get(id));
+    if let Some(mode @ ("host" | "none")) = mode {
+        return (None, Some(Note::NoNetwork(mode.to_owned())));
+    }
     let addresses = addresses(owner.unwrap_or(&listed));
     let project = labels.compose().map(|compose| compose.project);
     if let Some(network) = labels.network().or(wanted) {
@@ -44,7 +49,7 @@ pub(super) fn address<'a>(
 fn addresses(listed: &ContainerSummary) -> BTreeMap<&str, &str> {
     let networks = listed.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
     let with_address = networks.into_iter().flatten().filter_map(|(name, endpoint)| {
-        let EndpointSettings { ip_address, global_ipv6_address, .. } = endpoint;
+        let Endpoint { ip_address, global_ipv6_address } = endpoint.as_ref()?;
         let addresses = [ip_address, global_ipv6_address];
         let address = addresses.into_iter().flatten().find(|address| !address.is_empty())?;
         Some((name.as_str(), address.as_str()))

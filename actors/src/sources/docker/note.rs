@@ -9,6 +9,8 @@ pub(super) enum Note {
     GuessedNetwork(String),
     /// It has no address in the network that is to count.
     NotInNetwork(String),
+    /// It is on the host's network, or in none.
+    NoNetwork(String),
     /// Its `stalls.index` is no number from 1 up, so it has no index.
     BadIndex(String),
     /// Its `stalls.port` is no port, so it cannot be reached.
@@ -29,6 +31,11 @@ impl fmt::Display for Note {
                     "it is not in the network {network:?}; check DOCKER_NETWORK and the label stalls.network"
                 )
             }
+            Self::NoNetwork(mode) => write!(
+                f,
+                "its network is {mode:?}, so it has no address of its own; give it a network, or list it with \
+                 SOURCE=file:PATH"
+            ),
             Self::BadIndex(text) => {
                 write!(f, "its label stalls.index is {text:?}, not a number from 1, so it has no index")
             }

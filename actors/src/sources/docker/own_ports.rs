@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use bollard::models::{ContainerSummary, PortSummaryTypeEnum};
-
+use super::summary::{ContainerSummary, PortSummary};
 use crate::{
     domain::PublishedPorts,
     metadata::{OwnPorts, PublishedUdp},
@@ -26,39 +25,39 @@ pub(super) fn published(listed: &[ContainerSummary], own_id: Option<&str>) -> Ow
         own_id.is_some_and(|own| listed.id.as_ref().is_some_and(|id| id.starts_with(own)))
     };
     let Some(own) = listed.iter().find(is_own) else { return OwnPorts::default() };
-    let tcp = own.ports.iter().flatten().filter(|port| port.typ == Some(PortSummaryTypeEnum::TCP));
-    let published = tcp.filter(|port| port.public_port.is_some());
+    let published = ports(own, "tcp").filter(|port| port.public_port.is_some());
     let tcp = PublishedPorts(published.map(|port| port.private_port..=port.private_port).collect());
     OwnPorts { tcp, udp: udp_ports(own).collect() }
 }
 
 /// What a container publishes over UDP.
 pub(super) fn udp_ports(listed: &ContainerSummary) -> impl Iterator<Item = PublishedUdp> {
-    let udp = listed.ports.iter().flatten().filter(|port| port.typ == Some(PortSummaryTypeEnum::UDP));
-    udp.filter_map(|port| {
+    ports(listed, "udp").filter_map(|port| {
         let (outer, inner) = (port.public_port?, port.private_port);
         let text = format!("{outer}:{inner}/udp");
         Some(PublishedUdp { text, outer: Some((outer, outer)), inner: (inner, inner) })
     })
 }
 
+fn ports<'a>(listed: &'a ContainerSummary, protocol: &'a str) -> impl Iterator<Item = &'a PortSummary> {
+    listed.ports.iter().flatten().filter(move |port| port.protocol.as_deref() == Some(protocol))
+}
+
 #[cfg(test)]
 mod tests {
-    use bollard::models::PortSummary;
-
     use super::*;
 
-    fn port(private_port: u16, public_port: Option<u16>, typ: PortSummaryTypeEnum) -> PortSummary {
-        PortSummary { ip: None, private_port, public_port, typ: Some(typ) }
+    fn port(private_port: u16, public_port: Option<u16>, protocol: &str) -> PortSummary {
+        PortSummary { private_port, public_port, protocol: Some(protocol.into()) }
     }
 
     #[test]
     fn only_what_the_own_container_publishes_counts() {
         let ports = vec![
-            port(5000, Some(80), PortSummaryTypeEnum::TCP),
-            port(5001, Some(81), PortSummaryTypeEnum::TCP),
-            port(5003, None, PortSummaryTypeEnum::TCP),
-            port(5002, Some(82), PortSummaryTypeEnum::UDP),
+            port(5000, Some(80), "tcp"),
+            port(5001, Some(81), "tcp"),
+            port(5003, None, "tcp"),
+            port(5002, Some(82), "udp"),
         ];
         let own = ContainerSummary {
             id: Some("0123456789abcdef".into()),

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use bollard::models::ContainerSummary;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use slog::{Logger, warn};
 
@@ -19,6 +18,7 @@ use super::{
     listing::{self, Ambiguous, ServiceListing},
     note::Note,
     own_ports,
+    summary::ContainerSummary,
 };
 use crate::{
     domain::ServiceRef,

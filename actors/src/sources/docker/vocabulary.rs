@@ -1,32 +1,32 @@
 //! The engine's words, and what they mean.
 
-use bollard::models::{
-    ContainerSummary, ContainerSummaryHealthStatusEnum as HealthStatus, ContainerSummaryStateEnum,
+use super::summary::ContainerSummary;
+use crate::{
+    domain::{Health, Lifecycle, State},
+    excerpt::beginning,
 };
 
-use crate::domain::{Health, Lifecycle, State};
-
 /// A container's state. A paused container takes no new connections, and those that it has go on when it does.
-pub(super) fn state(word: ContainerSummaryStateEnum) -> Option<State> {
-    use ContainerSummaryStateEnum as Word;
+pub(super) fn state(word: &str) -> Option<State> {
     let lifecycle = match word {
-        Word::EMPTY => return None,
-        Word::RUNNING => Lifecycle::Running,
-        Word::PAUSED | Word::STOPPING => Lifecycle::Stopping,
-        // The engine takes the address from a container that restarts.
-        Word::RESTARTING | Word::CREATED | Word::EXITED | Word::REMOVING | Word::DEAD => Lifecycle::Inactive,
+        "" => return None,
+        "running" => Lifecycle::Running,
+        "paused" | "stopping" => Lifecycle::Stopping,
+        // `created`, `exited`, `removing`, `dead`, a word that is not known; and `restarting`: the engine takes the
+        // address from a container that restarts.
+        _ => Lifecycle::Inactive,
     };
-    Some(State::new(word.as_ref(), lifecycle))
+    Some(State::new(beginning(word), lifecycle))
 }
 
 /// What a container's health check says. Before version 1.52 of the API it is said for people alone, as in
 /// `Up 3 minutes (health: starting)`.
 pub(super) fn health(listed: &ContainerSummary) -> Option<Health> {
-    if let Some(status) = listed.health.as_ref().and_then(|health| health.status) {
+    if let Some(status) = listed.health.as_ref().and_then(|health| health.status.as_deref()) {
         return match status {
-            HealthStatus::EMPTY | HealthStatus::NONE => None,
-            HealthStatus::HEALTHY => Some(Health::Healthy),
-            HealthStatus::STARTING | HealthStatus::UNHEALTHY => Some(Health::NotHealthy),
+            "healthy" => Some(Health::Healthy),
+            "starting" | "unhealthy" => Some(Health::NotHealthy),
+            _ => None,
         };
     }
     let (_, word) = listed.status.as_deref()?.strip_suffix(')')?.rsplit_once('(')?;
@@ -40,13 +40,11 @@ pub(super) fn health(listed: &ContainerSummary) -> Option<Health> {
 
 #[cfg(test)]
 mod tests {
-    use bollard::models::ContainerSummaryHealth;
-
     use super::*;
+    use crate::sources::docker::summary::HealthSummary;
 
-    fn health_of(status: &str, newer: Option<HealthStatus>) -> Option<Health> {
-        let health =
-            newer.map(|status| ContainerSummaryHealth { status: Some(status), failing_streak: None });
+    fn health_of(status: &str, newer: Option<&str>) -> Option<Health> {
+        let health = newer.map(|status| HealthSummary { status: Some(status.into()) });
         super::health(&ContainerSummary {
             status: Some(status.into()),
             health,
@@ -69,19 +67,18 @@ mod tests {
 
     #[test]
     fn a_newer_engine_has_a_field_for_health() {
-        assert_eq!(health_of("Up (unhealthy)", Some(HealthStatus::HEALTHY)), Some(Health::Healthy));
-        assert_eq!(health_of("Up", Some(HealthStatus::STARTING)), Some(Health::NotHealthy));
-        assert_eq!(health_of("Up (healthy)", Some(HealthStatus::NONE)), None);
+        assert_eq!(health_of("Up (unhealthy)", Some("healthy")), Some(Health::Healthy));
+        assert_eq!(health_of("Up", Some("starting")), Some(Health::NotHealthy));
+        assert_eq!(health_of("Up (healthy)", Some("none")), None);
     }
 
     #[test]
     fn only_what_runs_takes_new_connections() {
-        let read = |word: &str| state(word.parse().unwrap());
-        assert_eq!(read("running"), Some(State::new("running", Lifecycle::Running)));
-        assert_eq!(read("paused"), Some(State::new("paused", Lifecycle::Stopping)));
-        for word in ["created", "restarting", "exited", "removing", "dead"] {
-            assert_eq!(read(word), Some(State::new(word, Lifecycle::Inactive)));
+        assert_eq!(state("running"), Some(State::new("running", Lifecycle::Running)));
+        assert_eq!(state("paused"), Some(State::new("paused", Lifecycle::Stopping)));
+        for word in ["created", "restarting", "exited", "removing", "dead", "levitating"] {
+            assert_eq!(state(word), Some(State::new(word, Lifecycle::Inactive)));
         }
-        assert_eq!(read(""), None);
+        assert_eq!(state(""), None);
     }
 }

@@ -8,11 +8,10 @@ use tokio::time::Instant;
 use super::{
     address::{self, HostPorts, Nodes},
     answer::{Service, Task},
-    get::get,
 };
 use crate::{
     domain::Container,
-    sources::docker::{Engine, EngineFault},
+    sources::docker::{Engine, EngineFault, get},
 };
 
 /// How long what is known of services and nodes holds. Neither changes often, and events of that may be lost.

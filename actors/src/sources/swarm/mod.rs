@@ -1,12 +1,10 @@
 //! Swarm: a service's tasks, as a manager lists them.
 //!
-//! `source` asks, `known` keeps what need not be asked again, and `get` is how. Every other file is plain
-//! functions over what was answered.
+//! `source` asks, `known` keeps what need not be asked again. Every other file is plain functions over what was answered.
 
 mod address;
 mod answer;
 mod fault;
-mod get;
 mod known;
 mod listing;
 mod source;

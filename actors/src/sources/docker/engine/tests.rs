@@ -2,17 +2,19 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use bollard::query_parameters::ListContainersOptions;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::sources::docker::fake_engine::{FakeEngine, Reply};
+use crate::sources::docker::{
+    fake_engine::{FakeEngine, Reply},
+    get,
+    summary::ContainerSummary,
+};
 
 const LIST: &str = "/containers/json";
 
 async fn list(engine: &Engine) -> Result<usize, EngineFault> {
-    let list = |docker: Docker| async move { docker.list_containers(None::<ListContainersOptions>).await };
-    engine.ask(LIST, list).await.map(|listed| listed.len())
+    get(engine, LIST, LIST).await.map(|listed: Vec<ContainerSummary>| listed.len())
 }
 
 async fn fault_of(reply: fn() -> Reply, limits: EngineLimits) -> EngineFault {

@@ -156,6 +156,6 @@ async fn after_a_fault_everything_is_asked_for_anew() {
     let mut follower = Follower::new(fake.settings());
     assert_eq!(follower.next(LONG).await.unwrap_err().kind(), "forbidden");
     *fails.borrow_mut() = false;
-    assert_eq!(follower.next(LONG).await, Ok(Vec::new()));
+    assert!(follower.next(LONG).await.unwrap().is_empty());
     assert_eq!(fake.asked().len(), 6);
 }

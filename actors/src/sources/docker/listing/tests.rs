@@ -178,7 +178,9 @@ fn an_address_is_also_that_of_ipv6_or_of_the_networks_owner() {
     let six = json!({"Networks": {"six": {"IPAddress": "", "GlobalIPv6Address": "fd00::2"}}});
     assert_eq!(address(&read_one(with(web(), "NetworkSettings", six), None).0), Some("fd00::2"));
     let on_host = json!({"Networks": {"host": {"IPAddress": ""}}});
-    assert_eq!(address(&read_one(with(web(), "NetworkSettings", on_host), None).0), None);
+    let on_host = with(web(), "NetworkSettings", on_host);
+    let (container, notes) = read_one(with(on_host, "HostConfig", json!({"NetworkMode": "host"})), None);
+    assert_eq!((address(&container), notes), (None, vec![Note::NoNetwork("host".into())]));
     let owner = of_compose("vpn", 7, "running", 1);
     let mode = json!({"NetworkMode": format!("container:{}", owner["Id"].as_str().unwrap())});
     let guest = with(with(web(), "HostConfig", mode), "NetworkSettings", json!({"Networks": {}}));

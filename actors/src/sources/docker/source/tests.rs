@@ -3,7 +3,10 @@
 use slog::{Discard, o};
 
 use super::*;
-use crate::sources::docker::fake_engine::{FakeEngine, Reply};
+use crate::{
+    domain::Lifecycle,
+    sources::docker::fake_engine::{FakeEngine, Reply},
+};
 
 const SAMPLE: &str = include_str!("../../../../../tests/samples/docker/20.10.24-list.json");
 
@@ -48,6 +51,23 @@ async fn a_service_of_two_projects_fails_alone() {
     assert!(fault.to_string().contains("STACK_NAME"), "{fault}");
     assert!(docker.fault_kinds().contains(&fault.kind));
     assert!(matches!(&state.services[&of_b], Answer::Listed(listed) if listed.containers.len() == 1));
+}
+
+#[actix_rt::test]
+async fn a_word_that_is_not_known_concerns_its_container_alone() {
+    let list = r#"[
+        {"Id": "1", "State": "levitating", "Labels": {"stalls.service": "web"}},
+        {"Id": "2", "State": "running", "Labels": {"stalls.service": "web"}, "Health": {"Status": "radiant"},
+         "Ports": [{"PrivatePort": 1, "Type": "warp"}]}
+    ]"#;
+    let web = service(None, "web");
+    let state = docker(&engine(list), std::slice::from_ref(&web)).next(Duration::ZERO).await.unwrap();
+    let Answer::Listed(listed) = &state.services[&web] else { panic!("{state:?}") };
+    let states: Vec<_> =
+        listed.containers.iter().map(|it| (it.lifecycle(), it.state.clone().unwrap())).collect();
+    let named = |word, lifecycle| (lifecycle, crate::domain::State::new(word, lifecycle));
+    let wanted = [named("levitating", Lifecycle::Inactive), named("running", Lifecycle::Running)];
+    assert_eq!(states, wanted);
 }
 
 #[actix_rt::test]

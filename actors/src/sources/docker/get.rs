@@ -5,17 +5,17 @@ use futures_util::TryStreamExt;
 use hyper::Uri;
 use serde::de::DeserializeOwned;
 
-use crate::sources::docker::{Engine, EngineFault};
+use super::{Engine, EngineFault};
 
 /// The document at this path, whose query may be empty; `path` alone is for people.
 ///
-/// Bollard has no call for a path of one's own, and its calls for tasks give its own models, which lack
-/// addresses.
-/// So a call that gives the bytes of an answer as they are is sent elsewhere.
+/// Bollard has no call for a path of one's own, and its calls give its own models, which lack a task's addresses, and
+/// are unreadable with one word that bollard does not know. So a call that gives the bytes of an answer as they are is
+/// sent elsewhere.
 ///
 /// # Errors
 /// Every fault.
-pub(super) async fn get<T: DeserializeOwned>(
+pub(in crate::sources) async fn get<T: DeserializeOwned>(
     engine: &Engine,
     path: &'static str,
     path_and_query: &str,
