@@ -42,6 +42,8 @@ NAMES
     sh "$here/systemd.sh"
     part 'the source docker'
     sh "$here/docker.sh"
+    part 'the source docker, on Podman'
+    sh "$here/podman.sh"
 else
     why='no container engine answers to docker info'
     for target in container docker; do not_run "$(count_tests --test $target)" "tests of tests/$target" "$why"; done

@@ -61,7 +61,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// `extra` are more lines of the service.
+    /// `extra` are more lines of the service, the last of which may lead on to more of the file.
     pub(crate) fn new(compose: &str, extra: &[&str]) -> Self {
         const INDENT: &str = "    ";
         let name = format!("stallstest{:08x}", fastrand::u32(..));
@@ -70,7 +70,7 @@ impl Project {
         let extra: String = extra.iter().map(|line| format!("{INDENT}{line}\n")).collect();
         let file = format!(
             "version: '2.4'\nservices:\n  web:\n    image: {image}\n    command: [perl, /server.pl]\n    init: true\n\
-             {INDENT}stop_grace_period: 2s\n{INDENT}volumes: ['./server.pl:/server.pl:ro']\n{extra}networks: {{other: {{}}}}\n"
+             {INDENT}stop_grace_period: 2s\n{INDENT}volumes: ['./server.pl:/server.pl:ro']\n{extra}"
         );
         fs::write(folder.path().join("docker-compose.yml"), file).unwrap();
         fs::write(folder.path().join("server.pl"), include_str!("server.pl")).unwrap();
@@ -93,8 +93,14 @@ impl Project {
     /// The containers that run, by number; each says the beginning of its id to whoever connects.
     pub(crate) fn running(&self) -> BTreeMap<u64, String> {
         let project = format!("label=com.docker.compose.project={}", self.name);
-        let format = r#"{{.ID}} {{.Label "com.docker.compose.container-number"}}"#;
-        let listed = docker(&["ps", "--filter", &project, "--filter", "status=running", "--format", format]);
+        let ids = docker(&["ps", "-q", "--filter", &project, "--filter", "status=running"]);
+        if ids.is_empty() {
+            return BTreeMap::new();
+        }
+        // Podman's `ps` has no word for a label. The host name is the beginning of the id.
+        let format = r#"{{.Config.Hostname}} {{index .Config.Labels "com.docker.compose.container-number"}}"#;
+        let ids: Vec<_> = ids.lines().collect();
+        let listed = docker(&[&["inspect", "--format", format], &*ids].concat());
         let line =
             |line: &str| line.split_once(' ').map(|(id, number)| (number.parse().unwrap(), id.to_owned()));
         listed.lines().filter_map(line).collect()

@@ -55,7 +55,8 @@ async fn a_container_that_loses_its_network_loses_its_port() {
 
 #[actix_rt::test]
 async fn the_network_that_is_named_counts() {
-    let project = Project::new(&composes()[0], &["networks: [default, other]"]);
+    let networks = "networks: [default, other]\nnetworks: {default: {}, other: {}}";
+    let project = Project::new(&composes()[0], &[networks]);
     let stage = Stage::start_with(&format!("unix://{}", socket()), |launch| {
         launch.env("STACK_NAME", &project.name).env("DOCKER_NETWORK", "other")
     });
