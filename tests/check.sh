@@ -42,13 +42,14 @@ NAMES
     sh "$here/systemd.sh"
     part 'the source docker'
     sh "$here/docker.sh"
-    part 'the source docker, on Podman'
-    sh "$here/podman.sh"
 else
     why='no container engine answers to docker info'
     for target in container docker; do not_run "$(count_tests --test $target)" "tests of tests/$target" "$why"; done
     for script in containers systemd; do not_run 1 "test of what is deployed (tests/$script.sh)" "$why"; done
 fi
+
+part 'the source docker, on Podman'
+sh "$here/podman.sh"
 
 part 'Swarm'
 sh "$here/swarm.sh"

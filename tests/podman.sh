@@ -70,7 +70,6 @@ log_driver = "k8s-file"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-init_path = "$(command -v catatonit)"
 runtime = "${runtime##*/}"
 static_dir = "$PODMAN_FOLDER/static"
 tmp_dir = "$PODMAN_FOLDER/tmp"
