@@ -4,7 +4,7 @@ use crate::harness::{docker, stalls_image};
 
 /// What it may add to the image that it is made from. It is built for the tests, in less time and a third larger than a
 /// release, whose size tests/release.sh checks.
-const MAX_BYTES: u64 = 12_000_000;
+const MAX_BYTES: u64 = 16 << 20;
 
 fn inspect(image: &str, what: &str) -> String {
     docker(&["image", "inspect", "--format", what, image])
@@ -37,7 +37,7 @@ fn no_setting_of_haproxys_own_image_is_inherited() {
 }
 
 #[test]
-fn it_adds_less_than_twelve_megabytes_to_haproxys() {
+fn it_adds_no_more_to_haproxys_than_the_program() {
     let size = |image: &str| inspect(image, "{{.Size}}").parse::<u64>().unwrap();
     let base = of_stalls("{{index .Config.Labels \"org.opencontainers.image.base.name\"}}");
     let added = size(&stalls_image()) - size(&base);
