@@ -125,7 +125,8 @@ impl Decider {
 
     fn around(&self, is_local: impl Fn(IpAddr) -> bool) -> Around {
         let has_absences = self.pools.iter().any(Pool::has_absences);
-        let listed = self.pools.iter().filter(|_| has_absences).flat_map(Pool::listed).collect();
+        let listed = self.pools.iter().filter(|_| has_absences).flat_map(Pool::listed);
+        let listed = listed.map(|(backend, uuid)| (backend, Arc::clone(uuid))).collect();
         let ports: Vec<_> = self.pools.iter().map(Pool::ports).collect();
         let backends = self.pools.iter().flat_map(Pool::listed).map(|(backend, _)| backend);
         let own_listeners = own_listeners(self.settings.listen, &ports, backends, is_local);
@@ -219,13 +220,12 @@ fn shared(pools: &[Pool]) -> BTreeSet<SocketAddr> {
     if pools.len() < 2 {
         return BTreeSet::new();
     }
-    let mut listed: FxHashMap<SocketAddr, (&ServiceRef, Arc<str>)> = FxHashMap::default();
+    let mut listed: FxHashMap<SocketAddr, (&ServiceRef, &Arc<str>)> = FxHashMap::default();
     let mut shared = BTreeSet::new();
     for pool in pools {
         for (backend, uuid) in pool.listed() {
-            let (service, first) =
-                listed.entry(backend).or_insert_with(|| (pool.service(), Arc::clone(&uuid)));
-            if *service != pool.service() && *first != uuid {
+            let (service, first) = *listed.entry(backend).or_insert((pool.service(), uuid));
+            if service != pool.service() && first != uuid {
                 shared.insert(backend);
             }
         }

@@ -259,9 +259,9 @@ impl Pool {
     }
 
     /// Where the containers of the newest snapshot are, the oldest first.
-    pub(super) fn listed(&self) -> impl Iterator<Item = (SocketAddr, Arc<str>)> {
+    pub(super) fn listed(&self) -> impl Iterator<Item = (SocketAddr, &Arc<str>)> {
         let alive = self.containers().iter().filter(|c| c.lifecycle() != Lifecycle::Inactive);
-        alive.filter_map(|c| Some((c.backend(self.mapping.backend_port)?, Arc::clone(&c.uuid))))
+        alive.filter_map(|c| Some((c.backend(self.mapping.backend_port)?, &c.uuid)))
     }
 
     /// When the passing of time alone may change which container has which slot.

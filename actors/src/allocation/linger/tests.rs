@@ -79,7 +79,7 @@ impl Followed {
 
     fn decides(&mut self, ready: &[&Container]) -> &mut Self {
         let ready = ready.iter().map(|container| target(container)).collect();
-        let around = Around { listed: self.pool.listed().collect(), ..Around::default() };
+        let around = Around { listed: listed(&self.pool), ..Around::default() };
         self.pool.decide(&self.settings, &ready, &around, ms(self.now));
         self
     }
@@ -125,6 +125,11 @@ impl Followed {
         let plan = Plan { revision: 1, mappings: vec![self.plan()] };
         to_save(&plan, &[self.pool.leftovers()], ms(self.now))
     }
+}
+
+/// Where the containers of this pool are.
+fn listed(pool: &Pool) -> Listed {
+    pool.listed().map(|(backend, uuid)| (backend, Arc::clone(uuid))).collect()
 }
 
 fn target(container: &Container) -> Target {

@@ -71,13 +71,13 @@ proptest! {
             let before = web.plan();
             happens(&mut web, &moment);
             let plan = web.plan();
-            let listed: Listed = web.pool.listed().collect();
+            let listed = super::listed(&web.pool);
             let lingering: BTreeSet<_> = plan.lingering.iter().map(|slot| plan.slots[slot].uuid.clone()).collect();
             since.retain(|uuid, _| lingering.contains(uuid));
             for slot in &plan.lingering {
                 let Assignment { uuid, backend, .. } = &plan.slots[slot];
                 prop_assert!(!listed.contains_key(backend), "{plan:?}");
-                prop_assert!(!web.pool.listed().any(|(_, by)| by == *uuid), "it is listed with an address");
+                prop_assert!(!web.pool.listed().any(|(_, by)| by == uuid), "it is listed with an address");
                 let since = since.entry(uuid.clone()).or_insert(web.now);
                 prop_assert!(web.now - *since < LINGER, "{uuid} lingers for too long");
                 let had = before.slots.get(slot);
