@@ -12,9 +12,10 @@ if ! docker info >/dev/null 2>&1; then
     not_run "$(count_tests --test docker)" "tests of the source docker" "no container engine answers to docker info"
     exit 0
 fi
+HAPROXY_BIN=${HAPROXY_BIN:-$(sh tests/haproxies.sh bookworm)}
 COMPOSES=$(sh tests/composes.sh)
 DEBIAN_IMAGE=${DEBIAN_IMAGE:-$(sh tests/stand_ins.sh debian)}
-export COMPOSES DEBIAN_IMAGE
+export HAPROXY_BIN COMPOSES DEBIAN_IMAGE
 # Most of them wait for the engine, which does one thing after another.
 RUST_TEST_THREADS=2
 export RUST_TEST_THREADS
