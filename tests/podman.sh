@@ -17,15 +17,16 @@ has_all() { for program; do command -v "$program" >/dev/null 2>&1 || return 1; d
 
 # Scaling what runs already is not among them: that is podman-compose's own affair.
 tests='a_killed_container a_paused_container a_container_that_loses the_network_that_is_named plain_containers'
-packages='podman podman-compose catatonit iptables' # and programs of the same names
+programs='podman podman-compose catatonit fuse-overlayfs iptables' # and the packages that have them
+has_network() { [ -x /usr/lib/podman/netavark ] && [ -x /usr/lib/podman/aardvark-dns ]; }
 why=
 # shellcheck disable=SC2086 # a name each
 if [ "$(id -u)" -ne 0 ]; then
     why='only root can start an engine in namespaces'
 elif ! docker info >/dev/null 2>&1; then
     why='no container engine has an image for it'
-elif ! { has_all $packages || install_packages $packages; }; then
-    why='there is no podman, podman-compose, catatonit or iptables, and they cannot be installed'
+elif ! { { has_all $programs && has_network; } || install_packages $programs netavark aardvark-dns; }; then
+    why="one of these is missing and cannot be installed: $programs, netavark and aardvark-dns"
 fi
 if [ -n "$why" ]; then
     # shellcheck disable=SC2086 # a name each
