@@ -262,9 +262,9 @@ fn texts<'a>(list: &'a Lenient<List<Scalar<'_>>>) -> impl Iterator<Item = &'a st
     listed.iter().filter_map(Scalar::as_text)
 }
 
-/// The ports that are published over UDP.
+/// The ports that are published over UDP. The others, which are nearly all, need not be parsed for that.
 fn udp(published: &Lenient<List<Scalar<'_>>>) -> BTreeSet<PublishedUdp> {
-    texts(published).filter_map(udp_ports).collect()
+    texts(published).filter(|published| published.ends_with("/udp")).filter_map(udp_ports).collect()
 }
 
 fn text<'a>(value: &'a Scalar<'_>) -> Option<&'a str> {
