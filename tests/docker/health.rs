@@ -1,6 +1,19 @@
 //! What a health check changes.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::sleep;
+
 use crate::harness::{BASE, Project, Stage, composes, docker, socket};
+
+/// An engine's list has the age of a container in seconds: which of two of one second is the newer one is not known.
+async fn next_second() {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let began = now();
+    while now() == began {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
 
 #[actix_rt::test]
 async fn a_successor_gets_the_port_when_it_is_healthy() {
@@ -16,6 +29,7 @@ async fn a_successor_gets_the_port_when_it_is_healthy() {
     };
     let old = run(&[]);
     stage.await_served([(BASE, old.clone())]).await;
+    next_second().await;
     let new = run(&["--health-cmd", "test -e /ready", "--health-interval", "1s", "--health-retries", "1"]);
     let is_not_ready = |line: &serde_json::Value| {
         let text = line.to_string();
