@@ -38,10 +38,14 @@ pub(crate) fn composes() -> Vec<String> {
     composes.split_whitespace().map(str::to_owned).collect()
 }
 
+fn engine() -> String {
+    env::var("ENGINE").unwrap_or_else(|_| "docker".into())
+}
+
 /// Runs the engine's command line (`docker`, or ENGINE), which has to succeed; returns its output.
 #[track_caller]
 pub(crate) fn docker(arguments: &[&str]) -> String {
-    let engine = env::var("ENGINE").unwrap_or_else(|_| "docker".into());
+    let engine = engine();
     succeed(Command::new(&engine).args(arguments), &format!("{engine} {}", arguments.join(" ")))
 }
 
@@ -114,8 +118,15 @@ impl Project {
     }
 }
 
+/// What the test has made beside Compose, in the service of the project's name, goes with it, also after a failure.
 impl Drop for Project {
     fn drop(&mut self) {
+        let label = format!("label=stalls.service={}", self.name);
+        let plain = Command::new(engine()).args(["ps", "-aq", "--filter", &label]).output();
+        let plain = plain.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned());
+        for id in plain.unwrap_or_default().lines() {
+            drop(Command::new(engine()).args(["rm", "-f", id]).output());
+        }
         let mut down = Command::new(&self.compose);
         drop(down.current_dir(self.folder.path()).args(["-p", &self.name, "down", "-t", "1"]).output());
     }
