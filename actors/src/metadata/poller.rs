@@ -55,6 +55,8 @@ pub struct MetadataPoller {
     backoff: Backoff,
     /// How long the source may wait for a change when it is asked next.
     wait: Duration,
+    /// When it is to ask again for the services that have failed.
+    retry_at: Option<Instant>,
     fault: Outage,
     /// The newest kind of it.
     reason: Option<Reason>,
@@ -85,6 +87,7 @@ impl MetadataPoller {
             allocator,
             followed: services.map(|service| (service, Followed::default())).collect(),
             wait: settings.wait(),
+            retry_at: None,
             fault: Outage::default(),
             reason: None,
             has_answered: false,
@@ -137,6 +140,9 @@ impl MetadataPoller {
         let now = Instant::now();
         self.once.tell_of_udp("stalls itself", &own.udp, &self.settings.mappings, &self.log);
         let (mut failed, mut answered) = (Vec::new(), self.has_answered);
+        let left_out = |(service, _): &(&ServiceRef, _)| !services.contains_key(service);
+        let fails_still =
+            self.followed.iter().filter(left_out).any(|(_, followed)| followed.fault().is_some());
         for (service, answer) in services {
             match answer {
                 Answer::Listed(listing) => self.note_found(&service, listing, &own, now),
@@ -153,15 +159,18 @@ impl MetadataPoller {
             }
             answered = true;
         }
-        self.wait = match failed.is_empty() {
-            true => self.settings.wait(),
-            // The others are waited for meanwhile.
-            false => self.backoff.next_pause(&mut self.rng).min(self.settings.wait()),
-        };
-        // A source that answers at once but fails in each wait must not be asked again and again without a pause.
-        if failed.is_empty() && !waited.is_zero() {
-            self.backoff.reset();
+        if !failed.is_empty() {
+            self.retry_at = Some(now + self.backoff.next_pause(&mut self.rng));
+        } else if !fails_still {
+            self.retry_at = None;
+            // A source that answers at once but fails in each wait must not be asked again and again without a pause.
+            if !waited.is_zero() {
+                self.backoff.reset();
+            }
         }
+        // The others are waited for meanwhile.
+        let until_retry = self.retry_at.map_or(Duration::MAX, |at| at.saturating_duration_since(now));
+        self.wait = until_retry.min(self.settings.wait());
         for (service, fault) in failed {
             self.note_service_fault(&service, &fault, self.wait, now);
         }

@@ -21,7 +21,8 @@ pub trait Source: 'static {
     /// Waits until something may have changed since the last answer, for about `wait` at most (zero: not at all), and
     /// gives the whole state.
     ///
-    /// It need not be right about what may have changed: an answer that says the same as before costs nothing.
+    /// It need not be right about what may have changed: an answer that says the same as before costs nothing. A service
+    /// that has failed is asked for again once `wait` has passed; an answer that comes earlier may leave it out.
     ///
     /// # Errors
     /// What keeps it from saying anything.

@@ -3,6 +3,7 @@
 mod faults;
 mod missing;
 mod networks;
+mod parts;
 
 use std::{
     cell::RefCell,
