@@ -38,7 +38,8 @@ pub(crate) fn source(settings: &Settings, needs_own_ports: bool, log: Logger) ->
         SourceSetting::Swarm(docker) => {
             let mut services: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
             for Mapping { service, backend_port, .. } in &settings.mappings {
-                services.entry(service.clone()).or_default().insert(*backend_port);
+                // The settings have let no name pass.
+                services.entry(service.clone()).or_default().extend(backend_port.number());
             }
             let DockerSettings { engine, network } = docker.clone();
             Box::new(Swarm::new(SwarmSettings { engine, services, network }))

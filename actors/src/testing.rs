@@ -180,7 +180,7 @@ pub(crate) fn service(name: &str) -> ServiceRef {
 pub(crate) fn mapping(service: &ServiceRef, base_port: u16) -> Mapping {
     Mapping {
         service: service.clone(),
-        backend_port: BACKEND_PORT,
+        backend_port: BACKEND_PORT.into(),
         base_port: NonZeroU16::new(base_port).unwrap(),
         port_count: None,
     }
@@ -195,6 +195,7 @@ pub(crate) fn container(uuid: &str, created: u64, index: Option<u64>) -> Contain
         created,
         state: Some(state("running")),
         port: None,
+        named_ports: [].into(),
         address: Some(format!("10.42.{}.{}", created / 200, created % 200 + 1).as_str().into()),
         health: None,
     }

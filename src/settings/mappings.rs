@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use stalls_actors::{
     allocation::pool_conflicts::{self, PoolConflict},
-    domain::{Mapping, ServiceRef},
+    domain::{BackendPort, Mapping, ServiceRef},
 };
 
 pub(super) use self::entry::written;
@@ -82,7 +82,7 @@ fn single(
     numbers: Numbers,
 ) -> Result<Mapping, Reported> {
     let service = parser.value(&SERVICE_NAME, |raw| name::of(raw, numbers, "use STACK_NAME for the stack"));
-    let backend_port = parser.value(&BACKEND_PORT, RawSetting::port);
+    let backend_port = parser.value(&BACKEND_PORT, |raw| raw.port().map(BackendPort::Number));
     let base_port = parser.value(&BASE_PORT, RawSetting::port);
     let port_count = parser.optional(&PORT_COUNT, RawSetting::port_count);
     Ok(Mapping {

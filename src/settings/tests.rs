@@ -50,7 +50,7 @@ fn the_variables_describe_a_list_of_one_and_the_rest_has_defaults() {
     assert_eq!(settings.mappings.len(), 1);
     let mapping = &settings.mappings[0];
     assert_eq!(mapping.service.to_string(), "web");
-    assert_eq!((mapping.backend_port.get(), mapping.base_port.get()), (8080, 5000));
+    assert_eq!((mapping.backend_port.to_string(), mapping.base_port.get()), ("8080".to_owned(), 5000));
     assert_eq!(mapping.port_count, None);
     assert_eq!(settings.source.address(), "http://rancher-metadata/2015-12-19");
     assert_eq!(settings.poll_sleep, Duration::from_secs(5));

@@ -130,7 +130,7 @@ fn service(
         service: pool.service.to_string().into(),
         base_port,
         ports: *pool_size,
-        backend_port: mapping.backend_port.get(),
+        backend_port: mapping.backend_port.clone(),
         state,
         since: fault.map_or(began, |fault| clock.at(fault.since)),
         kind,

@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
+use stalls_actors::domain::BackendPort;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type},
+};
 
 use super::{PortStatus, Timestamp};
 use crate::doctor::Finding;
@@ -69,9 +73,8 @@ pub(crate) struct Service {
     pub(crate) base_port: u16,
     /// The size of its pool.
     pub(crate) ports: u16,
-    /// The port that each container listens on.
-    #[schema(minimum = 1)]
-    pub(crate) backend_port: u16,
+    #[schema(schema_with = backend_port)]
+    pub(crate) backend_port: BackendPort,
     /// Whether what the source says of it is new.
     pub(crate) state: SourceState,
     pub(crate) since: Timestamp,
@@ -84,6 +87,18 @@ pub(crate) struct Service {
     /// Whether none of its containers is mapped.
     #[serde(skip)]
     pub(crate) is_unmapped: bool,
+}
+
+fn backend_port() -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(65_535));
+    let name = ObjectBuilder::new().schema_type(Type::String);
+    let either = OneOfBuilder::new().item(number).item(name);
+    either
+        .description(Some(
+            "The port that each container listens on: its number, or the name that each has for it.",
+        ))
+        .build()
+        .into()
 }
 
 /// Where the containers are known from.

@@ -38,6 +38,7 @@ fn container(index: u64) -> Arc<Container> {
         state: None,
         address: None,
         port: None,
+        named_ports: [].into(),
         health: None,
     })
 }
@@ -48,7 +49,7 @@ fn inputs(slots: &[u16]) -> Inputs {
     let port = |port| NonZeroU16::new(port).unwrap();
     let mapping = Mapping {
         service: service.clone(),
-        backend_port: port(8080),
+        backend_port: port(8080).into(),
         base_port: port(BASE),
         port_count: NonZeroU16::new(POOL),
     };

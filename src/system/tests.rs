@@ -46,7 +46,7 @@ fn settings_that_panic(metadata_url: String, folder: &std::path::Path) -> Settin
     Settings {
         mappings: vec![Mapping {
             service: ServiceRef { stack: None, service: "web".into() },
-            backend_port: port(8080),
+            backend_port: port(8080).into(),
             base_port: port(5000),
             port_count: Some(port(4)),
         }],

@@ -182,10 +182,10 @@ def test_a_port_that_serves_a_flapping_container_is_wrong(open_page):
 def test_several_services_are_all_in_the_head(open_page):
     world = World([port(5000, "serving"), port(6000, "free")])
     web = {"service": "web", "base_port": 5000, "ports": 1, "backend_port": 8080, "kind": None, "reason": None}
-    api = {**web, "service": "shop/api", "base_port": 6000, "kind": "no_containers", "reason": "scale it up"}
+    api = {**web, "service": "shop/api", "base_port": 6000, "backend_port": "http", "kind": "no_containers", "reason": "scale it up"}
     world.change(services=[web, api])
     page = open_page(world)
-    page.shows("#services", "shop/api 6000 → 8080")
+    page.shows("#services", "shop/api 6000 → http")
     assert "web 5000 → 8080" in page.text("#services")
     page.shows("#problems", "shop/api has no container on a port")
     assert page.run("return document.title").endswith("web +1 stalls")
@@ -193,7 +193,7 @@ def test_several_services_are_all_in_the_head(open_page):
 
 def test_hostile_names_stay_text(open_page):
     world = World([port(5000, "lingering", reason=HOSTILE, holder={"name": HOSTILE, "uuid": HOSTILE, "address": HOSTILE, "index": None})])
-    service = {"service": HOSTILE, "base_port": 5000, "ports": 1, "backend_port": 8080, "kind": HOSTILE, "reason": HOSTILE}
+    service = {"service": HOSTILE, "base_port": 5000, "ports": 1, "backend_port": HOSTILE, "kind": HOSTILE, "reason": HOSTILE}
     unmapped = [{"service": HOSTILE, "container": {"name": HOSTILE, "uuid": HOSTILE}, "kind": HOSTILE, "reason": HOSTILE, "since": HOSTILE}]
     finding = {"kind": HOSTILE, "severity": HOSTILE, "subject": HOSTILE, "reason": HOSTILE, "remedy": HOSTILE}
     parts = {"kind": HOSTILE, "state": HOSTILE, "since": HOSTILE, "reason": HOSTILE, "version": HOSTILE}

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
-    num::NonZeroU16,
     sync::Arc,
     time::Duration,
 };
@@ -14,7 +13,7 @@ use super::{
     Unmapped,
     flapping::{Damped, FlapDamper},
 };
-use crate::domain::{Container, Health, Lifecycle};
+use crate::domain::{BackendPort, Container, Health, Lifecycle, PortName};
 
 /// A container that can be mapped, and where it is reached.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +38,8 @@ pub(super) struct Candidates<'a> {
 pub(super) struct Forbidden<'a> {
     /// Whether it may be at a loopback address.
     pub(super) allow_loopback: bool,
-    /// The port that it listens on, unless it has one of its own.
-    pub(super) backend_port: NonZeroU16,
+    /// The port that it has to have.
+    pub(super) backend_port: &'a BackendPort,
     /// stalls' own listeners.
     pub(super) own_listeners: &'a BTreeSet<SocketAddr>,
     /// Where containers of several mapped services are.
@@ -105,13 +104,20 @@ fn mapped_at(
         }
         _ => {
             let address = usable_address(container, forbidden.allow_loopback)?;
-            match container.backend_at(address, forbidden.backend_port) {
+            let backend = container.backend_at(address, forbidden.backend_port);
+            match backend.map_err(|name| no_such_port(name, container))? {
                 own if forbidden.own_listeners.contains(&own) => Err(Unmapped::OwnListener { backend: own }),
                 shared if forbidden.shared.contains(&shared) => Err(Unmapped::Shared { backend: shared }),
                 backend => Ok(backend),
             }
         }
     }
+}
+
+fn no_such_port(name: &PortName, Container { named_ports, .. }: &Container) -> Unmapped {
+    // Enough to see what is meant.
+    let others = named_ports.keys().take(3).cloned().collect();
+    Unmapped::NoSuchPort { name: name.clone(), others }
 }
 
 /// Rule 1: whether its state lets it be mapped.
@@ -152,11 +158,7 @@ impl Forbidden<'static> {
     /// Where stalls listens nowhere.
     pub(super) fn unless(allow_loopback: bool) -> Self {
         static NONE: BTreeSet<SocketAddr> = BTreeSet::new();
-        Self {
-            allow_loopback,
-            backend_port: crate::testing::BACKEND_PORT,
-            own_listeners: &NONE,
-            shared: &NONE,
-        }
+        static BACKEND_PORT: BackendPort = BackendPort::Number(crate::testing::BACKEND_PORT);
+        Self { allow_loopback, backend_port: &BACKEND_PORT, own_listeners: &NONE, shared: &NONE }
     }
 }

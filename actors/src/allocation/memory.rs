@@ -9,7 +9,7 @@ use super::{
     size,
 };
 use crate::{
-    domain::{Assignment, Mapping},
+    domain::{Assignment, BackendPort, Mapping},
     state::{SavedContainer, SavedLingering, SavedMapping, SavedReservation, SavedState},
 };
 
@@ -31,7 +31,7 @@ pub(super) fn restored(
     settings: &AllocatorSettings,
 ) -> Option<(u16, Assignments, Absences)> {
     let is_same = |saved: &&SavedMapping| {
-        saved.service == mapping.service && saved.backend_port == mapping.backend_port.get()
+        saved.service == mapping.service && saved.backend_port == mapping.backend_port
     };
     let saved = state.mappings.iter().find(is_same)?;
     let size = size::initial(mapping, Some(saved.pool_size));
@@ -46,14 +46,14 @@ pub(super) fn restored(
     let lingered =
         saved.lingering.iter().map(|(slot, saved)| (*slot, reservation(&saved.container.uuid, u64::MAX)));
     let assignments = Assignments {
-        slots: slots.map(|(slot, saved)| (*slot, read(saved, mapping.backend_port))).collect(),
+        slots: slots.filter_map(|(slot, saved)| Some((*slot, read(saved, &mapping.backend_port)?))).collect(),
         reservations: reserved.chain(lingered).filter(|(slot, _)| *slot < size).collect(),
         ..Assignments::default()
     };
-    let lost = saved.lingering.values().map(|SavedLingering { container, left_ms }| {
+    let lost = saved.lingering.values().filter_map(|SavedLingering { container, left_ms }| {
         let left = Duration::from_millis(*left_ms).min(settings.linger);
-        let Assignment { uuid, backend, .. } = read(container, mapping.backend_port);
-        (uuid, backend, left)
+        let Assignment { uuid, backend, .. } = read(container, &mapping.backend_port)?;
+        Some((uuid, backend, left))
     });
     Some((size, assignments, Absences::restored(lost)))
 }
@@ -75,31 +75,33 @@ fn saved_mapping(
         (*slot, SavedReservation { uuid: uuid.to_string(), left_ms: left_ms(*until) })
     });
     let lingering = lingering.iter().filter_map(|(slot, until)| {
-        let container = written(slots.get(slot)?, mapping.backend_port);
+        let container = written(slots.get(slot)?, &mapping.backend_port);
         Some((*slot, SavedLingering { container, left_ms: left_ms(*until) }))
     });
     let lingering: BTreeMap<_, _> = lingering.collect();
     let listed = slots.iter().filter(|(slot, _)| !lingering.contains_key(slot));
     SavedMapping {
         service: mapping.service.clone(),
-        backend_port: mapping.backend_port.get(),
+        backend_port: mapping.backend_port.clone(),
         pool_size: *pool_size,
-        slots: listed.map(|(slot, assignment)| (*slot, written(assignment, mapping.backend_port))).collect(),
+        slots: listed.map(|(slot, assignment)| (*slot, written(assignment, &mapping.backend_port))).collect(),
         reservations: reservations.collect(),
         lingering,
     }
 }
 
+/// `None` if nothing says which port it had, as in no state that stalls has saved.
 fn read(
     SavedContainer { uuid, name, address, port }: &SavedContainer,
-    backend_port: NonZeroU16,
-) -> Assignment {
-    let backend = (*address, port.unwrap_or(backend_port).get()).into();
-    Assignment { uuid: Arc::clone(uuid), name: Arc::clone(name), backend }
+    backend_port: &BackendPort,
+) -> Option<Assignment> {
+    let port = port.or(backend_port.number())?;
+    let backend = (*address, port.get()).into();
+    Some(Assignment { uuid: Arc::clone(uuid), name: Arc::clone(name), backend })
 }
 
 /// A port that is the mapping's is not written, as in the files of versions that knew no other.
-fn written(Assignment { uuid, name, backend }: &Assignment, backend_port: NonZeroU16) -> SavedContainer {
-    let port = NonZeroU16::new(backend.port()).filter(|port| *port != backend_port);
+fn written(Assignment { uuid, name, backend }: &Assignment, backend_port: &BackendPort) -> SavedContainer {
+    let port = NonZeroU16::new(backend.port()).filter(|port| Some(*port) != backend_port.number());
     SavedContainer { uuid: Arc::clone(uuid), name: Arc::clone(name), address: backend.ip(), port }
 }

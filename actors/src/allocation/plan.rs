@@ -6,7 +6,6 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    num::NonZeroU16,
     ops::RangeInclusive,
     sync::Arc,
 };
@@ -15,7 +14,7 @@ use rangemap::RangeInclusiveSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Unmapped, assign::Assignments, eligibility::usable_address, linger::Absences};
-use crate::domain::{Assignment, Container, Lifecycle, Mapping};
+use crate::domain::{Assignment, BackendPort, Container, Lifecycle, Mapping};
 
 /// All mappings at one moment, in full.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,14 +51,14 @@ pub(super) fn still_running(
     Assignments { slots, unmapped, .. }: &Assignments,
     containers: &[Arc<Container>],
     absences: &Absences,
-    backend_port: NonZeroU16,
+    backend_port: &BackendPort,
     allow_loopback: bool,
 ) -> BTreeSet<SocketAddr> {
     // A container that is being stopped still finishes its work; one that restarts has lost it.
     let runs = |c: &Container| matches!(c.lifecycle(), Lifecycle::Running | Lifecycle::Stopping);
     let unmapped = containers.iter().filter(|c| unmapped.contains_key(&c.uuid) && runs(c));
     let unmapped =
-        unmapped.filter_map(|c| Some(c.backend_at(usable_address(c, allow_loopback).ok()?, backend_port)));
+        unmapped.filter_map(|c| c.backend_at(usable_address(c, allow_loopback).ok()?, backend_port).ok());
     let mut running: BTreeSet<_> = unmapped.chain(absences.lost()).collect();
     if !running.is_empty() {
         for assignment in slots.values() {

@@ -141,7 +141,7 @@ impl Pool {
         let Around { own_listeners, shared, .. } = around;
         let forbidden = Forbidden {
             allow_loopback: settings.allow_loopback,
-            backend_port: self.mapping.backend_port,
+            backend_port: &self.mapping.backend_port,
             own_listeners,
             shared,
         };
@@ -165,7 +165,7 @@ impl Pool {
     /// The last step of the line.
     pub(super) fn plan(&self, settings: &AllocatorSettings) -> MappingPlan {
         let (assignments, absences) = (&self.assignments, &self.absences);
-        let backend_port = self.mapping.backend_port;
+        let backend_port = &self.mapping.backend_port;
         let still_running =
             still_running(assignments, self.containers(), absences, backend_port, settings.allow_loopback);
         MappingPlan {
@@ -261,7 +261,7 @@ impl Pool {
     /// Where the containers of the newest snapshot are, the oldest first.
     pub(super) fn listed(&self) -> impl Iterator<Item = (SocketAddr, &Arc<str>)> {
         let alive = self.containers().iter().filter(|c| c.lifecycle() != Lifecycle::Inactive);
-        alive.filter_map(|c| Some((c.backend(self.mapping.backend_port)?, &c.uuid)))
+        alive.filter_map(|c| Some((c.backend(&self.mapping.backend_port)?, &c.uuid)))
     }
 
     /// When the passing of time alone may change which container has which slot.

@@ -67,7 +67,7 @@ pub fn conflicts(mappings: &[Mapping]) -> Vec<PoolConflict<'_>> {
 }
 
 fn between<'a>(earlier: &'a Mapping, later: &'a Mapping) -> impl Iterator<Item = PoolConflict<'a>> {
-    let is_twice = (&earlier.service, earlier.backend_port) == (&later.service, later.backend_port);
+    let is_twice = (&earlier.service, &earlier.backend_port) == (&later.service, &later.backend_port);
     let overlaps = overlap(&ports(earlier), &ports(later));
     let twice = is_twice.then_some(PoolConflict::Twice { earlier, later });
     twice.into_iter().chain(overlaps.then_some(PoolConflict::Overlap { earlier, later }))
@@ -123,14 +123,14 @@ fn collide(a: IpAddr, b: IpAddr) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use crate::domain::ServiceRef;
+    use crate::domain::{BackendPort, ServiceRef};
 
     use super::*;
 
     pub(crate) fn mapping(base_port: u16, port_count: Option<u16>) -> Mapping {
         Mapping {
             service: ServiceRef { stack: None, service: format!("s{base_port}") },
-            backend_port: NonZeroU16::MIN,
+            backend_port: NonZeroU16::MIN.into(),
             base_port: NonZeroU16::new(base_port).unwrap(),
             port_count: port_count.and_then(NonZeroU16::new),
         }
@@ -175,7 +175,7 @@ pub(super) mod tests {
         assert_eq!(twice.to_string(), "port 1 of s5000 is mapped twice, from 5000 and from 6000 on");
 
         let [web, mut admin] = mappings;
-        admin.backend_port = NonZeroU16::new(2).unwrap();
+        admin.backend_port = BackendPort::Name("admin".parse().unwrap());
         assert_eq!(conflicts(&[web.clone(), admin]), []);
         assert_eq!(conflicts(&[web.clone(), web]).len(), 2, "and they overlap");
     }

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::domain::PortName;
+
 /// Why a container is not mapped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Error)]
 #[serde(rename_all = "snake_case")]
@@ -29,6 +31,14 @@ pub enum Unmapped {
     BadAddress {
         /// The address as the source has it.
         address: String,
+    },
+    /// None of its ports has the name of the mapping's.
+    #[error("it has no container port named {:?}; {}", .name.as_str(), named(.others))]
+    NoSuchPort {
+        /// The name of the mapping's port.
+        name: PortName,
+        /// Some names that its ports have.
+        others: Vec<PortName>,
     },
     /// A loopback address leads to this host itself.
     #[error("its address {address} is a loopback address; ALLOW_LOOPBACK=true would map it")]
@@ -95,6 +105,16 @@ pub enum Unmapped {
     },
 }
 
+/// What would do for a container that lacks a port of some name.
+fn named(others: &[PortName]) -> String {
+    if others.is_empty() {
+        return "its ports have no names, so a number as BACKEND_PORT would do".to_owned();
+    }
+    let others: Vec<_> = others.iter().map(|name| format!("{:?}", name.as_str())).collect();
+    let others = others.join(", ");
+    format!("among its ports are {others}: one of these names, or a number, as BACKEND_PORT would do")
+}
+
 /// What an index outside of the pool needs.
 fn reach(index: u64, max_port_count: u16) -> String {
     if index <= max_port_count.into() {
@@ -111,12 +131,13 @@ fn more(pool_size: u16, max_port_count: u16) -> &'static str {
 
 impl Unmapped {
     /// All kinds.
-    pub const KINDS: [&str; 13] = [
+    pub const KINDS: [&str; 14] = [
         "no_identity",
         "not_running",
         "flapping",
         "no_address",
         "bad_address",
+        "no_such_port",
         "loopback",
         "own_listener",
         "shared_address",
@@ -135,6 +156,7 @@ impl Unmapped {
             Self::Flapping => "flapping",
             Self::NoAddress => "no_address",
             Self::BadAddress { .. } => "bad_address",
+            Self::NoSuchPort { .. } => "no_such_port",
             Self::Loopback { .. } => "loopback",
             Self::OwnListener { .. } => "own_listener",
             Self::Shared { .. } => "shared_address",
@@ -153,6 +175,7 @@ impl Unmapped {
             | Self::NotRunning { .. }
             | Self::NoAddress
             | Self::BadAddress { .. }
+            | Self::NoSuchPort { .. }
             | Self::Loopback { .. }
             | Self::OwnListener { .. }
             | Self::Shared { .. }
@@ -173,6 +196,7 @@ impl Unmapped {
             Self::NoIdentity
             | Self::Flapping
             | Self::BadAddress { .. }
+            | Self::NoSuchPort { .. }
             | Self::Loopback { .. }
             | Self::OwnListener { .. }
             | Self::Shared { .. }
@@ -200,6 +224,7 @@ mod tests {
             Unmapped::Flapping,
             Unmapped::NoAddress,
             Unmapped::BadAddress { address: other() },
+            Unmapped::NoSuchPort { name: "http".parse().unwrap(), others: Vec::new() },
             Unmapped::Loopback { address },
             Unmapped::OwnListener { backend },
             Unmapped::Shared { backend },
@@ -210,5 +235,22 @@ mod tests {
             Unmapped::NoFreeSlot { pool_size, max_port_count },
         ];
         assert_eq!(all.map(|unmapped| unmapped.kind()), Unmapped::KINDS);
+    }
+
+    #[test]
+    fn a_container_without_the_named_port_is_told_which_names_there_are() {
+        let why = |others: &[&str]| {
+            let others = others.iter().map(|name| name.parse().unwrap()).collect();
+            Unmapped::NoSuchPort { name: "http".parse().unwrap(), others }.to_string()
+        };
+        assert_eq!(
+            why(&["admin", "web"]),
+            "it has no container port named \"http\"; among its ports are \"admin\", \"web\": one of these names, or \
+             a number, as BACKEND_PORT would do"
+        );
+        assert_eq!(
+            why(&[]),
+            "it has no container port named \"http\"; its ports have no names, so a number as BACKEND_PORT would do"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! One container as its source lists it.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{IpAddr, SocketAddr},
     num::{NonZeroU16, NonZeroU64},
@@ -8,6 +9,8 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+
+use super::{BackendPort, PortName};
 
 /// One container as its source lists it. Texts are untrusted: they go to the log and the state file only, never to
 /// HAProxy.
@@ -25,9 +28,12 @@ pub struct Container {
     pub state: Option<State>,
     /// Its address; `None` when it has none (yet).
     pub address: Option<Address>,
-    /// The port that it listens on, where its source says one; else that of the mapping.
+    /// The port that it listens on, where its source says one; else that of the mapping, if that is a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<NonZeroU16>,
+    /// The ports that its source has names for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub named_ports: BTreeMap<PortName, NonZeroU16>,
     /// What its health check says; `None` when it has no health check.
     pub health: Option<Health>,
 }
@@ -38,13 +44,25 @@ impl Container {
         self.state.as_ref().map_or(Lifecycle::Running, |state| state.lifecycle)
     }
 
-    /// Where it listens, if its address is an IP address; `default` is the port of one that has none of its own.
-    pub fn backend(&self, default: NonZeroU16) -> Option<SocketAddr> {
-        Some(self.backend_at(self.address.as_ref()?.ip()?, default))
+    /// Where it is reached, if its address is an IP address and it has this port.
+    pub fn backend(&self, port: &BackendPort) -> Option<SocketAddr> {
+        self.backend_at(self.address.as_ref()?.ip()?, port).ok()
     }
 
-    pub(crate) fn backend_at(&self, ip: IpAddr, default: NonZeroU16) -> SocketAddr {
-        SocketAddr::new(ip, self.port.unwrap_or(default).get())
+    /// Where it is reached if that is its address. A port of its own takes the place of a number.
+    ///
+    /// # Errors
+    /// The name that none of its ports has.
+    pub(crate) fn backend_at<'a>(
+        &self,
+        ip: IpAddr,
+        port: &'a BackendPort,
+    ) -> Result<SocketAddr, &'a PortName> {
+        let port = match port {
+            BackendPort::Number(number) => self.port.unwrap_or(*number),
+            BackendPort::Name(name) => *self.named_ports.get(name).ok_or(name)?,
+        };
+        Ok(SocketAddr::new(ip, port.get()))
     }
 }
 

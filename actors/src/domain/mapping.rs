@@ -4,7 +4,7 @@ use std::{num::NonZeroU16, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::ServiceRef;
+use super::{BackendPort, ServiceRef};
 
 /// The size of a pool when neither the settings nor the published ports say one.
 pub const DEFAULT_PORT_COUNT: u16 = 64;
@@ -15,7 +15,7 @@ pub struct Mapping {
     /// The service whose containers are mapped.
     pub service: ServiceRef,
     /// The port that each container listens on.
-    pub backend_port: NonZeroU16,
+    pub backend_port: BackendPort,
     /// The port of slot 0.
     pub base_port: NonZeroU16,
     /// How many ports the pool has; `None` leaves it to what stalls' own service publishes, and to need.

@@ -20,7 +20,7 @@ impl PublishedUdp {
         let pool = mapping.pool(mapping.port_count.map_or(DEFAULT_PORT_COUNT, Into::into));
         let is_of_pool = |(first, last): (u16, u16)| first <= *pool.end() && *pool.start() <= last;
         let (first, last) = self.inner;
-        (first..=last).contains(&mapping.backend_port.get())
+        mapping.backend_port.number().is_some_and(|port| (first..=last).contains(&port.get()))
             || is_of_pool(self.inner)
             || self.outer.is_some_and(is_of_pool)
     }

@@ -91,8 +91,11 @@ fn differences(was: &Container, is: &Container) -> String {
 
 /// All that matters of a container, each with its name.
 fn facts(container: &Container) -> [(&'static str, String); 7] {
-    let Container { uuid: _, name, index, created, state, address, port, health } = container;
+    let Container { uuid: _, name, index, created, state, address, port, named_ports, health } = container;
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
+    let named_ports = named_ports.iter().map(|(name, number)| format!("{name}={number}"));
+    let ports =
+        port.iter().map(ToString::to_string).chain(named_ports).reduce(|all, port| format!("{all} {port}"));
     let health = health.map(|health| match health {
         Health::Healthy => "healthy".to_owned(),
         Health::NotHealthy => "not healthy".to_owned(),
@@ -100,7 +103,7 @@ fn facts(container: &Container) -> [(&'static str, String); 7] {
     [
         ("state", or_none(state.as_ref().map(ToString::to_string))),
         ("address", or_none(address.as_ref().map(ToString::to_string))),
-        ("port", or_none(port.map(|port| port.to_string()))),
+        ("port", or_none(ports)),
         ("index", or_none(index.map(|index| index.to_string()))),
         ("health", or_none(health)),
         ("created", created.to_string()),

@@ -17,7 +17,10 @@ use crate::{
     messages::ServiceChanged,
     probing::Verdict,
     state::{SavedMapping, SavedState},
-    testing::{Lines, container, mangled::mangled_json, mapping, ms, pass, service, snapshot, state, web},
+    testing::{
+        BACKEND_PORT, Lines, container, mangled::mangled_json, mapping, ms, pass, service, snapshot, state,
+        web,
+    },
 };
 
 /// An allocator whose inputs are recorded, and replaced by what a test says.
@@ -44,7 +47,7 @@ fn settings() -> AllocatorSettings {
 fn saved() -> SavedState {
     let mapping = SavedMapping {
         service: web(),
-        backend_port: 8080,
+        backend_port: BACKEND_PORT.into(),
         pool_size: 3,
         slots: [(0, serde_json::from_str(r#"{"uuid":"c1","name":"c","address":"10.42.0.9"}"#).unwrap())]
             .into(),

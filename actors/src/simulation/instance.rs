@@ -83,6 +83,7 @@ impl Instance {
             state: Some(State::new(self.state, lifecycle)),
             address: self.address.map(|address| address.to_string().into()),
             port: self.port,
+            named_ports: [].into(),
             health: self.health.map(health),
         }
     }

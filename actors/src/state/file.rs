@@ -25,7 +25,7 @@ use thiserror::Error;
 use super::validate;
 use crate::{
     atomic_file::{Durability, off_thread, write_atomically},
-    domain::ServiceRef,
+    domain::{BackendPort, ServiceRef},
     excerpt::excerpt,
 };
 
@@ -49,7 +49,7 @@ pub struct SavedMapping {
     /// The service, which together with the backend port tells which mapping this was.
     pub service: ServiceRef,
     /// The port that each container listens on.
-    pub backend_port: u16,
+    pub backend_port: BackendPort,
     /// The number of slots.
     pub pool_size: u16,
     /// The container of each slot.
@@ -71,7 +71,7 @@ pub struct SavedContainer {
     pub name: Arc<str>,
     /// Where it was.
     pub address: IpAddr,
-    /// The port that it listened on, if it was not the mapping's.
+    /// The port that it listened on, if the mapping's is not the same number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<NonZeroU16>,
 }

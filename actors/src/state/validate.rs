@@ -9,7 +9,7 @@ use super::{SavedMapping, SavedState};
 pub(super) fn check(state: &SavedState) -> Result<(), String> {
     let mut services = BTreeSet::new();
     for mapping in &state.mappings {
-        if !services.insert((&mapping.service, mapping.backend_port)) {
+        if !services.insert((&mapping.service, &mapping.backend_port)) {
             return Err(format!(
                 "the mapping of {}:{} is listed twice",
                 mapping.service, mapping.backend_port
@@ -31,6 +31,9 @@ fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
         if address.to_canonical().is_unspecified() {
             return Err(format!("the container on slot {slot} is at {address}"));
         }
+        if container.port.is_none() && mapping.backend_port.number().is_none() {
+            return Err(format!("the container on slot {slot} has no port"));
+        }
         if !uuids.insert(uuid) {
             return Err(format!("container {uuid:?} is on two slots"));
         }
@@ -40,8 +43,14 @@ fn check_mapping(mapping: &SavedMapping) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU16;
+
     use super::*;
-    use crate::{domain::ServiceRef, state::SavedContainer};
+    use crate::{
+        domain::{BackendPort, ServiceRef},
+        state::SavedContainer,
+        testing::BACKEND_PORT,
+    };
 
     /// A pool of five, with a container on each of these slots.
     fn contradiction(slots: &[(u16, &str, &str)]) -> Option<String> {
@@ -62,7 +71,7 @@ mod tests {
         };
         SavedMapping {
             service: ServiceRef { stack: None, service: "web".into() },
-            backend_port: 8080,
+            backend_port: BACKEND_PORT.into(),
             pool_size: 5,
             slots: slots.iter().map(assignment).collect(),
             reservations: [].into(),
@@ -86,10 +95,21 @@ mod tests {
 
     #[test]
     fn a_mapping_is_listed_once() {
-        let other = SavedMapping { backend_port: 9090, ..mapping(&[]) };
+        let other = SavedMapping { backend_port: BackendPort::Name("http".parse().unwrap()), ..mapping(&[]) };
         let mut state = SavedState { revision: 1, mappings: vec![mapping(&[]), other] };
         assert_eq!(check(&state), Ok(()));
         state.mappings.push(mapping(&[]));
         assert_eq!(check(&state).unwrap_err(), "the mapping of web:8080 is listed twice");
+    }
+
+    #[test]
+    fn where_the_mappings_port_has_a_name_each_container_has_a_number() {
+        let named = BackendPort::Name("http".parse().unwrap());
+        let mut mapping = SavedMapping { backend_port: named, ..mapping(&[(3, "a", "10.42.0.1")]) };
+        let checked =
+            |mapping: &SavedMapping| check(&SavedState { revision: 1, mappings: vec![mapping.clone()] });
+        assert_eq!(checked(&mapping).unwrap_err(), "the container on slot 3 has no port");
+        mapping.slots.get_mut(&3).unwrap().port = Some(NonZeroU16::MIN);
+        assert_eq!(checked(&mapping), Ok(()));
     }
 }

@@ -1,6 +1,6 @@
 //! The whole page, as Prometheus gets it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroU16, sync::Arc};
 
 use stalls_actors::haproxy::{HaproxyCounters, ProcessInfo, Traffic};
 
@@ -34,7 +34,7 @@ fn status() -> Status {
         service: "web".into(),
         base_port: 5000,
         ports: 2,
-        backend_port: 8080,
+        backend_port: NonZeroU16::MIN.into(),
         state: SourceState::Stale,
         since: status.at,
         kind: Some("not_found"),

@@ -4,6 +4,7 @@
 const isObject = (raw) => typeof raw === "object" && raw !== null;
 const text = (raw) => (typeof raw === "string" && raw !== "" ? raw : null);
 const number = (raw) => (Number.isFinite(raw) ? raw : null);
+const numberOrText = (raw) => number(raw) ?? text(raw);
 const list = (read) => (raw) => (Array.isArray(raw) ? raw.filter(isObject).map(read) : []);
 const shape = (fields) => (raw) =>
   Object.fromEntries(Object.entries(fields).map(([name, read]) => [name, read(raw?.[name])]));
@@ -22,7 +23,7 @@ const state = shape({
   version: text,
   started: text,
   at: text,
-  services: list(shape({ service: text, base_port: number, ports: number, backend_port: number, state: text, since: text, ...why })),
+  services: list(shape({ service: text, base_port: number, ports: number, backend_port: numberOrText, state: text, since: text, ...why })),
   source: shape({ kind: text, state: text, since: text, reason: text }),
   haproxy: shape({
     state: text,

@@ -51,7 +51,7 @@ pub(super) fn read(entry: &str, numbers: Numbers) -> Result<Mapping, Vec<String>
     let port_count = port_count.map(|count| number(count, "a number of ports behind the +")).transpose();
     match (service, backend_port, base_port, port_count) {
         (Ok(service), Ok(backend_port), Ok(base_port), Ok(port_count)) => {
-            Ok(Mapping { service, backend_port, base_port, port_count })
+            Ok(Mapping { service, backend_port: backend_port.into(), base_port, port_count })
         }
         _ => Err(wrong),
     }

@@ -45,7 +45,7 @@ fn the_stack_of_an_entry_without_one_is_stack_name() {
 fn only_the_last_colon_and_at_sign_count() {
     let mapped = given(&["--mappings=a:b@c:1:8080@5000".to_owned()]).unwrap();
     assert_eq!(mapped[0].service.service, "a:b@c:1");
-    assert_eq!((mapped[0].backend_port.get(), mapped[0].base_port.get()), (8080, 5000));
+    assert_eq!((mapped[0].backend_port.to_string(), mapped[0].base_port.get()), ("8080".to_owned(), 5000));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn mapping() -> impl Strategy<Value = Mapping> {
     (proptest::option::of(name()), name(), port(), port(), proptest::option::of(port())).prop_map(
         |(stack, service, backend_port, base_port, port_count)| Mapping {
             service: ServiceRef { stack, service },
-            backend_port,
+            backend_port: BackendPort::Number(backend_port),
             base_port,
             port_count,
         },

@@ -15,6 +15,7 @@ use std::{
     future::Future,
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
     ops::Range,
     rc::Rc,
 };
@@ -30,8 +31,8 @@ use crate::{
     state::{SAVE_DELAY, SAVE_RETRY, SavedMapping, StateError},
     supervise::ActorSet,
     testing::{
-        Line, Lines, Received, container, mapping, ms, pass, run, saved_container, service, settle, snapshot,
-        state, web,
+        BACKEND_PORT, Line, Lines, Received, container, mapping, ms, pass, run, saved_container, service,
+        settle, snapshot, state, web,
     },
 };
 
@@ -254,7 +255,7 @@ fn saved() -> SavedState {
     let container = saved_container("a", "10.42.0.2");
     let mapping = SavedMapping {
         service: web(),
-        backend_port: 8080,
+        backend_port: BACKEND_PORT.into(),
         pool_size: 3,
         slots: [(0, container)].into(),
         reservations: [].into(),

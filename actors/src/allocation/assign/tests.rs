@@ -33,7 +33,8 @@ fn accepts(container: &Container) -> bool {
 }
 
 fn probed_ready(containers: &[Container]) -> BTreeSet<Target> {
-    let successor = |c: &Container| Some(Target { uuid: c.uuid.clone(), backend: c.backend(BACKEND_PORT)? });
+    let successor =
+        |c: &Container| Some(Target { uuid: c.uuid.clone(), backend: c.backend(&BACKEND_PORT.into())? });
     containers.iter().filter(|container| accepts(container)).filter_map(successor).collect()
 }
 

@@ -134,7 +134,7 @@ fn listed(pool: &Pool) -> Listed {
 }
 
 fn target(container: &Container) -> Target {
-    let backend = container.backend(BACKEND_PORT).unwrap();
+    let backend = container.backend(&BACKEND_PORT.into()).unwrap();
     Target { uuid: container.uuid.clone(), backend }
 }
 

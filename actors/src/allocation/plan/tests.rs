@@ -16,12 +16,13 @@ use crate::{
 /// In a pool of two that was free before `containers` (oldest first), of which each is ready.
 fn running(containers: &[Container]) -> Vec<String> {
     let rules = Rules { pool_size: 2, max_port_count: 100, port_reuse_delay: Duration::ZERO };
-    let successor = |c: &Container| Some(Target { uuid: c.uuid.clone(), backend: c.backend(BACKEND_PORT)? });
+    let successor =
+        |c: &Container| Some(Target { uuid: c.uuid.clone(), backend: c.backend(&BACKEND_PORT.into())? });
     let ready: BTreeSet<_> = containers.iter().filter_map(successor).collect();
     let containers = shared(containers);
     let candidates = eligible(&containers, &FlapDamper::default(), Forbidden::unless(false));
     let assignments = assign(candidates, &Assignments::default(), &ready, rules, Duration::ZERO);
-    let running = still_running(&assignments, &containers, &Absences::default(), BACKEND_PORT, false);
+    let running = still_running(&assignments, &containers, &Absences::default(), &BACKEND_PORT.into(), false);
     running.iter().map(ToString::to_string).collect()
 }
 

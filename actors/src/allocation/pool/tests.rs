@@ -1,15 +1,20 @@
 //! How large a pool is, and what of a saved state is still of use.
 
 mod growth;
+mod named_port;
 
 use std::{collections::BTreeMap, num::NonZeroU16};
 
 use super::*;
 use crate::{
-    allocation::{ListenAddresses, Plan, Unmapped, memory::to_save, plan_once},
+    allocation::{
+        ListenAddresses, Plan, Unmapped,
+        memory::{Leftovers, to_save},
+        plan_once,
+    },
     domain::{Container, DEFAULT_PORT_COUNT, PublishedPorts},
     state::{SavedMapping, SavedReservation},
-    testing::{container, mapping, ms, saved_container, service, snapshot, web},
+    testing::{BACKEND_PORT, container, mapping, ms, saved_container, service, snapshot, web},
 };
 
 const MAX_PORTS: u16 = 200;
@@ -50,7 +55,7 @@ fn saved() -> SavedState {
     let reservation = SavedReservation { uuid: "gone".into(), left_ms: 3_600_000 };
     let mapping = SavedMapping {
         service: web(),
-        backend_port: 8080,
+        backend_port: BACKEND_PORT.into(),
         pool_size: 4,
         slots: [(2, container)].into(),
         reservations: [(3, reservation)].into(),
@@ -156,7 +161,7 @@ fn a_smaller_pool_drops_what_stood_outside_of_it() {
 
 #[test]
 fn what_was_saved_of_another_service_or_backend_port_is_not_ours() {
-    let other_port = Mapping { backend_port: NonZeroU16::MIN, ..sized(5000, None) };
+    let other_port = Mapping { backend_port: NonZeroU16::MIN.into(), ..sized(5000, None) };
     let other_service = Mapping { service: service("db"), ..sized(5000, None) };
     for mapping in [other_port, other_service] {
         assert!(restored(mapping, &saved()).is_empty());

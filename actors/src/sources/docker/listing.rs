@@ -149,6 +149,7 @@ fn container(
         state: listed.state.as_deref().and_then(vocabulary::state),
         address: address.map(|address| beginning(address).into()),
         port,
+        named_ports: [].into(),
         health: vocabulary::health(listed),
     };
     (container, notes)

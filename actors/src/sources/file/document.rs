@@ -98,6 +98,7 @@ impl From<Entry> for Container {
             state: state.map(|word| word.state()),
             address: Some(Address::from(address)),
             port,
+            named_ports: [].into(),
             health: None,
         }
     }

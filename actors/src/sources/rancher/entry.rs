@@ -44,6 +44,7 @@ impl From<Entry<'_>> for Container {
             state: entry.state.map(vocabulary::state),
             address: entry.address.map(Into::into),
             port: None,
+            named_ports: [].into(),
             health: entry.health,
         }
     }

@@ -117,6 +117,7 @@ fn container(place: Place<'_>, task: &Task, wanted: Wanted<'_>) -> Container {
         state: Some(task.state()),
         address,
         port,
+        named_ports: [].into(),
         // A task that runs has passed its health check, if it has one. Whether it has does not always show: the check
         // may be the image's. A connection tells for both (rule 4).
         health: None,

@@ -9,7 +9,10 @@ use proptest::{
 use rustix::fs::{CWD, mkfifoat};
 
 use super::*;
-use crate::testing::mangled::{any_json, mangled_json, nested};
+use crate::testing::{
+    BACKEND_PORT,
+    mangled::{any_json, mangled_json, nested},
+};
 
 fn state() -> SavedState {
     let container = SavedContainer {
@@ -28,7 +31,7 @@ fn state() -> SavedState {
         revision: 12,
         mappings: vec![SavedMapping {
             service: ServiceRef { stack: None, service: "web".into() },
-            backend_port: 8080,
+            backend_port: BACKEND_PORT.into(),
             pool_size: 64,
             slots: [(3, container)].into(),
             reservations: [(4, SavedReservation { uuid: "dead".into(), left_ms: 30_000 })].into(),
@@ -134,6 +137,12 @@ const KEYS: &[&str] = &[
     "70000",
 ];
 
+fn backend_port() -> impl Strategy<Value = BackendPort> {
+    let number = any::<NonZeroU16>().prop_map(BackendPort::Number);
+    let name = "[a-z][a-z0-9]{0,9}(-[0-9]{1,4})?".prop_map(|name| BackendPort::Name(name.parse().unwrap()));
+    prop_oneof![3 => number, 1 => name]
+}
+
 /// Any state that could have been saved.
 fn any_state() -> impl Strategy<Value = SavedState> {
     let container = || {
@@ -145,13 +154,13 @@ fn any_state() -> impl Strategy<Value = SavedState> {
         (container(), any::<u64>()).prop_map(|(container, left_ms)| SavedLingering { container, left_ms });
     let reservation = any::<(String, u64)>().prop_map(|(uuid, left_ms)| SavedReservation { uuid, left_ms });
     let mapping = (
-        any::<(Option<String>, String, u16, u16)>(),
+        (any::<(Option<String>, String)>(), backend_port(), any::<u16>()),
         btree_map(any::<u16>(), container(), 0..4),
         btree_map(any::<u16>(), reservation, 0..4),
         btree_map(any::<u16>(), lingering, 0..4),
     );
     let mapping = mapping.prop_map(|(ids, mut slots, reservations, mut lingering)| {
-        let (stack, service, backend_port, pool_size) = ids;
+        let ((stack, service), backend_port, pool_size) = ids;
         let service = ServiceRef { stack, service };
         slots.retain(|slot, _| *slot < pool_size);
         lingering.retain(|slot, _| *slot < pool_size);

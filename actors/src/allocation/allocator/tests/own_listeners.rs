@@ -4,7 +4,7 @@ use super::*;
 
 /// The containers of `web` listen on this port.
 fn listening_on(port: u16) -> Running {
-    let web = Mapping { backend_port: port.try_into().unwrap(), ..mapping(&web(), 5000) };
+    let web = Mapping { backend_port: NonZeroU16::new(port).unwrap().into(), ..mapping(&web(), 5000) };
     Running::with(vec![web], FakeStore::default())
 }
 

@@ -131,7 +131,10 @@ async fn what_is_saved_is_the_assignments_and_what_is_left_of_the_reservations()
     let saved = &disk.saved[2];
     assert_eq!(saved.revision, 3);
     let mapping = &saved.mappings[0];
-    assert_eq!((&*mapping.service.service, mapping.backend_port, mapping.pool_size), ("web", 8080, 64));
+    assert_eq!(
+        (&*mapping.service.service, &mapping.backend_port, mapping.pool_size),
+        ("web", &BACKEND_PORT.into(), 64)
+    );
     assert_eq!(mapping.slots.keys().copied().collect::<Vec<_>>(), [1, 2]);
     let reservation = &mapping.reservations[&0];
     assert_eq!(reservation.uuid, "a");

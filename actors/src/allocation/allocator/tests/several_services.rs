@@ -16,7 +16,7 @@ async fn several_mappings_are_told_together_once_each_is_known() {
 
 #[actix_rt::test]
 async fn a_service_may_be_mapped_twice() {
-    let admin = Mapping { backend_port: 9090.try_into().unwrap(), ..mapping(&web(), 6000) };
+    let admin = Mapping { backend_port: NonZeroU16::new(9090).unwrap().into(), ..mapping(&web(), 6000) };
     let web = Running::with(vec![mapping(&web(), 5000), admin], FakeStore::default());
     web.hears(&[a()]).await;
     assert_eq!(web.told(), [told(1, &[(5000, "a"), (6000, "a")])]);

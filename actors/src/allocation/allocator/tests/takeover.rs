@@ -106,7 +106,7 @@ async fn a_new_container_that_goes_before_it_is_ready_changes_nothing() {
 
 #[actix_rt::test]
 async fn each_mapping_has_its_own_port_to_be_reached_on() {
-    let admin = Mapping { backend_port: 9090.try_into().unwrap(), ..mapping(&web(), 6000) };
+    let admin = Mapping { backend_port: NonZeroU16::new(9090).unwrap().into(), ..mapping(&web(), 6000) };
     let both = Running::with(vec![mapping(&web(), 5000), admin], FakeStore::default());
     both.probe.0.borrow_mut().deaf.insert(backend());
     both.hears(&[a()]).await;

@@ -126,6 +126,7 @@ proptest! {
                     Unmapped::NoFreeSlot { pool_size, .. } => number(container).is_none() && *pool_size == pool,
                     Unmapped::NoIdentity
                     | Unmapped::Flapping
+                    | Unmapped::NoSuchPort { .. }
                     | Unmapped::Loopback { .. }
                     | Unmapped::OwnListener { .. } => false,
                 };

@@ -103,6 +103,7 @@ fn a_field_of_another_type_concerns_that_field_alone() {
         created: 0,
         state: None,
         port: None,
+        named_ports: [].into(),
         address: None,
         health: None,
     };
