@@ -59,7 +59,7 @@ impl Followed {
         now: Instant,
     ) -> Option<(Arc<Snapshot>, Duration)> {
         let proof_age = self.confirmed.map_or(Duration::ZERO, |confirmed| now - confirmed);
-        self.confirmed = Some(now);
+        self.confirmed = Some(now - listing.age);
         let snapshot = listing.snapshot(published);
         if self.snapshot.as_deref() == Some(&snapshot) {
             return None;

@@ -61,6 +61,8 @@ pub struct Listing {
     pub udp: BTreeSet<PublishedUdp>,
     /// The other services that have containers in it, with indexes that do not count here.
     pub other_services: BTreeSet<String>,
+    /// How long ago the source was last known to say this; zero unless it may have missed what has changed since.
+    pub age: Duration,
     /// Why it has no containers, if that is known, and what would do.
     pub why_empty: Option<Arc<str>>,
 }

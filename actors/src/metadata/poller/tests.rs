@@ -1,5 +1,6 @@
 //! The poller in virtual time, against a server that answers by script.
 
+mod age;
 mod faults;
 mod missing;
 mod networks;
@@ -7,7 +8,7 @@ mod parts;
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::Future,
     rc::Rc,
 };
@@ -134,12 +135,22 @@ struct Running {
 
 impl Running {
     fn following(services: &[&str], server: &FakeServer, needs_published_ports: bool) -> Self {
+        let server = server.clone();
+        Self::asking(services, |followed, log| {
+            Box::new(Rancher::new(server, followed, needs_published_ports, log))
+        })
+    }
+
+    fn asking(
+        services: &[&str],
+        source: impl FnOnce(BTreeSet<ServiceRef>, Logger) -> Box<dyn Source>,
+    ) -> Self {
         tokio::time::pause();
         let (log, (changes, allocator)) = (Lines::default(), Received::start());
         let mappings = services.iter().map(|name| mapping(&service(name), 5000)).collect();
         let settings = PollerSettings { mappings, poll_sleep: POLL_SLEEP, seed: 7 };
         let followed = services.iter().map(|name| service(name)).collect();
-        let source = Box::new(Rancher::new(server.clone(), followed, needs_published_ports, log.logger()));
+        let source = source(followed, log.logger());
         let poller = MetadataPoller::new(settings, source, allocator, log.logger());
         let (addr, actors) = run(poller);
         Self { addr, actors, changes, log, start: Instant::now() }

@@ -140,7 +140,9 @@ pub(super) fn read_service(
     }
     let why_empty = entries.is_empty().then(|| why_empty(&document)).flatten();
     let containers = containers(entries, known);
-    Ok((Listing { containers, absence_is_proof: false, udp, other_services, why_empty }, guests))
+    let listing =
+        Listing { containers, absence_is_proof: false, udp, other_services, why_empty, ..Listing::default() };
+    Ok((listing, guests))
 }
 
 /// Why the service has no containers, if that follows from its kind. The text is a person's to read and may be anything.
