@@ -3,6 +3,8 @@
 #[cfg(feature = "docker")]
 pub mod docker;
 pub mod file;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod rancher;
 #[cfg(feature = "docker")]
 pub mod swarm;
