@@ -1,6 +1,9 @@
 //! What to map: the list `MAPPINGS`, or one mapping by `SERVICE_NAME`, `BACKEND_PORT`, `BASE_PORT` and `PORT_COUNT`.
 
+mod backend_port;
 mod entry;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod name;
 #[cfg(test)]
 mod tests;
@@ -13,11 +16,10 @@ use stalls_actors::{
 };
 
 pub(super) use self::entry::written;
-use self::{entry::EXAMPLE, name::Numbers};
+use self::{backend_port::NoPort, entry::EXAMPLE, name::Naming};
 use super::{
     parser::{Reported, SettingsParser},
     raw_setting::RawSetting,
-    source::is_rancher,
     table::{ADMIN_LISTEN, BACKEND_PORT, BASE_PORT, MAPPINGS, PORT_COUNT, SERVICE_NAME, STACK_NAME, Setting},
 };
 use crate::config_error::ConfigError;
@@ -27,14 +29,13 @@ static SINGLE: [&Setting; 4] = [&SERVICE_NAME, &BACKEND_PORT, &BASE_PORT, &PORT_
 
 /// What to map: one or more mappings.
 pub(super) fn mappings(parser: &mut SettingsParser<'_>) -> Result<Vec<Mapping>, Reported> {
-    let numbers = if is_rancher(parser) { Numbers::ArePositions } else { Numbers::AreNames };
-    let stack =
-        parser.optional(&STACK_NAME, |raw| name::of(raw, numbers, "use SERVICE_NAME for the service"));
+    let naming = Naming::of(parser);
+    let stack = parser.optional(&STACK_NAME, |raw| naming.stack(raw));
     let list = parser.optional(&MAPPINGS, |raw| Ok(raw.text))?;
     let mappings = match (list, &given(parser)[..]) {
         (None, []) => return nothing_given(parser),
-        (None, _) => vec![single(parser, stack, numbers)?],
-        (Some(list), []) => entries(parser, list, stack?, numbers)?,
+        (None, _) => vec![single(parser, stack, naming)?],
+        (Some(list), []) => entries(parser, list, stack?, naming)?,
         (Some(list), given) => {
             let remedy =
                 format!("says what to map, and so does {}: unset one or the other", given.join(", "));
@@ -79,10 +80,10 @@ fn nothing_given<T>(parser: &mut SettingsParser<'_>) -> Result<T, Reported> {
 fn single(
     parser: &mut SettingsParser<'_>,
     stack: Result<Option<String>, Reported>,
-    numbers: Numbers,
+    naming: Naming,
 ) -> Result<Mapping, Reported> {
-    let service = parser.value(&SERVICE_NAME, |raw| name::of(raw, numbers, "use STACK_NAME for the stack"));
-    let backend_port = parser.value(&BACKEND_PORT, |raw| raw.port().map(BackendPort::Number));
+    let service = parser.value(&SERVICE_NAME, |raw| naming.service(raw));
+    let backend_port = parser.value(&BACKEND_PORT, |raw| backend_port(raw, naming));
     let base_port = parser.value(&BASE_PORT, RawSetting::port);
     let port_count = parser.optional(&PORT_COUNT, RawSetting::port_count);
     Ok(Mapping {
@@ -93,21 +94,26 @@ fn single(
     })
 }
 
+fn backend_port(raw: &RawSetting<'_>, naming: Naming) -> Result<BackendPort, ConfigError> {
+    let port = backend_port::read(raw.text, naming);
+    port.map_err(|NoPort { allowed, note }| raw.wrong(format_args!("must be a port {allowed}{note}")))
+}
+
 /// The mappings of a list. Every mistake of every entry is reported.
 fn entries(
     parser: &mut SettingsParser<'_>,
     list: &str,
     stack: Option<String>,
-    numbers: Numbers,
+    naming: Naming,
 ) -> Result<Vec<Mapping>, Reported> {
-    let texts: Vec<_> = entry::split(list).collect();
+    let texts = entry::split(list, naming);
     if texts.is_empty() {
         let remedy = format!("must have an entry such as {EXAMPLE}");
         return parser.check(Err(ConfigError::wrong(MAPPINGS.name, list, remedy)));
     }
     let mut mappings = Vec::with_capacity(texts.len());
     for text in &texts {
-        match entry::read(text, numbers) {
+        match entry::read(text, naming) {
             Ok(mut mapping) => {
                 mapping.service.stack = mapping.service.stack.or_else(|| stack.clone());
                 mappings.push(mapping);

@@ -101,11 +101,6 @@ impl fmt::Display for SourceSetting {
     }
 }
 
-/// Whether it is Rancher, as far as `SOURCE` is right.
-pub(super) fn is_rancher(parser: &SettingsParser<'_>) -> bool {
-    parser.text(&SOURCE) == Some("rancher")
-}
-
 /// The source, with the settings that belong to it.
 pub(super) fn source(parser: &mut SettingsParser<'_>) -> Result<SourceSetting, Reported> {
     match parser.value(&SOURCE, kind)? {

@@ -120,7 +120,7 @@ settings! {
         SERVICE_NAME: Text("NAME"), RequiredUnless("MAPPINGS"),
             "The service whose containers get a port each";
         BACKEND_PORT: Number("PORT", 1..=65_535), RequiredUnless("MAPPINGS"),
-            "The port that each container listens on";
+            "The port that each container listens on, by name (Kubernetes only) or number";
         BASE_PORT: Number("PORT", 1..=65_535), RequiredUnless("MAPPINGS"),
             "The first port of the pool";
         PORT_COUNT: Number("COUNT", 1..=65_535),

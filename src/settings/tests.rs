@@ -171,7 +171,8 @@ fn missing_required_settings_are_reported_at_once() {
     assert_eq!(
         errors.to_string(),
         "SERVICE_NAME is not set: give the service whose containers get a port each\n\
-         BACKEND_PORT is not set: give the port that each container listens on: 1 to 65535\n\
+         BACKEND_PORT is not set: give the port that each container listens on, by name (Kubernetes only) or number: 1 to \
+         65535\n\
          BASE_PORT is not set: give the first port of the pool: 1 to 65535\n"
     );
 }

@@ -72,6 +72,23 @@ fn a_number_is_a_name_for_other_sources_than_rancher() {
 }
 
 #[test]
+fn a_port_has_a_name_in_kubernetes_alone() {
+    assert_eq!(
+        mistakes("web:http@5000"),
+        "MAPPINGS=\"web:http@5000\": must have a port of the containers from 1 to 65535 instead of \"http\"; names of \
+         ports are for SOURCE=kubernetes\n"
+    );
+    for (port, note) in
+        [("http", "; names of ports are for SOURCE=kubernetes"), ("0", ""), ("65536", ""), ("+1", "")]
+    {
+        let one = ["--service-name=web", "--base-port=5000"].map(str::to_owned);
+        let all: Vec<_> = one.into_iter().chain([format!("--backend-port={port}")]).collect();
+        let refused = format!("BACKEND_PORT={port:?}: must be a port from 1 to 65535{note}\n");
+        assert_eq!(given(&all), Err(refused));
+    }
+}
+
+#[test]
 fn all_conflicts_are_reported_at_once_each_with_its_entry_and_what_would_do() {
     assert_eq!(
         mistakes("web:8080@5000 api:9000@5010 web:8080@7000+1 web:9090@7000+1 far:1@65530+7"),
@@ -142,15 +159,15 @@ proptest! {
         mappings in proptest::collection::vec(mapping(), 1..20), separator in "[ ,\n\t]{1,3}"
     ) {
         let text = mappings.iter().map(written).collect::<Vec<_>>().join(&separator);
-        let read: Vec<_> =
-            entry::split(&text).map(|entry| entry::read(entry, Numbers::ArePositions).unwrap()).collect();
+        let entries = entry::split(&text, Naming::Rancher);
+        let read: Vec<_> = entries.iter().map(|entry| entry::read(entry, Naming::Rancher).unwrap()).collect();
         prop_assert_eq!(read, mappings);
     }
 
     #[test]
     fn any_text_is_read_or_refused_with_reasons(text: String) {
-        for entry in entry::split(&text) {
-            if let Err(remedies) = entry::read(entry, Numbers::ArePositions) {
+        for entry in entry::split(&text, Naming::Rancher) {
+            if let Err(remedies) = entry::read(&entry, Naming::Rancher) {
                 prop_assert!(!remedies.is_empty());
             }
         }
