@@ -6,6 +6,8 @@ mod docker;
 mod effective;
 mod haproxy;
 mod host;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod log_fields;
 mod mappings;
 mod metadata_url;
@@ -201,7 +203,7 @@ impl Settings {
     fn read(parser: &mut SettingsParser<'_>, purpose: Purpose, host: &impl Host) -> Result<Self, Reported> {
         let mappings = mappings::mappings(parser);
         let bind_address = parser.optional(&table::BIND_ADDRESS, RawSetting::ip_address);
-        let source = source::source(parser);
+        let source = source::source(parser, purpose, host);
         let allow_loopback = parser.value(&table::ALLOW_LOOPBACK, RawSetting::boolean);
         let haproxy_bin = haproxy::executable(parser, purpose, host);
         let template_file = parser.text(&table::HAPROXY_TEMPLATE).map(PathBuf::from);

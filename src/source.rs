@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use slog::Logger;
+#[cfg(feature = "kubernetes")]
+use stalls_actors::sources::kubernetes::Kubernetes;
 #[cfg(feature = "docker")]
 use stalls_actors::{
     domain::Mapping,
@@ -34,6 +36,8 @@ pub(crate) fn source(settings: &Settings, needs_own_ports: bool, log: Logger) ->
         SourceSetting::File { path } => Box::new(WatchedFile::new(path.clone(), services)),
         #[cfg(feature = "docker")]
         SourceSetting::Docker(docker) => Box::new(Docker::new(docker.clone(), services, log)),
+        #[cfg(feature = "kubernetes")]
+        SourceSetting::Kubernetes(kubernetes) => Box::new(Kubernetes::new(kubernetes.clone(), services, log)),
         #[cfg(feature = "docker")]
         SourceSetting::Swarm(docker) => {
             let mut services: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();

@@ -21,6 +21,9 @@ pub(crate) trait Host {
     /// The variable `PATH`.
     fn search_path(&self) -> Option<OsString>;
 
+    /// Whether this process is in a pod of Kubernetes.
+    fn is_in_pod(&self) -> bool;
+
     /// Whether `path` is a file that this process may execute.
     fn is_executable(&self, path: &Path) -> bool;
 
@@ -57,6 +60,10 @@ impl Host for ThisHost {
 
     fn search_path(&self) -> Option<OsString> {
         std::env::var_os("PATH")
+    }
+
+    fn is_in_pod(&self) -> bool {
+        std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
     }
 
     fn is_executable(&self, path: &Path) -> bool {

@@ -12,8 +12,14 @@ use super::{Settings, mappings::written, source::SourceFields};
 impl KV for Settings {
     fn serialize(&self, record: &Record<'_>, serializer: &mut dyn Serializer) -> slog::Result {
         let mappings: Vec<_> = self.mappings.iter().map(written).collect();
-        let SourceFields { metadata_url, docker_host, docker_cert_path, docker_network } =
-            self.source.fields();
+        let SourceFields {
+            metadata_url,
+            docker_host,
+            docker_cert_path,
+            docker_network,
+            kubeconfig,
+            ip_family,
+        } = self.source.fields();
         kv!(
             "mappings" => mappings.join(" "),
             "bind_address" => self.bind_address.map(|address| address.to_string()),
@@ -22,6 +28,8 @@ impl KV for Settings {
             "docker_host" => docker_host,
             "docker_cert_path" => docker_cert_path,
             "docker_network" => docker_network,
+            "kubeconfig" => kubeconfig,
+            "ip_family" => ip_family,
             "allow_loopback" => self.allow_loopback,
             "haproxy_bin" => self.haproxy_bin.display(),
             "state_dir" => self.state_dir.display(),

@@ -4,11 +4,15 @@ use std::{fmt, path::PathBuf};
 
 #[cfg(feature = "docker")]
 use stalls_actors::sources::docker::DockerSettings;
+#[cfg(feature = "kubernetes")]
+use stalls_actors::sources::kubernetes::{IpFamily, KubernetesSettings};
 
 #[cfg(feature = "docker")]
 use super::docker;
+#[cfg(feature = "kubernetes")]
+use super::kubernetes;
 use super::{
-    metadata_url,
+    Host, Purpose, metadata_url,
     parser::{Reported, SettingsParser},
     raw_setting::RawSetting,
     table::{METADATA_URL, SOURCE},
@@ -36,6 +40,9 @@ pub(crate) enum SourceSetting {
     /// A manager of a swarm, for the tasks of its services.
     #[cfg(feature = "docker")]
     Swarm(DockerSettings),
+    /// A Kubernetes cluster, for the pods of its StatefulSets, or of label selectors.
+    #[cfg(feature = "kubernetes")]
+    Kubernetes(KubernetesSettings),
 }
 
 impl SourceSetting {
@@ -48,6 +55,8 @@ impl SourceSetting {
             Self::Docker(_) => "docker",
             #[cfg(feature = "docker")]
             Self::Swarm(_) => "swarm",
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(_) => "kubernetes",
         }
     }
 
@@ -58,6 +67,10 @@ impl SourceSetting {
             Self::File { path } => path.display().to_string(),
             #[cfg(feature = "docker")]
             Self::Docker(docker) | Self::Swarm(docker) => docker.engine.host.to_string(),
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(KubernetesSettings { kubeconfig, .. }) => kubeconfig
+                .as_ref()
+                .map_or_else(|| "the cluster of this pod".to_owned(), |path| path.display().to_string()),
         }
     }
 }
@@ -69,6 +82,8 @@ pub(super) struct SourceFields {
     pub(super) docker_host: Option<String>,
     pub(super) docker_cert_path: Option<String>,
     pub(super) docker_network: Option<String>,
+    pub(super) kubeconfig: Option<String>,
+    pub(super) ip_family: Option<&'static str>,
 }
 
 impl SourceSetting {
@@ -87,6 +102,12 @@ impl SourceSetting {
                 docker_network: network.clone(),
                 ..SourceFields::default()
             },
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes(KubernetesSettings { kubeconfig, family }) => SourceFields {
+                kubeconfig: kubeconfig.as_ref().map(|path| path.display().to_string()),
+                ip_family: family.map(IpFamily::name),
+                ..SourceFields::default()
+            },
         }
     }
 }
@@ -102,7 +123,11 @@ impl fmt::Display for SourceSetting {
 }
 
 /// The source, with the settings that belong to it.
-pub(super) fn source(parser: &mut SettingsParser<'_>) -> Result<SourceSetting, Reported> {
+pub(super) fn source(
+    parser: &mut SettingsParser<'_>,
+    purpose: Purpose,
+    host: &impl Host,
+) -> Result<SourceSetting, Reported> {
     match parser.value(&SOURCE, kind)? {
         Kind::Rancher => parser
             .value(&METADATA_URL, metadata_url::parse)
@@ -112,6 +137,8 @@ pub(super) fn source(parser: &mut SettingsParser<'_>) -> Result<SourceSetting, R
         Kind::Docker => docker::settings(parser).map(SourceSetting::Docker),
         #[cfg(feature = "docker")]
         Kind::Swarm => docker::settings(parser).map(SourceSetting::Swarm),
+        #[cfg(feature = "kubernetes")]
+        Kind::Kubernetes => kubernetes::settings(parser, purpose, host).map(SourceSetting::Kubernetes),
     }
 }
 
@@ -123,6 +150,8 @@ enum Kind {
     Docker,
     #[cfg(feature = "docker")]
     Swarm,
+    #[cfg(feature = "kubernetes")]
+    Kubernetes,
 }
 
 fn kind(raw: &RawSetting<'_>) -> Result<Kind, ConfigError> {
@@ -132,28 +161,38 @@ fn kind(raw: &RawSetting<'_>) -> Result<Kind, ConfigError> {
         "docker" => Ok(Kind::Docker),
         #[cfg(feature = "docker")]
         "swarm" => Ok(Kind::Swarm),
+        #[cfg(feature = "kubernetes")]
+        "kubernetes" => Ok(Kind::Kubernetes),
         #[cfg(not(feature = "docker"))]
-        "docker" | "swarm" => Err(raw.wrong(
-            "is not in this build, which was made without the feature docker; build it with --features docker",
-        )),
+        "docker" | "swarm" => Err(not_built(raw, "docker")),
+        #[cfg(not(feature = "kubernetes"))]
+        "kubernetes" => Err(not_built(raw, "kubernetes")),
         text => match text.strip_prefix(FILE) {
             Some(path) => Ok(Kind::File(RawSetting { text: path, ..*raw }.absolute_path()?)),
             None => Err(raw.wrong(
-                "must be rancher, docker, swarm, or file: with an absolute path such as file:/etc/stalls/services.yml",
+                "must be rancher, docker, swarm, kubernetes, or file: with an absolute path such as \
+                 file:/etc/stalls/services.yml",
             )),
         },
     }
 }
 
+#[cfg(not(all(feature = "docker", feature = "kubernetes")))]
+fn not_built(raw: &RawSetting<'_>, feature: &str) -> ConfigError {
+    raw.wrong(format_args!(
+        "is not in this build, which was made without the feature {feature}; build it with --features {feature}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tests::FakeHost, *};
     use crate::cli::Cli;
 
     fn parsed(arguments: &[&str]) -> Result<SourceSetting, String> {
         let cli = Cli::from_arguments(arguments.iter().copied()).unwrap();
         let mut parser = SettingsParser::new(&cli);
-        let source = source(&mut parser);
+        let source = source(&mut parser, Purpose::Run, &FakeHost::default());
         parser.finish(source).map_err(|errors| errors.to_string())
     }
 
@@ -177,8 +216,8 @@ mod tests {
     fn anything_else_is_refused_with_what_would_do() {
         assert_eq!(
             parsed(&["--source=consul"]),
-            Err("SOURCE=\"consul\": must be rancher, docker, swarm, or file: with an absolute path such as \
-                 file:/etc/stalls/services.yml\n"
+            Err("SOURCE=\"consul\": must be rancher, docker, swarm, kubernetes, or file: with an absolute path \
+                 such as file:/etc/stalls/services.yml\n"
                 .to_owned())
         );
     }
@@ -202,6 +241,15 @@ mod tests {
         assert!(
             parsed(&["--source=docker", "--docker-host=ssh://x"]).unwrap_err().starts_with("DOCKER_HOST=")
         );
+    }
+
+    #[cfg(feature = "kubernetes")]
+    #[test]
+    fn kubernetes_has_a_cluster() {
+        let source = parsed(&["--source=kubernetes", "--kubeconfig=/f", "--docker-host=ssh://x"]).unwrap();
+        assert_eq!((source.name(), &*source.address()), ("kubernetes", "/f"));
+        let error = parsed(&["--source=kubernetes", "--kubeconfig=f"]).unwrap_err();
+        assert!(error.starts_with("KUBECONFIG="), "{error}");
     }
 
     #[cfg(not(feature = "docker"))]

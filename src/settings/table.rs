@@ -135,7 +135,7 @@ settings! {
     }
     "Source" {
         SOURCE: Text("SOURCE"), Value("rancher"),
-            "Where the containers are known from: `rancher`, `file:PATH`, `docker` or `swarm`";
+            "Where the containers are known from: `rancher`, `file:PATH`, `docker`, `swarm` or `kubernetes`";
         // The version that the original program used.
         METADATA_URL: Text("URL"), Value("http://rancher-metadata/2015-12-19"),
             "Rancher's metadata service, with its version";
@@ -147,6 +147,10 @@ settings! {
             "Any value demands TLS";
         DOCKER_NETWORK: Text("NAME"), Found("the container's only one"),
             "The network whose addresses are used";
+        KUBECONFIG: Text("FILE"), Found("in a pod, its ServiceAccount"),
+            "A kubeconfig, whose current context counts";
+        IP_FAMILY: Choice("FAMILY", &["ipv4", "ipv6"]), Found("that of the pod's first address"),
+            "Which of a pod's addresses is used";
         ALLOW_LOOPBACK: Bool, Value("false"),
             "Whether containers on loopback addresses are mapped, for tests";
     }

@@ -6,7 +6,7 @@ mod several_services;
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 
-use self::fake_host::FakeHost;
+pub(super) use self::fake_host::FakeHost;
 use super::{
     table::{Kind, SETTINGS},
     *,

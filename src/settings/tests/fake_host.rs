@@ -13,19 +13,20 @@ use crate::directories::DirectoryError;
 
 /// A host without HAProxy, on which every directory may be used that is neither in `read_only` nor in `foreign`.
 #[derive(Debug, Default)]
-pub(super) struct FakeHost {
-    pub(super) terminal: bool,
-    pub(super) search_path: &'static str,
-    pub(super) executables: Vec<&'static str>,
-    pub(super) files: BTreeMap<&'static str, &'static str>,
-    pub(super) read_only: Vec<&'static str>,
-    pub(super) foreign: Vec<&'static str>,
-    pub(super) objections: Option<&'static str>,
-    pub(super) made: Mutex<Vec<PathBuf>>,
+pub(in crate::settings) struct FakeHost {
+    pub(in crate::settings) terminal: bool,
+    pub(in crate::settings) search_path: &'static str,
+    pub(in crate::settings) is_in_pod: bool,
+    pub(in crate::settings) executables: Vec<&'static str>,
+    pub(in crate::settings) files: BTreeMap<&'static str, &'static str>,
+    pub(in crate::settings) read_only: Vec<&'static str>,
+    pub(in crate::settings) foreign: Vec<&'static str>,
+    pub(in crate::settings) objections: Option<&'static str>,
+    pub(in crate::settings) made: Mutex<Vec<PathBuf>>,
 }
 
 impl FakeHost {
-    pub(super) fn with_haproxy() -> Self {
+    pub(in crate::settings) fn with_haproxy() -> Self {
         Self { executables: vec!["/usr/sbin/haproxy"], ..Self::default() }
     }
 }
@@ -37,6 +38,10 @@ impl Host for FakeHost {
 
     fn search_path(&self) -> Option<OsString> {
         Some(self.search_path.into())
+    }
+
+    fn is_in_pod(&self) -> bool {
+        self.is_in_pod
     }
 
     fn is_executable(&self, path: &Path) -> bool {
