@@ -26,6 +26,9 @@ sh "$here/ports.sh"
 part 'deploy/file'
 sh "$here/consul_template.sh"
 
+part 'deploy/helm'
+sh "$here/helm.sh"
+
 part 'deploy/monitoring'
 sh "$here/monitoring.sh"
 

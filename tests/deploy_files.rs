@@ -2,6 +2,9 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on ends at once and says why")]
 
+#[path = "deploy_files/chart.rs"]
+mod chart;
+
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde_json::{Value, json};
