@@ -1,13 +1,14 @@
 #!/bin/sh
-# Runs the tests of deploy/helm (tests/helm) with Helm 4 and kubectl, which it fetches: what the chart renders, and which
-# values it refuses. "$@" goes to the test runner.
+# Runs the tests of deploy/helm (tests/helm) with Helm 4 and kubectl, which it fetches: what the chart renders, which values
+# it refuses, and what a real API server thinks of it. "$@" goes to the test runner.
 set -eu
 
+here=$(cd "${0%/*}" && pwd)
 # shellcheck source=tests/runner.sh
-. "${0%/*}/runner.sh"
+. "$here/runner.sh"
 say_what_was_not_run
 
-HELM_DIR=$(sh "${0%/*}/helm_tools.sh")
+HELM_DIR=$(sh "$here/helm_tools.sh")
 export HELM_DIR
 
 reading=stalls_reads_what_its_pod_is_told_as_it_is_meant
@@ -15,4 +16,23 @@ if "$cargo" run --locked --quiet --package stalls -- ports --source kubernetes 2
     not_run 1 "test of the chart ($reading)" 'this stalls has no source kubernetes'
     set -- "$@" -- --skip "$reading"
 fi
-run_tests --test helm "$@"
+
+why=
+[ "$(id -u)" -eq 0 ] || why='only root can make the namespaces for it'
+for program in ip openssl setpriv unshare; do
+    command -v "$program" >/dev/null 2>&1 || why="there is no $program"
+done
+[ "$(uname -m)" = x86_64 ] || why='etcd is for other processors'
+if [ -n "$why" ]; then
+    not_run "$(count_tests --test helm -- admitted::)" 'tests of the chart at a real API server' "$why"
+    case " $* " in *' -- '*) ;; *) set -- "$@" -- ;; esac
+    run_tests --test helm "$@" --skip admitted::
+    exit
+fi
+
+KUBERNETES_SERVERS=${KUBERNETES_SERVERS:-$(sh "$here/kubernetes_servers.sh")}
+export KUBERNETES_SERVERS
+# Inside there is no way to fetch anything.
+run_tests --test helm --no-run
+setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc \
+    sh "$here/helm/beside_api_server.sh" "$@"

@@ -48,7 +48,12 @@ const CHART: &str = "deploy/helm/stalls";
 
 /// The manifests, or why Helm refuses these values.
 pub(crate) fn template(values: &Value) -> Result<String, String> {
-    let arguments = ["template", "stalls", CHART, "--namespace", NAMESPACE, "--values", "-"];
+    template_in(NAMESPACE, values)
+}
+
+/// The same, installed in this namespace.
+pub(crate) fn template_in(namespace: &str, values: &Value) -> Result<String, String> {
+    let arguments = ["template", "stalls", CHART, "--namespace", namespace, "--values", "-"];
     helm(&arguments, &values.to_string())
 }
 

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on ends at once and says why"
 )]
 
+mod admitted;
 mod chart;
 mod deployment;
 mod documented;
