@@ -118,7 +118,7 @@ macro_rules! settings {
 settings! {
     "What to map" {
         SERVICE_NAME: Text("NAME"), RequiredUnless("MAPPINGS"),
-            "The service whose containers get a port each";
+            "The service whose containers get a port each; on Kubernetes a StatefulSet, or a label selector";
         BACKEND_PORT: Number("PORT", 1..=65_535), RequiredUnless("MAPPINGS"),
             "The port that each container listens on, by name (Kubernetes only) or number";
         BASE_PORT: Number("PORT", 1..=65_535), RequiredUnless("MAPPINGS"),
@@ -129,7 +129,7 @@ settings! {
         MAPPINGS: Text("LIST"), Found("the four above"),
             "Several services, as `web:8080@5000+20 stack/api:9000@6000`";
         STACK_NAME: Text("NAME"), Found("the stack that stalls runs in"),
-            "The stack of services without one; needed on the host's network";
+            "The stack (on Kubernetes the namespace) of services without one; needed on the host's network";
         BIND_ADDRESS: Text("IP"), Found("every IPv4 address"),
             "The IP address that the pools listen on; `::` for both families";
     }

@@ -170,7 +170,8 @@ fn missing_required_settings_are_reported_at_once() {
     let errors = Settings::from_cli(&cli(given), Purpose::Run, &FakeHost::with_haproxy()).unwrap_err();
     assert_eq!(
         errors.to_string(),
-        "SERVICE_NAME is not set: give the service whose containers get a port each\n\
+        "SERVICE_NAME is not set: give the service whose containers get a port each; on Kubernetes a StatefulSet, or a label \
+         selector\n\
          BACKEND_PORT is not set: give the port that each container listens on, by name (Kubernetes only) or number: 1 to \
          65535\n\
          BASE_PORT is not set: give the first port of the pool: 1 to 65535\n"
@@ -178,8 +179,15 @@ fn missing_required_settings_are_reported_at_once() {
 }
 
 /// Settings that count only with a certain value of another one.
-const DEPENDENT: [&str; 5] =
-    ["MAPPINGS", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_NETWORK"];
+const DEPENDENT: [&str; 7] = [
+    "MAPPINGS",
+    "DOCKER_HOST",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_NETWORK",
+    "KUBECONFIG",
+    "IP_FAMILY",
+];
 
 #[test]
 fn every_error_is_reported_at_once_with_one_line_each() {

@@ -110,8 +110,9 @@ impl From<Error> for ApiFault {
             | Error::LinesCodecMaxLineLengthExceeded
             | Error::HttpError(_)
             | Error::BuildRequest(_) => Self::Malformed(chain(&error)),
+            // Their own words are no more than that there is an error.
             Error::HyperError(_) | Error::Service(_) | Error::ReadEvents(_) => {
-                Self::Unreachable(chain(&error))
+                Self::Unreachable(chain(error.source().unwrap_or(&error)))
             }
             _ => Self::Credentials(chain(&error)),
         }
@@ -163,4 +164,67 @@ fn chain(error: &dyn StdError) -> String {
         source = cause.source();
     }
     excerpt(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(code: u16, message: &str) -> Box<Status> {
+        Box::new(serde_json::from_value(json!({"code": code, "message": message})).unwrap())
+    }
+
+    fn refusal(code: u16) -> Refusal {
+        Error::Api(status(code, "words")).into()
+    }
+
+    #[test]
+    fn each_kind_is_listed_once() {
+        let text = String::new;
+        let all = [
+            ApiFault::Credentials(text()),
+            ApiFault::Unreachable(text()),
+            ApiFault::TimedOut { request: "list", limit: Duration::ZERO },
+            ApiFault::Unauthorized(text()),
+            ApiFault::Forbidden(text()),
+            ApiFault::Throttled(text()),
+            ApiFault::Status { code: 500, message: text() },
+            ApiFault::Malformed(text()),
+        ];
+        assert_eq!(all.map(|fault| fault.kind()), ApiFault::KINDS);
+    }
+
+    #[test]
+    fn a_status_has_a_kind() {
+        let kind = |code| match refusal(code) {
+            Refusal::Expired => "expired",
+            Refusal::Fault(fault) => fault.kind(),
+        };
+        let kinds = [401, 403, 404, 410, 429, 500].map(kind);
+        assert_eq!(kinds, ["unauthorized", "forbidden", "status", "expired", "throttled", "status"]);
+    }
+
+    #[test]
+    fn a_missing_right_is_said_with_what_would_do_and_concerns_its_namespace_alone() {
+        let Refusal::Fault(fault) = refusal(403) else { panic!() };
+        assert!(fault.is_of_selection() && !fault.may_be_of_client());
+        let text = fault.about("pods app=web in namespace games".into()).to_string();
+        assert!(text.contains("words") && text.contains("list and watch on pods"), "{text}");
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_and_without_preamble() {
+        let cause = std::io::Error::other("connection refused");
+        let fault = ApiFault::from(Error::Service(Box::new(cause)));
+        assert_eq!(fault.to_string(), "the API server cannot be reached: connection refused");
+        assert!(!fault.is_of_selection() && fault.may_be_of_client());
+    }
+
+    #[test]
+    fn a_long_answer_is_cut_off() {
+        let Refusal::Fault(fault) = Error::Api(status(500, &"<html>".repeat(1000))).into() else { panic!() };
+        assert!(fault.to_string().len() < 400);
+    }
 }

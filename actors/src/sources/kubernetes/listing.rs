@@ -19,14 +19,19 @@ const MAX_TOLD: usize = 8;
 pub(super) fn listing(pods: &Pods, service: &ServiceRef) -> Listing {
     let members = Members::of(service);
     let of_service: Vec<&Pod> = pods.all().filter(|pod| is_member(pod, members)).collect();
-    let sets: BTreeSet<&str> = of_service.iter().filter_map(|pod| pod.stateful_set.as_deref()).collect();
+    let sets: BTreeSet<Option<&str>> = of_service
+        .iter()
+        .filter(|pod| pod.container.index.is_some())
+        .map(|pod| pod.stateful_set.as_deref())
+        .collect();
     // Each StatefulSet counts from the same number, and none of them comes first.
     let has_indexes = sets.len() <= 1;
+    let other_services: BTreeSet<_> = sets.into_iter().flatten().map(excerpt).collect();
     let mut containers: Vec<_> = of_service.iter().map(|pod| container(pod, has_indexes)).collect();
     containers.sort_by(|one, other| (one.created, &one.uuid).cmp(&(other.created, &other.uuid)));
     Listing {
         udp: of_service.iter().flat_map(|pod| pod.udp.iter().cloned()).collect(),
-        other_services: if has_indexes { BTreeSet::new() } else { sets.into_iter().map(excerpt).collect() },
+        other_services: if has_indexes { BTreeSet::new() } else { other_services },
         why_empty: containers.is_empty().then(|| why_empty(pods, members).into()),
         containers,
         ..Listing::default()

@@ -21,7 +21,7 @@ use crate::{
     metadata::PublishedUdp,
 };
 
-/// The ordinal of a StatefulSet's pod. Kubernetes sets it since 1.28.
+/// The ordinal of a pod. Kubernetes sets it since 1.28 for those of StatefulSets.
 const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
 /// The name of a StatefulSet's pod.
 const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
@@ -29,7 +29,7 @@ const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 /// A pod, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pod {
-    /// With an index if it belongs to a StatefulSet.
+    /// With an index if it has an ordinal.
     pub(super) container: Arc<Container>,
     /// The StatefulSet that it belongs to.
     pub(super) stateful_set: Option<Arc<str>>,
@@ -46,7 +46,7 @@ impl Pod {
         let container = Container {
             uuid: metadata.uid.as_deref().unwrap_or(name).into(),
             name: name.into(),
-            index: set.and_then(|_| index(&metadata, name)),
+            index: index(&metadata, name, set.is_some()),
             created: metadata.creation_timestamp.as_ref().map_or(0, |at| seconds(at.0.as_second())),
             state: Some(state(&metadata, &status)),
             address: address(&status, family).map(Address::from),
@@ -95,10 +95,11 @@ fn stateful_set<'a>(metadata: &'a ObjectMeta, name: &'a str) -> Option<&'a str> 
     }
 }
 
-/// Ordinals count from 0, and indexes from 1.
-fn index(metadata: &ObjectMeta, name: &str) -> Option<NonZeroU64> {
-    let of_label = label(metadata, POD_INDEX).and_then(ordinal);
-    let ordinal = of_label.or_else(|| split(name).map(|(_, ordinal)| ordinal))?;
+/// Ordinals count from 0, and indexes from 1. A number at the end of a name is one in a StatefulSet alone: elsewhere it may
+/// be there by accident.
+fn index(metadata: &ObjectMeta, name: &str, is_of_stateful_set: bool) -> Option<NonZeroU64> {
+    let of_name = || split(name).filter(|_| is_of_stateful_set).map(|(_, ordinal)| ordinal);
+    let ordinal = label(metadata, POD_INDEX).and_then(ordinal).or_else(of_name)?;
     NonZeroU64::new(ordinal.checked_add(1)?)
 }
 

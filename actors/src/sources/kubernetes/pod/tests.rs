@@ -91,16 +91,15 @@ fn the_ordinal_is_that_of_the_label_or_else_of_the_name() {
 }
 
 #[test]
-fn the_index_is_that_of_a_stateful_set_alone() {
-    let owner = |kind: &str| {
-        json!({"metadata": {"ownerReferences": [
-            {"apiVersion": "apps/v1", "kind": kind, "name": "web", "uid": "s", "controller": true}
-        ]}})
-    };
-    assert_eq!(index(owner("StatefulSet")), Some(4));
+fn the_number_in_a_name_is_an_ordinal_in_a_stateful_set_alone() {
+    let owner = |kind: &str| json!([{"apiVersion": "apps/v1", "kind": kind, "name": "web", "uid": "s", "controller": true}]);
+    assert_eq!(index(json!({"metadata": {"ownerReferences": owner("StatefulSet")}})), Some(4));
     for other in ["ReplicaSet", "Job", "DaemonSet"] {
-        let pod = read(owner(other));
+        let pod = read(json!({"metadata": {"ownerReferences": owner(other)}}));
         assert_eq!((pod.container.index, pod.stateful_set), (None, None), "{other}");
+        let labels = json!({"apps.kubernetes.io/pod-index": "5"});
+        let labelled = json!({"metadata": {"ownerReferences": owner(other), "labels": labels}});
+        assert_eq!(index(labelled), Some(6), "{other}");
     }
 }
 
