@@ -33,6 +33,6 @@ fi
 KUBERNETES_SERVERS=${KUBERNETES_SERVERS:-$(sh "$here/kubernetes_servers.sh")}
 export KUBERNETES_SERVERS
 # Inside there is no way to fetch anything.
-run_tests --test helm --no-run
+"$cargo" test --locked --workspace --quiet --test helm --no-run
 setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc \
     sh "$here/helm/beside_api_server.sh" "$@"

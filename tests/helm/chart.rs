@@ -44,7 +44,8 @@ pub(crate) fn helm(arguments: &[&str], stdin: &str) -> Result<String, String> {
     if output.status.success() { Ok(out) } else { Err(format!("{out}{err}")) }
 }
 
-const CHART: &str = "deploy/helm/stalls";
+/// The folder of the chart.
+pub(crate) const CHART: &str = "deploy/helm/stalls";
 
 /// The manifests, or why Helm refuses these values.
 pub(crate) fn template(values: &Value) -> Result<String, String> {

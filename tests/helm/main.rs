@@ -15,6 +15,7 @@ mod deployment;
 mod documented;
 mod monitored;
 mod nodes;
+mod notes;
 mod refused;
 mod rights;
 mod settings;
