@@ -11,12 +11,6 @@ say_what_was_not_run
 HELM_DIR=$(sh "$here/helm_tools.sh")
 export HELM_DIR
 
-reading=stalls_reads_what_its_pod_is_told_as_it_is_meant
-if "$cargo" run --locked --quiet --package stalls -- ports --source kubernetes 2>&1 | grep -q '^SOURCE='; then
-    not_run 1 "test of the chart ($reading)" 'this stalls has no source kubernetes'
-    set -- "$@" -- --skip "$reading"
-fi
-
 why=
 [ "$(id -u)" -eq 0 ] || why='only root can make the namespaces for it'
 for program in ip openssl setpriv unshare; do
@@ -25,8 +19,7 @@ done
 [ "$(uname -m)" = x86_64 ] || why='etcd is for other processors'
 if [ -n "$why" ]; then
     not_run "$(count_tests --test helm -- admitted::)" 'tests of the chart at a real API server' "$why"
-    case " $* " in *' -- '*) ;; *) set -- "$@" -- ;; esac
-    run_tests --test helm "$@" --skip admitted::
+    run_tests --test helm -- --skip admitted::
     exit
 fi
 

@@ -73,8 +73,7 @@ fn the_schema_has_each_setting_of_the_chart_with_its_range_and_no_other() {
     for setting in taken() {
         assert_eq!(settings.get(setting.name), Some(&wanted(setting)), "{}", setting.name);
     }
-    // With the source kubernetes, it is a setting, too.
-    let known = taken().map(|setting| setting.name).chain(["IP_FAMILY"]).collect::<BTreeSet<_>>();
+    let known = taken().map(|setting| setting.name).collect::<BTreeSet<_>>();
     assert_eq!(settings.keys().map(String::as_str).collect::<BTreeSet<_>>(), known);
 }
 

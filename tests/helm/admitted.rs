@@ -1,13 +1,13 @@
 //! What a real API server thinks of the objects. It is Kubernetes 1.20, which knows no PodMonitor.
 
 use std::{
-    fs,
+    env, fs,
     process::{Command, Output},
 };
 
 use serde_json::{Value, json};
 
-use crate::chart::{parse, path, program, run, template_in, with};
+use crate::chart::{parse, path, program, run, template_in, variables, with};
 
 /// kubectl, at the API server that `tests/helm/beside_api_server.sh` has started.
 fn kubectl(arguments: &[&str], stdin: &str) -> Output {
@@ -100,4 +100,62 @@ fn with_its_role_the_account_may_list_and_watch_pods_of_that_namespace_and_do_no
     }
     assert!(!may("list", "pods", &["--namespace", "kube-system"]));
     assert!(!may("list", "pods", &["--all-namespaces"]));
+}
+
+/// A running pod of the StatefulSet `web`, as a kubelet would tell of it.
+fn create_pod(namespace: &str, name: &str, address: &str) {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"statefulset.kubernetes.io/pod-name": name}},
+        "spec": {"containers": [{"name": "web", "image": "web"}]},
+    });
+    apply(&[pod], &[]).unwrap();
+    let status =
+        json!({"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}).to_string();
+    let patch = [
+        "patch",
+        "pod",
+        name,
+        "--namespace",
+        namespace,
+        "--subresource=status",
+        "--type=merge",
+        "--patch",
+        &status,
+    ];
+    let output = kubectl(&patch, "");
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn stalls_finds_the_pods_with_the_variables_and_the_rights_that_the_chart_gives_it() {
+    let namespace = "found";
+    create_namespace(namespace);
+    let objects = rendered(namespace, json!({}));
+    apply(&objects, &[]).unwrap();
+    create_pod(namespace, "web-1", "10.1.2.3");
+
+    let token = kubectl(&["create", "token", "stalls", "--namespace", namespace], "");
+    assert!(token.status.success(), "{token:?}");
+    let token = String::from_utf8(token.stdout).unwrap();
+    let mut kubeconfig =
+        serde_saphyr::from_str::<Value>(&fs::read_to_string(env::var("KUBECONFIG").unwrap()).unwrap())
+            .unwrap();
+    kubeconfig["users"][0]["user"] = json!({"token": token.trim()});
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kubeconfig");
+    fs::write(&file, kubeconfig.to_string()).unwrap();
+
+    let mut stalls = Command::new(env!("CARGO_BIN_EXE_stalls"));
+    stalls.arg("render").env_clear().envs(variables(&objects)).env("KUBECONFIG", file);
+    for directory in ["RUN_DIR", "STATE_DIR"] {
+        stalls.env(directory, folder.path().join(directory));
+    }
+    let output = run(&mut stalls, "");
+    assert!(output.status.success(), "{output:?}");
+    let configuration = String::from_utf8(output.stdout).unwrap();
+    // Ordinal 1 has the second port.
+    let (_, second) = configuration.split_once("listen p5001\n").unwrap();
+    let (second, _) = second.split_once("listen p5002\n").unwrap();
+    assert!(second.contains("10.1.2.3:8080"), "{configuration}");
 }

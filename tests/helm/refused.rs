@@ -43,7 +43,10 @@ fn a_value_of_another_kind_or_out_of_range() {
         (mapping(json!({"backendPort": "Http"})), "/mappings/web/backendPort'"),
         (mapping(json!({"service": "web a"})), "/mappings/web/service': 'web a' does not match pattern"),
         (mapping(json!({"service": "", "selector": "app in (web)"})), "/mappings/web/selector'"),
+        (mapping(json!({"service": "", "selector": "app=web,"})), "/mappings/web/selector'"),
+        // stalls would take these for names of StatefulSets.
         (mapping(json!({"service": "", "selector": "app"})), "/mappings/web/selector'"),
+        (mapping(json!({"service": "", "selector": "app,!tier"})), "/mappings/web/selector'"),
         (json!({"mappings": {"web": {"service": "web"}}}), "missing properties 'backendPort', 'basePort'"),
     ] {
         refused(&values, wanted);

@@ -10,7 +10,7 @@ use crate::chart::{NAMESPACE, objects, only, pod, run, variable, variables, with
 fn mappings() -> Value {
     json!({"mappings": {
         "web": {"service": "web", "backendPort": 8080, "basePort": 5000, "portCount": 3},
-        "rooms": {"namespace": "games", "selector": "app=room,tier!=test", "backendPort": "game", "basePort": 6000},
+        "rooms": {"namespace": "games", "selector": "!canary,app=room,tier!=test,live", "backendPort": "game", "basePort": 6000},
         "brokers": {
             "namespace": "shop", "selector": "app.kubernetes.io/name=broker", "backendPort": "9094", "basePort": 9094,
             "portCount": 8,
@@ -21,7 +21,7 @@ fn mappings() -> Value {
 #[test]
 fn mappings_become_the_setting() {
     let wanted = format!(
-        "shop/app.kubernetes.io/name=broker:9094@9094+8 games/app=room,tier!=test:game@6000 {NAMESPACE}/web:8080@5000+3"
+        "shop/app.kubernetes.io/name=broker:9094@9094+8 games/!canary,app=room,tier!=test,live:game@6000 {NAMESPACE}/web:8080@5000+3"
     );
     let objects = objects(&mappings());
     assert_eq!(variable(&objects, "MAPPINGS"), Some(wanted));
