@@ -19,7 +19,7 @@ done
 [ "$(uname -m)" = x86_64 ] || why='etcd is for other processors'
 if [ -n "$why" ]; then
     not_run "$(count_tests --test helm -- admitted::)" 'tests of the chart at a real API server' "$why"
-    run_tests --test helm -- --skip admitted::
+    run_tests --test helm "$@" -- --skip admitted::
     exit
 fi
 
