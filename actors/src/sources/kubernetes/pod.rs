@@ -82,17 +82,11 @@ fn seconds(timestamp: i64) -> u64 {
     timestamp.try_into().unwrap_or(0)
 }
 
-/// The StatefulSet that controls the pod. One that nothing controls, but that is called like a StatefulSet's pod in each
-/// way, has been orphaned by `kubectl delete --cascade=orphan`: the next StatefulSet of the name adopts it.
+/// The StatefulSet that the pod is of: each pod of one has its own name in a label, also after `kubectl delete
+/// --cascade=orphan` has left it alone, and also where something like a StatefulSet has made it (OpenKruise, Strimzi).
 fn stateful_set<'a>(metadata: &'a ObjectMeta, name: &'a str) -> Option<&'a str> {
-    let owners = metadata.owner_references.as_deref().unwrap_or_default();
-    match owners.iter().find(|owner| owner.controller == Some(true)) {
-        Some(owner) => (owner.kind == "StatefulSet").then_some(&*owner.name),
-        None => {
-            let (set, _) = split(name)?;
-            (label(metadata, POD_NAME) == Some(name)).then_some(set)
-        }
-    }
+    let (set, _) = split(name)?;
+    (label(metadata, POD_NAME) == Some(name)).then_some(set)
 }
 
 /// Ordinals count from 0, and indexes from 1. A number at the end of a name is one in a StatefulSet alone: elsewhere it may

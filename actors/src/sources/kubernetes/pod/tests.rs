@@ -91,25 +91,30 @@ fn the_ordinal_is_that_of_the_label_or_else_of_the_name() {
 }
 
 #[test]
-fn the_number_in_a_name_is_an_ordinal_in_a_stateful_set_alone() {
-    let owner = |kind: &str| json!([{"apiVersion": "apps/v1", "kind": kind, "name": "web", "uid": "s", "controller": true}]);
-    assert_eq!(index(json!({"metadata": {"ownerReferences": owner("StatefulSet")}})), Some(4));
-    for other in ["ReplicaSet", "Job", "DaemonSet"] {
-        let pod = read(json!({"metadata": {"ownerReferences": owner(other)}}));
-        assert_eq!((pod.container.index, pod.stateful_set), (None, None), "{other}");
-        let labels = json!({"apps.kubernetes.io/pod-index": "5"});
-        let labelled = json!({"metadata": {"ownerReferences": owner(other), "labels": labels}});
-        assert_eq!(index(labelled), Some(6), "{other}");
+fn a_pod_of_a_stateful_set_is_known_by_the_label_with_its_name() {
+    let pod = |pod_name: Option<&str>| {
+        read(json!({"metadata": {"labels": {"statefulset.kubernetes.io/pod-name": pod_name}}}))
+    };
+    assert_eq!(pod(Some("web-3")).stateful_set.as_deref(), Some("web"));
+    for other in [None, Some("db-3")] {
+        let pod = pod(other);
+        assert_eq!((pod.container.index, pod.stateful_set), (None, None), "{other:?}");
     }
+    let labels = json!({"statefulset.kubernetes.io/pod-name": null, "apps.kubernetes.io/pod-index": "5"});
+    let labelled = read(json!({"metadata": {"labels": labels}}));
+    assert_eq!((labelled.container.index.unwrap().get(), labelled.stateful_set), (6, None));
 }
 
 #[test]
-fn an_orphan_belongs_to_the_stateful_set_that_it_is_named_after() {
-    let orphan = json!({"metadata": {"ownerReferences": null}});
-    assert_eq!((read(orphan.clone()).stateful_set.as_deref(), index(orphan)), (Some("web"), Some(4)));
-    let labels = json!({"statefulset.kubernetes.io/pod-name": "db-3"});
-    let of_another = json!({"metadata": {"ownerReferences": null, "labels": labels}});
-    assert_eq!((read(of_another.clone()).stateful_set, index(of_another)), (None, None));
+fn whatever_has_made_a_pod_does_not_matter() {
+    for owner in [
+        json!(null),
+        json!([{"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+        "name": "web", "uid": "s", "controller": true}]),
+    ] {
+        let pod = read(json!({"metadata": {"ownerReferences": owner}}));
+        assert_eq!((pod.stateful_set.as_deref(), pod.container.index.unwrap().get()), (Some("web"), 4));
+    }
 }
 
 #[test]
