@@ -5,10 +5,11 @@ mod servers;
 use std::{fs, net::Ipv4Addr, time::Duration};
 
 use stalls_lab::{
+    addresses::AddressPool,
     backend::{Backends, Identity},
     backend_everywhere::BackendEverywhere,
     client::landing,
-    metadata::{AddressPool, Fault, Scope, World},
+    metadata::{Fault, Scope, World},
     stalls::messages::{FAULT_BEGINS, GONE, LINGER, LINGERED_TOO_LONG, LISTED_AGAIN, PLAN_APPLIED, UNPROVEN},
 };
 

@@ -80,6 +80,25 @@ impl Backends {
         self.running.insert(listening.address(), (identity, listening));
     }
 
+    /// Lets these backends run, and no others.
+    pub async fn sync(&mut self, wanted: BTreeMap<SocketAddr, Identity>) {
+        let is_stale = |(address, identity): &(SocketAddr, &Identity)| wanted.get(address) != Some(*identity);
+        let stale: Vec<_> = self.running().filter(is_stale).map(|(address, _)| address).collect();
+        for address in stale {
+            self.stop(address.ip(), address.port()).await;
+        }
+        self.start_missing(wanted).await;
+    }
+
+    /// Lets these backends run; what runs already stays as it is.
+    pub async fn start_missing(&mut self, wanted: BTreeMap<SocketAddr, Identity>) {
+        for (address, identity) in wanted {
+            if !self.running.contains_key(&address) {
+                self.start(address.ip(), address.port(), identity).await;
+            }
+        }
+    }
+
     /// Stops the backend at this address, if there is one: its port refuses, its connections end.
     pub async fn stop(&mut self, ip: impl Into<IpAddr>, port: u16) {
         if let Some((_, listening)) = self.running.remove(&SocketAddr::new(ip.into(), port)) {
@@ -145,27 +164,12 @@ impl Fleet {
 
     /// Lets the backend of each container run that is up, and no other.
     pub async fn sync(&mut self, server: &MetadataServer) {
-        let wanted = server.read(|world| self.wanted(world.service(&self.stack, &self.service)));
-        let stale: Vec<_> = self
-            .backends
-            .running()
-            .filter(|(address, identity)| wanted.get(address) != Some(identity))
-            .map(|(address, _)| address)
-            .collect();
-        for address in stale {
-            self.stop(address).await;
-        }
-        self.start(server).await;
+        self.backends.sync(self.wanted(server)).await;
     }
 
     /// Lets the backend of each container run that is up; those of containers that are gone run on.
     pub async fn start(&mut self, server: &MetadataServer) {
-        let wanted = server.read(|world| self.wanted(world.service(&self.stack, &self.service)));
-        for (address, identity) in wanted {
-            if !self.backends.running.contains_key(&address) {
-                self.backends.start(ipv4(address), self.port, identity).await;
-            }
-        }
+        self.backends.start_missing(self.wanted(server)).await;
     }
 
     /// The running backends and their addresses.
@@ -197,25 +201,18 @@ impl Fleet {
         self.backends.freeze(address, self.port).await
     }
 
-    async fn stop(&mut self, address: SocketAddr) {
-        self.backends.stop(ipv4(address), self.port).await;
+    fn wanted(&self, server: &MetadataServer) -> BTreeMap<SocketAddr, Identity> {
+        server.read(|world| self.of(world.service(&self.stack, &self.service)))
     }
 
     /// A container is found at the address that it was created with, even if the world tells another.
-    fn wanted(&self, service: &Service) -> BTreeMap<SocketAddr, Identity> {
+    fn of(&self, service: &Service) -> BTreeMap<SocketAddr, Identity> {
         let up = service.containers.iter().filter(|container| container.is_up());
         up.map(|container| {
             let identity = Identity { uuid: container.uuid.clone(), name: container.name.clone() };
             ((container.address(), self.port).into(), identity)
         })
         .collect()
-    }
-}
-
-fn ipv4(address: SocketAddr) -> Ipv4Addr {
-    match address {
-        SocketAddr::V4(address) => *address.ip(),
-        SocketAddr::V6(address) => panic!("a fleet has IPv4 addresses only, not {address}"),
     }
 }
 

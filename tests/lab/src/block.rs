@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use crate::metadata::AddressPool;
+use crate::addresses::AddressPool;
 
 /// How many containers a block has addresses for.
 const CONTAINERS: u8 = 240;

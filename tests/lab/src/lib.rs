@@ -1,6 +1,7 @@
 //! The surroundings of stalls for the tests, the demo and the benchmarks.
 //!
 //! - [`metadata`]: a Rancher metadata server with the real one's quirks and with faults on demand
+//! - [`kubernetes`]: a Kubernetes API server that lists and watches pods, with faults on demand, too
 //! - [`backend`]: the "containers", which announce themselves to every client
 //! - [`proxied`]: what they are told by the PROXY protocol, if they expect it
 //! - [`backend_everywhere`]: one "container" at every loopback address at once, for pools of thousands
@@ -40,11 +41,15 @@
     reason = "test support: when the lab itself is broken, the test ends at once and says why"
 )]
 
+pub mod addresses;
 pub mod backend;
 pub mod backend_everywhere;
 pub mod block;
 pub mod client;
 pub mod haproxy;
+mod http;
+mod ids;
+pub mod kubernetes;
 mod listening;
 pub mod load;
 pub mod metadata;

@@ -125,7 +125,7 @@ mod tests {
     use std::{collections::BTreeMap, fs, net::Ipv4Addr};
 
     use super::*;
-    use crate::metadata::{AddressPool, path};
+    use crate::{addresses::AddressPool, metadata::path};
 
     fn world(scale: usize) -> World {
         World::new(AddressPool::new([127, 0, 1, 1].into(), 240), scale)

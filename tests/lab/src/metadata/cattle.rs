@@ -6,11 +6,10 @@ use std::{
 };
 
 use super::{
-    addresses::AddressPool,
     container::Container,
-    ids::Ids,
     service::{Service, Which},
 };
+use crate::{addresses::AddressPool, ids::Ids};
 
 /// A service in Cattle's hands: everything that creates or removes a container of it.
 ///
@@ -140,7 +139,7 @@ mod tests {
     use super::super::World;
 
     fn world(scale: usize) -> World {
-        World::new(crate::metadata::AddressPool::new([127, 1, 2, 1].into(), 240), scale)
+        World::new(crate::addresses::AddressPool::new([127, 1, 2, 1].into(), 240), scale)
     }
 
     fn indices(world: &mut World) -> Vec<(u32, u64)> {

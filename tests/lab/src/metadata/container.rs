@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ids::Ids, service::Service};
+use super::service::Service;
+use crate::ids::Ids;
 
 /// A container with every field of the real documents.
 ///

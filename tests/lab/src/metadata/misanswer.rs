@@ -7,10 +7,10 @@ use tokio::time;
 
 use super::{
     fault::{Fault, RequestKind},
-    http::{Connection, Request, Response},
-    serve::{answer, answer_at_once, error, found, kind},
+    serve::{answer, answer_at_once, error, found, kind, plain},
     state::State,
 };
+use crate::http::{Connection, Request, Response};
 
 /// The pause after each byte of [`Fault::Drip`].
 const DRIP_PAUSE: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ pub(super) async fn misanswer(
                 let _ = time::timeout(DRIP_PAUSE, state.mended()).await;
             }
         }
-        Fault::Huge(length) => connection.send_huge(length).await?,
+        Fault::Huge(length) => connection.send_huge(&plain(200, ""), length).await?,
         Fault::Raw(bytes) => connection.send_raw(&bytes).await?,
         Fault::CloseOnReuse if connection.is_reused() => return Ok(None),
         Fault::CloseOnReuse | Fault::CloseAfterAnswer => {
@@ -69,13 +69,13 @@ fn wrong(state: &State, request: &Request, client: IpAddr, fault: Fault) -> Resp
         Fault::NotFound => error(request, "Not found"),
         Fault::NotFoundSaying(words) => error(request, &words),
         Fault::InvalidVersion => error(request, "Invalid version"),
-        Fault::InternalError => Response::new(500, "Internal Server Error\n"),
-        Fault::Redirect(url) => Response { location: Some(url), ..Response::new(302, "") },
-        Fault::Html => Response::new(200, "<!DOCTYPE html><html><body>Please log in.</body></html>\n"),
-        Fault::BadJson => Response::new(200, r#"{"name": "web", "containers": [{"name": "app-w"#),
-        Fault::WrongTypes => Response::new(200, wrong_types(kind(request)).to_string()),
-        Fault::EmptyBody => Response::new(200, ""),
-        Fault::Body(body) => Response::new(200, body),
+        Fault::InternalError => plain(500, "Internal Server Error\n"),
+        Fault::Redirect(url) => plain(302, "").with("Location", &url),
+        Fault::Html => plain(200, "<!DOCTYPE html><html><body>Please log in.</body></html>\n"),
+        Fault::BadJson => plain(200, r#"{"name": "web", "containers": [{"name": "app-w"#),
+        Fault::WrongTypes => plain(200, wrong_types(kind(request)).to_string()),
+        Fault::EmptyBody => plain(200, ""),
+        Fault::Body(body) => plain(200, body),
         Fault::RandomVersion if kind(request) == RequestKind::Version => {
             found(request, &Value::from(state.random_version()))
         }

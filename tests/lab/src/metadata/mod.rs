@@ -8,14 +8,11 @@
 //! [`MetadataServer::change`] does something to it, as Cattle would; each change gives the server a
 //! new version and wakes its long polls.
 
-mod addresses;
 mod answers;
 mod api_version;
 mod cattle;
 mod container;
 mod fault;
-mod http;
-mod ids;
 mod misanswer;
 mod path;
 mod roster;
@@ -26,7 +23,6 @@ mod state;
 mod text;
 mod world;
 
-pub use addresses::AddressPool;
 pub use cattle::Cattle;
 pub use container::Container;
 pub use fault::{Fault, Scope};

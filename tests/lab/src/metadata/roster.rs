@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AddressPool, World};
+use super::World;
+use crate::addresses::AddressPool;
 
 /// The containers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,14 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::{
-    api_version::ApiVersion,
-    fault::RequestKind,
-    http::{Connection, Request, Response},
-    misanswer::misanswer,
-    state::State,
-    text,
-};
+use super::{api_version::ApiVersion, fault::RequestKind, misanswer::misanswer, state::State, text};
+use crate::http::{Connection, Request, Response};
 
 /// Answers the connection's requests until either side ends it.
 pub(super) async fn serve(state: &State, stream: TcpStream, client: SocketAddr) {
@@ -76,7 +70,7 @@ fn root(has_data: bool) -> Value {
 }
 
 pub(super) fn found(request: &Request, value: &Value) -> Response {
-    Response::new(200, if request.wants_json { value.to_string() } else { text::listing(value) })
+    plain(200, if request.wants_json { value.to_string() } else { text::listing(value) })
 }
 
 pub(super) fn error(request: &Request, message: &str) -> Response {
@@ -85,5 +79,10 @@ pub(super) fn error(request: &Request, message: &str) -> Response {
     } else {
         message.to_owned()
     };
-    Response::new(404, body + "\n")
+    plain(404, body + "\n")
+}
+
+/// An answer whose Content-Type is, as always, plain text.
+pub(super) fn plain(status: u16, body: impl Into<Vec<u8>>) -> Response {
+    Response::new(status, "text/plain; charset=utf-8", body).with("Access-Control-Allow-Origin", "*")
 }

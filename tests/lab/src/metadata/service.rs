@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{container::Container, ids::Ids};
+use super::container::Container;
+use crate::ids::Ids;
 
 /// A service with every field of the real documents.
 #[derive(Clone, Debug, Serialize)]

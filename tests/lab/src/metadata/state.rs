@@ -19,10 +19,9 @@ use super::{
     answers::answers,
     api_version::ApiVersion,
     fault::{Fault, RequestKind, Scope},
-    http::Request,
-    ids::Ids,
     path, text,
 };
+use crate::{http::Request, ids::Ids};
 
 /// `maxWait` when the client says none.
 const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);

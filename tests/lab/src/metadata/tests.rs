@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::{addresses::AddressPool, http::client};
 
 const SOON: Duration = Duration::from_secs(5);
 const WEB: &str = "/2015-12-19/self/stack/services/web";
@@ -26,36 +27,17 @@ async fn start(adjust: impl FnOnce(&mut MetadataOptions)) -> MetadataServer {
 }
 
 async fn send(server: &MetadataServer, target: &str, headers: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(server.address()).await.expect("the server accepts");
-    let request = format!("GET {target} HTTP/1.1\r\nHost: rancher-metadata\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.expect("the server reads");
-    stream
+    client::send(server.address(), target, headers).await
 }
 
 /// Everything that comes back until the connection ends, or why it broke.
 async fn raw(server: &MetadataServer, target: &str, headers: &str) -> io::Result<String> {
-    let mut stream = send(server, target, &format!("Connection: close\r\n{headers}")).await;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.map(|_| answer)
+    client::raw(server.address(), target, headers).await
 }
 
 /// Status and JSON body.
 async fn get(server: &MetadataServer, target: &str) -> (u16, Value) {
-    let answer = raw(server, target, "Accept: application/json\r\n").await.expect("a whole answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    let body = if head.contains("chunked") { dechunked(body) } else { body.to_owned() };
-    let status = head[9..12].parse().expect("a status");
-    (status, serde_json::from_str(&body).unwrap_or(Value::from(body)))
-}
-
-fn dechunked(mut chunks: &str) -> String {
-    let mut body = String::new();
-    while let Some((length, rest)) = chunks.split_once("\r\n") {
-        let length = usize::from_str_radix(length, 16).expect("a chunk's length");
-        body.push_str(&rest[..length]);
-        chunks = rest[length..].trim_start();
-    }
-    body
+    client::get(server.address(), target, "Accept: application/json\r\n").await
 }
 
 fn long_poll(from: &str, max_wait: u64) -> String {

@@ -9,11 +9,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    addresses::AddressPool,
     cattle::Cattle,
-    ids::Ids,
     service::{Place, Service},
 };
+use crate::{addresses::AddressPool, ids::Ids};
 
 /// The seed of a world's identifiers: the same in each run, so that two runs' logs can be compared.
 const IDS_SEED: u64 = 0x57a1_1500;

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use stalls_lab::{block::Block, metadata::AddressPool};
+use stalls_lab::{addresses::AddressPool, block::Block};
 
 /// The port of the first container.
 const BASE_PORT: u16 = 5000;

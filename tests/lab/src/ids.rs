@@ -1,4 +1,4 @@
-//! Identifiers that look like Cattle's, drawn from a seed so that a run can be repeated.
+//! Identifiers that look real, drawn from a seed so that a run can be repeated.
 
 /// A source of identifiers.
 #[derive(Clone, Debug)]

@@ -24,11 +24,11 @@ impl AddressPool {
     /// # Panics
     ///
     /// When all are taken.
-    pub(super) fn take(&mut self) -> Ipv4Addr {
+    pub(crate) fn take(&mut self) -> Ipv4Addr {
         self.free.pop_front().unwrap_or_else(|| panic!("all addresses of {:?} are taken", self.all))
     }
 
-    pub(super) fn give_back(&mut self, address: Ipv4Addr) {
+    pub(crate) fn give_back(&mut self, address: Ipv4Addr) {
         // Some containers have addresses of their own.
         if self.all.contains(&address) {
             self.free.push_back(address);
