@@ -8,6 +8,7 @@ mod effort;
 mod files;
 mod haproxy;
 mod log;
+mod mapped;
 mod process;
 mod seeded;
 mod world;
@@ -45,6 +46,7 @@ pub(crate) use self::{
     churn::Churn,
     effort::times,
     haproxy::{Script, real_haproxy, routes},
+    mapped::Mapped,
     process::descriptors,
     seeded::Seeded,
 };
@@ -247,13 +249,7 @@ impl Stage {
 
     /// Waits until every port leads to the container with its index, and the others refuse.
     pub(crate) async fn settled(&self) {
-        let assignments = self.assignments();
-        for port in self.ports() {
-            match assignments.get(&port) {
-                Some(uuid) => self.expect_port(port, uuid).await,
-                None => self.expect_refused(port).await,
-            }
-        }
+        Mapped::settled(self).await;
     }
 
     /// Opens a connection that stays.

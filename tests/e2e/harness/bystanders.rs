@@ -11,7 +11,7 @@ use stalls_lab::{
     metadata::World,
 };
 
-use super::{Stage, assignments, until};
+use super::{Mapped, Stage, assignments, until};
 
 /// How many clients connect all the time.
 const CLIENTS: usize = 2;
@@ -36,7 +36,7 @@ pub(crate) struct Bystanders {
 
 impl Bystanders {
     /// Begins to connect to ports that are as they should be.
-    pub(crate) async fn begin(stage: &Stage) -> Self {
+    pub(crate) async fn begin(on: &impl Mapped) -> Self {
         let targets = Targets::new();
         let mut begun = Self {
             load: Load::with_pause(CLIENTS, &targets, PAUSE),
@@ -44,9 +44,9 @@ impl Bystanders {
             assignments: BTreeMap::new(),
             held: BTreeMap::new(),
         };
-        let assignments = stage.assignments();
-        for port in stage.ports() {
-            begun.pin(stage, port, assignments.get(&port)).await;
+        let assignments = on.assignments();
+        for port in on.stage().ports() {
+            begun.pin(on, port, assignments.get(&port)).await;
         }
         begun.notice_nothing().await;
         begun
@@ -73,83 +73,84 @@ impl Bystanders {
     }
 
     /// Allows the ports that the world has changed to follow it.
-    pub(crate) fn let_follow(&mut self, stage: &Stage) {
-        self.let_become(stage, &stage.assignments());
+    pub(crate) fn let_follow(&mut self, on: &impl Mapped) {
+        self.let_become(on, &on.assignments());
     }
 
-    fn let_become(&mut self, stage: &Stage, assignments: &BTreeMap<u16, String>) {
+    /// Allows the ports that these assignments change to become so.
+    pub(crate) fn let_become(&mut self, on: &impl Mapped, assignments: &BTreeMap<u16, String>) {
         for port in self.changed(assignments) {
             let possible = [self.assignments.get(&port), assignments.get(&port)].into_iter().flatten();
-            self.targets.set(stage.address(port), Expect::Changing(possible.cloned().collect()));
+            self.targets.set(on.stage().address(port), Expect::Changing(possible.cloned().collect()));
             self.held.remove(&port);
         }
     }
 
     /// Waits until they have followed; from then on they have to stay so.
-    pub(crate) async fn follow(&mut self, stage: &Stage) {
-        self.let_follow(stage);
+    pub(crate) async fn follow(&mut self, on: &impl Mapped) {
+        self.let_follow(on);
         // Before, connections to a successor may be cut with those to its predecessor.
-        stage.applied().await;
-        let assignments = stage.assignments();
+        on.applied().await;
+        let assignments = on.assignments();
         for port in self.changed(&assignments) {
             match assignments.get(&port) {
-                Some(uuid) => stage.expect_port(port, uuid).await,
-                None => stage.expect_refused(port).await,
+                Some(uuid) => on.stage().expect_port(port, uuid).await,
+                None => on.stage().expect_refused(port).await,
             }
-            self.pin(stage, port, assignments.get(&port)).await;
+            self.pin(on, port, assignments.get(&port)).await;
         }
         self.notice_nothing().await;
     }
 
     /// Allows this port to move from one container to another; it must lead to one of them, and open connections must
     /// not break.
-    pub(crate) fn let_be_taken_over(&self, stage: &Stage, port: u16, old: &str, new: &str) {
-        self.targets.set(stage.address(port), Expect::AnyOf([old, new].map(str::to_owned).into()));
+    pub(crate) fn let_be_taken_over(&self, on: &impl Mapped, port: u16, old: &str, new: &str) {
+        self.targets.set(on.stage().address(port), Expect::AnyOf([old, new].map(str::to_owned).into()));
     }
 
     /// From now on this port has to lead to the new container; open connections must not break.
-    pub(crate) fn is_taken_over(&mut self, stage: &Stage, port: u16, new: &str) {
+    pub(crate) fn is_taken_over(&mut self, on: &impl Mapped, port: u16, new: &str) {
         self.assignments.insert(port, new.to_owned());
-        self.targets.set(stage.address(port), Expect::Container(new.to_owned()));
+        self.targets.set(on.stage().address(port), Expect::Container(new.to_owned()));
     }
 
     /// Allows these ports to lead nowhere for a while; open connections must not break.
-    pub(crate) fn let_refuse(&self, stage: &Stage, ports: impl IntoIterator<Item = u16>) {
+    pub(crate) fn let_refuse(&self, on: &impl Mapped, ports: impl IntoIterator<Item = u16>) {
         for port in ports {
             let possible = self.assignments.get(&port).cloned().into_iter().collect();
-            self.targets.set(stage.address(port), Expect::Changing(possible));
+            self.targets.set(on.stage().address(port), Expect::Changing(possible));
         }
     }
 
     /// Allows free ports to be open for a moment, as when a HAProxy is adopted; they must lead nowhere.
-    pub(crate) fn let_free_ports_open(&self, stage: &Stage) {
-        self.set_free_ports(stage, &Expect::Changing(Vec::new()));
+    pub(crate) fn let_free_ports_open(&self, on: &impl Mapped) {
+        self.set_free_ports(on, &Expect::Changing(Vec::new()));
     }
 
     /// From now on free ports have to refuse.
-    pub(crate) fn free_ports_refuse(&self, stage: &Stage) {
-        self.set_free_ports(stage, &Expect::Refused);
+    pub(crate) fn free_ports_refuse(&self, on: &impl Mapped) {
+        self.set_free_ports(on, &Expect::Refused);
     }
 
-    fn set_free_ports(&self, stage: &Stage, expect: &Expect) {
-        for port in stage.ports().filter(|port| !self.assignments.contains_key(port)) {
-            self.targets.set(stage.address(port), expect.clone());
+    fn set_free_ports(&self, on: &impl Mapped, expect: &Expect) {
+        for port in on.stage().ports().filter(|port| !self.assignments.contains_key(port)) {
+            self.targets.set(on.stage().address(port), expect.clone());
         }
     }
 
     /// Allows every port to lead nowhere for a while, and to break its connections.
-    pub(crate) fn let_break(&mut self, stage: &Stage) {
-        self.let_refuse(stage, stage.ports());
+    pub(crate) fn let_break(&mut self, on: &impl Mapped) {
+        self.let_refuse(on, on.stage().ports());
         self.held.clear();
     }
 
     /// Waits until every port is as it should be; from then on they have to stay so.
-    pub(crate) async fn recover(&mut self, stage: &Stage) {
-        stage.applied().await;
-        stage.settled().await;
-        let assignments = stage.assignments();
-        for port in stage.ports() {
-            self.pin(stage, port, assignments.get(&port)).await;
+    pub(crate) async fn recover(&mut self, on: &impl Mapped) {
+        on.applied().await;
+        on.settled().await;
+        let assignments = on.assignments();
+        for port in on.stage().ports() {
+            self.pin(on, port, assignments.get(&port)).await;
         }
         self.notice_nothing().await;
     }
@@ -167,17 +168,17 @@ impl Bystanders {
     }
 
     /// From now on the port has to lead to this container, or to refuse.
-    async fn pin(&mut self, stage: &Stage, port: u16, uuid: Option<&String>) {
+    async fn pin(&mut self, on: &impl Mapped, port: u16, uuid: Option<&String>) {
         let Some(uuid) = uuid else {
             self.assignments.remove(&port);
-            return self.targets.set(stage.address(port), Expect::Refused);
+            return self.targets.set(on.stage().address(port), Expect::Refused);
         };
         self.assignments.insert(port, uuid.clone());
-        self.targets.set(stage.address(port), Expect::Container(uuid.clone()));
+        self.targets.set(on.stage().address(port), Expect::Container(uuid.clone()));
         if self.held.contains_key(&port) {
             return;
         }
-        let held = stage.hold(port).await;
+        let held = on.stage().hold(port).await;
         assert_eq!(held.landing().uuid, *uuid, "port {port} leads elsewhere");
         self.held.insert(port, held);
     }

@@ -46,7 +46,12 @@ impl Told {
 
     /// Whether this version of the metadata is the newest that was read, and these containers have the ports.
     pub fn follows(&self, version: &str, assignments: &BTreeMap<u16, String>) -> bool {
-        self.version == version && self.assignments == *assignments
+        self.version == version && self.has(assignments)
+    }
+
+    /// Whether these containers have the ports.
+    pub fn has(&self, assignments: &BTreeMap<u16, String>) -> bool {
+        self.assignments == *assignments
     }
 
     /// The newest plan that HAProxy serves, if it has all that was told of the ports.
