@@ -102,13 +102,24 @@ pub(super) struct Follower<A> {
     opened: Instant,
     /// When the API server may be asked again.
     not_before: Instant,
+    has_failed: bool,
 }
 
 impl<A: Api> Follower<A> {
     /// Asks for nothing before [`Self::next`], and keeps `known` up to date then.
     pub(super) fn new(api: Rc<A>, selection: Selection, known: SharedKnown) -> Self {
         let now = Instant::now();
-        Self { api, selection, known, version: None, events: None, listed: now, opened: now, not_before: now }
+        Self {
+            api,
+            selection,
+            known,
+            version: None,
+            events: None,
+            listed: now,
+            opened: now,
+            not_before: now,
+            has_failed: false,
+        }
     }
 
     /// What it follows.
@@ -116,11 +127,17 @@ impl<A: Api> Follower<A> {
         &self.selection
     }
 
-    /// Waits until something may be another way.
+    /// Waits until something may be another way, or the API server answers again after a fault.
     ///
     /// # Errors
     /// What keeps the API server from telling. To be asked again after a pause.
     pub(super) async fn next(&mut self) -> Result<(), ApiFault> {
+        let next = self.until_news().await;
+        self.has_failed = next.is_err();
+        next
+    }
+
+    async fn until_news(&mut self) -> Result<(), ApiFault> {
         loop {
             let is_news = match (&self.events, &self.version) {
                 (Some(_), _) => self.read().await?,
@@ -162,7 +179,8 @@ impl<A: Api> Follower<A> {
             Ok(events) => {
                 self.events = Some(events);
                 self.opened = Instant::now();
-                Ok(false)
+                // No event may come for long, and the fault is over.
+                Ok(self.has_failed)
             }
             Err(Refusal::Expired) => {
                 self.list_anew(self.listed + MIN_WATCH);

@@ -109,9 +109,10 @@ async fn after_a_fault_a_watch_goes_on_and_nothing_is_lost() {
         Step::failed_watch(fault()),
         Step::watch([(s(1), Step::deleted("9", pod("web-0", "a")))]),
     ]);
+    // The list, the end of the second fault, and the event.
     let (news, faults, known) = follow(&api, s(30)).await;
     assert_eq!(api.asked(), ["0 list", "5000 list", "5000 watch 5", "7000 watch 5", "12000 watch 5"]);
-    assert_eq!((news, faults), (2, vec![fault(), fault()]));
+    assert_eq!((news, faults), (3, vec![fault(), fault()]));
     assert_eq!(uids(&known), ["a"], "to be told that it is gone");
     known.borrow_mut().as_mut().unwrap().pods.forget_gone();
     assert_eq!(uids(&known), [""; 0]);
