@@ -78,6 +78,8 @@ for HAPROXY_BIN in $(printf '%s\n' "$haproxies" | tail -n +2); do
     export HAPROXY_BIN
     part "$("$HAPROXY_BIN" -v | head -n 1)"
     run_tests --test e2e -- --include-ignored --skip admin:: --skip disk_full:: --skip documents:: --skip flapping:: \
-        --skip hostile:: --skip metadata:: --skip metadata_faults:: --skip permissions:: \
+        --skip hostile:: --skip kubernetes::away:: --skip kubernetes::expired:: --skip kubernetes::families:: \
+        --skip kubernetes::forbidden:: --skip kubernetes::named_ports:: --skip kubernetes::selectors:: \
+        --skip kubernetes::watches:: --skip metadata:: --skip metadata_faults:: --skip permissions:: \
         --skip settings:: --skip state_file:: --skip no_dns:: --skip quota:: --skip removed_service:: --skip udp::
 done

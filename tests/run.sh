@@ -36,7 +36,8 @@ rmdir "$cgroups/stalls-test" 2>/dev/null || true
 (echo 'add table inet stalls_probe { flags owner; }' | nft -i) >/dev/null 2>&1 ||
     leave_out 'packets can be neither dropped nor led elsewhere here (nft)' off_the_network doctor::a_dnat_rule
 grep -qs '^0*1 ' /proc/net/if_inet6 ||
-    leave_out 'there is no IPv6 address ::1 here' routing::the_address_of_both_families hostile::a_container_may_have_an_ipv6
+    leave_out 'there is no IPv6 address ::1 here' routing::the_address_of_both_families hostile::a_container_may_have_an_ipv6 \
+        kubernetes::families::the_first_address
 [ "${TEST_EFFORT:-}" != full ] || arguments="$arguments --include-ignored"
 
 # The tests of the documentation run first, so that the summary of the others is the last output.

@@ -29,6 +29,7 @@ mod harness;
 mod health_check;
 mod hostile;
 mod init;
+mod kubernetes;
 mod leaving;
 mod lingering;
 mod metadata;

@@ -124,6 +124,13 @@ impl Pod {
         self
     }
 
+    /// Gives it the network of a node with this address.
+    #[must_use]
+    pub fn on_node(mut self, ip: impl Into<IpAddr>) -> Self {
+        self.host_network = true;
+        self.at([ip])
+    }
+
     /// It has been created, and does not run yet.
     #[must_use]
     pub fn pending(mut self) -> Self {

@@ -137,9 +137,9 @@ impl World {
         self.compacted = self.version;
     }
 
-    /// The processes that run: each running pod's, on all of its addresses and ports.
+    /// The processes that run: each running pod's, on all of its addresses and ports; but none at a node's address.
     pub fn backends(&self) -> BTreeMap<SocketAddr, Identity> {
-        let running = self.pods.values().filter(|pod| pod.phase == Phase::Running);
+        let running = self.pods.values().filter(|pod| pod.phase == Phase::Running && !pod.host_network);
         running.flat_map(backends_of).collect()
     }
 

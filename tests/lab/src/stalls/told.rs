@@ -1,6 +1,6 @@
 //! What a log has said about the mapping so far.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
@@ -46,12 +46,12 @@ impl Told {
 
     /// Whether this version of the metadata is the newest that was read, and these containers have the ports.
     pub fn follows(&self, version: &str, assignments: &BTreeMap<u16, String>) -> bool {
-        self.version == version && self.has(assignments)
+        self.version == version && self.assignments == *assignments
     }
 
-    /// Whether these containers have the ports.
-    pub fn has(&self, assignments: &BTreeMap<u16, String>) -> bool {
-        self.assignments == *assignments
+    /// Whether these containers have the ports of this pool.
+    pub fn has(&self, pool: Range<u16>, assignments: &BTreeMap<u16, String>) -> bool {
+        self.assignments.range(pool).eq(assignments)
     }
 
     /// The newest plan that HAProxy serves, if it has all that was told of the ports.
