@@ -80,6 +80,6 @@ soak: setup
 lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked --workspace --test container --test helm --test monitoring --test docker --test swarm -- -D warnings # no part of "all"
+	$(CARGO) clippy --locked --workspace --test container --test helm --test monitoring --test docker --test swarm --test kubernetes -- -D warnings # no part of "all"
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	@CARGO='$(CARGO)' sh tests/cargo_deny.sh

@@ -57,6 +57,9 @@ sh "$here/podman.sh"
 part 'Swarm'
 sh "$here/swarm.sh"
 
+part 'Kubernetes'
+sh "$here/kubernetes.sh"
+
 part 'the API, against its description'
 sh "$here/openapi.sh"
 
