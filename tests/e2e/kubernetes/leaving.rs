@@ -22,8 +22,7 @@ async fn check(mut connection: Held, goes_on: bool, on_leave: &str) {
 }
 
 #[tokio::test]
-async fn a_pod_that_is_being_deleted_gets_no_new_connections_and_its_old_ones_drain_unless_they_are_to_be_cut()
- {
+async fn connections_to_a_pod_that_is_being_deleted_drain_unless_they_are_to_be_cut() {
     for (on_leave, goes_on) in [("unset", true), ("cut", false), ("drain", true)] {
         let it = KubernetesStage::prepared(3).await;
         let it = if on_leave == "unset" { it } else { it.env("ON_LEAVE", on_leave) };
