@@ -100,6 +100,8 @@ pub(super) struct Follower<A> {
     events: Option<Events>,
     listed: Instant,
     opened: Instant,
+    /// Since when a line of a watch is awaited, however often the watch has ended meanwhile; `None` after a line.
+    awaited: Option<Instant>,
     /// When the API server may be asked again.
     not_before: Instant,
     has_failed: bool,
@@ -117,6 +119,7 @@ impl<A: Api> Follower<A> {
             events: None,
             listed: now,
             opened: now,
+            awaited: None,
             not_before: now,
             has_failed: false,
         }
@@ -134,6 +137,9 @@ impl<A: Api> Follower<A> {
     pub(super) async fn next(&mut self) -> Result<(), ApiFault> {
         let next = self.until_news().await;
         self.has_failed = next.is_err();
+        if self.has_failed {
+            self.awaited = None;
+        }
         next
     }
 
@@ -179,6 +185,7 @@ impl<A: Api> Follower<A> {
             Ok(events) => {
                 self.events = Some(events);
                 self.opened = Instant::now();
+                self.awaited.get_or_insert(self.opened);
                 // No event may come for long, and the fault is over.
                 Ok(self.has_failed)
             }
@@ -193,9 +200,10 @@ impl<A: Api> Follower<A> {
     /// Takes the next event, with those that are there already; whether any is news.
     async fn read(&mut self) -> Result<bool, ApiFault> {
         let Some(events) = &mut self.events else { return Ok(false) };
-        let heard = self.known.borrow().as_ref().map_or(self.opened, |known| known.heard.max(self.opened));
-        let Ok(mut next) = timeout_at((heard + SILENCE).min(self.listed + LIST_AGAIN), events.next()).await
-        else {
+        let heard = self.known.borrow().as_ref().map_or(self.opened, |known| known.heard);
+        let silent_since = self.awaited.unwrap_or(heard);
+        let due = (silent_since + SILENCE).min(self.listed + LIST_AGAIN);
+        let Ok(mut next) = timeout_at(due, events.next()).await else {
             self.api.reconnect();
             self.list_anew(Instant::now());
             return Ok(false);
@@ -231,6 +239,7 @@ impl<A: Api> Follower<A> {
         let mut known = self.known.borrow_mut();
         let Some(known) = known.as_mut() else { return false };
         known.heard = Instant::now();
+        self.awaited = None;
         match change {
             Change::Put(pod) => known.pods.put(pod),
             Change::Deleted(pod) => known.pods.delete(pod),
@@ -242,6 +251,7 @@ impl<A: Api> Follower<A> {
     fn list_anew(&mut self, not_before: Instant) {
         self.events = None;
         self.version = None;
+        self.awaited = None;
         self.not_before = not_before;
     }
 }

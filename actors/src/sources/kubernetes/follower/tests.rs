@@ -87,6 +87,17 @@ async fn a_silent_watch_is_deaf() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_each_time_before_a_line_is_deaf_too() {
+    let watches = (0..91).map(|_| Step::watch([(ms(10), Step::cut())]));
+    let script = [Step::list("5", vec![])].into_iter().chain(watches).chain([Step::list("9", vec![])]);
+    let api = FakeApi::of(script.chain([Step::watch([])]));
+    follow(&api, s(100)).await;
+    let asked = api.asked();
+    assert_eq!(asked[1..3], ["0 watch 5", "1000 watch 5"]);
+    assert_eq!(asked[asked.len() - 3..], ["90000 reconnect", "90000 list", "90000 watch 9"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_works_is_compared_with_a_list_now_and_then() {
     let bookmarks = (1..=20).map(|n| (s(60), Step::bookmark(&n.to_string())));
     let api = FakeApi::of([
