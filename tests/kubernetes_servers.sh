@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the folder with what the tests of tests/kubernetes run: kube-apiserver, kube-controller-manager, etcd and
 # etcdctl. Debian has etcd as a package, but the servers of Kubernetes only as source, which is built here, once and for
-# all, in some six minutes on two processors. All of it comes from the machine's own Debian mirror and is kept in the
+# all, in some eight minutes on two processors. All of it comes from the machine's own Debian mirror and is kept in the
 # cache folder; that needs no root and installs nothing. To build it anew, delete the folder.
 set -eu
 

@@ -1,6 +1,10 @@
 //! Clients on every port that must not notice what does not concern it.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use stalls_lab::{
     client::Held,
@@ -57,10 +61,10 @@ impl Clients {
                 self.targets.set(port, Expect::Refused);
                 continue;
             }
-            if !self.held.contains_key(&port) {
+            if let Entry::Vacant(entry) = self.held.entry(port) {
                 let held = Held::connect(port).await.unwrap_or_else(|error| panic!("{port}: {error}"));
                 assert_eq!(held.landing().uuid, pod, "{port} leads elsewhere");
-                self.held.insert(port, held);
+                entry.insert(held);
             }
             self.targets.set(port, Expect::Container(pod));
         }
