@@ -3,8 +3,6 @@
 # and all mounts and networks in namespaces, that end with this script, however it ends. "$@" goes to the test runner.
 set -eu
 
-say() { printf '%s\n' "kubernetes: $*" >&2; }
-
 cd "${0%/*}/.."
 # shellcheck source=tests/runner.sh
 . tests/runner.sh
