@@ -15,6 +15,9 @@ fail() {
     exit 1
 }
 
+# shellcheck source=tests/cache.sh
+. "${0%/*}/cache.sh"
+
 # The optimizer would take many times longer than all that the program does for us.
 compile() (
     export CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
@@ -29,11 +32,8 @@ works() { PATH="$home/bin:$PATH" "$cargo" "${tool#cargo-}" --version >/dev/null 
 if command -v "$tool"; then
     exit
 fi
-[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
-home=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/$tool/$version
-mkdir -p "$home"
-exec 9>"$home/lock"
-flock 9
+open_cache "$tool/$version"
+home=$cache
 if ! works; then
     say "compiling $version into $home"
     compile || fail "it cannot be compiled"

@@ -11,6 +11,8 @@ fail() {
     exit 1
 }
 
+# shellcheck source=tests/cache.sh
+. "${0%/*}/cache.sh"
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
 # shellcheck source=tests/runner.sh
@@ -19,10 +21,6 @@ lacks() {
     files=$(find "${0%/*}/../deploy" -name docker-compose.yml | wc -l)
     not_run "$files" "docker-compose.yml read by version $1 of Compose" "$2"
 }
-
-[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/compose
-scratch=$cache/fetching
 
 apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
 
@@ -38,9 +36,8 @@ fetch() {
     mv "$scratch/root/usr/libexec/docker/cli-plugins/docker-compose" "$cache/"
 }
 
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
+open_cache compose
+scratch=$cache/fetching
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 

@@ -13,6 +13,8 @@ fail() {
     exit 1
 }
 
+# shellcheck source=tests/cache.sh
+. "${0%/*}/cache.sh"
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
 
@@ -27,10 +29,6 @@ if [ -n "${HAPROXY_BIN:-}" ]; then
 fi
 
 [ $# -gt 0 ] || set -- bookworm trixie sid # 2.6, 3.0 and, when this was written, 3.2
-
-[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache; $instead"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/haproxy
-scratch=$cache/fetching
 
 apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
 
@@ -65,12 +63,8 @@ EOF
     mv "$scratch/$suite" "$cache/$suite"
 }
 
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock --nonblock 9 || {
-    say "waiting for another run that holds $cache/lock"
-    flock 9
-}
+open_cache haproxy
+scratch=$cache/fetching
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 

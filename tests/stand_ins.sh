@@ -12,6 +12,8 @@ fail() {
     exit 1
 }
 
+# shellcheck source=tests/cache.sh
+. "${0%/*}/cache.sh"
 # shellcheck source=tests/debian.sh
 . "${0%/*}/debian.sh"
 
@@ -65,11 +67,7 @@ make_systemd() {
     import "$systemd"
 }
 
-[ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail "HOME is not set, so there is no place for a cache"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/stalls/stand-ins
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
+open_cache stand-ins
 scratch=$cache/making
 root=$scratch/root
 # A run that was killed may have left it.
