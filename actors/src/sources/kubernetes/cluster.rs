@@ -3,7 +3,6 @@
 use std::{cell::RefCell, path::PathBuf, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture};
-use k8s_openapi::api::core::v1::Pod as ApiPod;
 use kube::{
     Client, Config, Error,
     api::{ListParams, WatchEvent, WatchParams},
@@ -13,6 +12,7 @@ use tokio::{runtime::Handle, task::spawn_blocking, time::timeout};
 
 use super::{
     IpFamily,
+    answer::ApiPod,
     fault::{ApiFault, Refusal},
     follower::{Api, Change, Event, Events, Listed},
     pod::Pod,

@@ -3,6 +3,7 @@
 //! `cluster` asks, by kube, and nothing but lists and watches of pods; `follower` says when. All else is plain functions
 //! over the pods that the API server has told of.
 
+mod answer;
 mod cluster;
 mod fault;
 mod follower;

@@ -9,12 +9,12 @@ use std::{
     sync::Arc,
 };
 
-use k8s_openapi::{
-    api::core::v1::{ContainerPort, Pod as ApiPod, PodSpec, PodStatus},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::IpFamily;
+use super::{
+    IpFamily,
+    answer::{ApiPod, ContainerPort, PodSpec, PodStatus},
+};
 use crate::{
     domain::{Address, Container, Health, Lifecycle, PortName, State},
     excerpt::excerpt,
@@ -130,13 +130,14 @@ fn state(metadata: &ObjectMeta, status: &PodStatus) -> State {
 
 fn health(status: &PodStatus) -> Health {
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    let is_ready = conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True");
+    let is_ready = conditions.iter().any(|it| it.kind == "Ready" && it.status == "True");
     if is_ready { Health::Healthy } else { Health::NotHealthy }
 }
 
 /// The address of this family; the first one if that is not said.
 fn address(status: &PodStatus, family: Option<IpFamily>) -> Option<&str> {
-    let all = status.pod_ips.as_deref().unwrap_or_default().iter().map(|pod_ip| pod_ip.ip.as_str());
+    let all = status.pod_ips.as_deref().unwrap_or_default().iter();
+    let all = all.filter_map(|pod_ip| pod_ip.ip.as_deref());
     // Kubernetes before 1.16 has one address alone.
     let mut all = all.chain(status.pod_ip.as_deref());
     match family {
@@ -147,7 +148,7 @@ fn address(status: &PodStatus, family: Option<IpFamily>) -> Option<&str> {
 
 /// The ports of all containers, those of sidecars among them.
 fn ports(spec: &PodSpec) -> impl Iterator<Item = (&ContainerPort, NonZeroU16)> {
-    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let containers = spec.containers.iter().chain(&spec.init_containers).flatten();
     let ports = containers.flat_map(|container| container.ports.iter().flatten());
     ports.filter_map(|port| Some((port, port_number(port.container_port)?)))
 }
