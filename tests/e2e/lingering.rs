@@ -255,7 +255,12 @@ async fn a_thousand_containers_linger_at_once_and_are_gone_at_once() {
     }
     drop(backend);
     let gone = || stage.lines(GONE).iter().filter_map(|line| line["containers"].as_u64()).sum::<u64>();
-    until("all are gone", || gone() == u64::from(MANY)).await;
+    // Each is a decision of its own, which a build for tests takes long for.
+    let mut so_far = 0;
+    while so_far < u64::from(MANY) {
+        until("more of them are gone", || gone() > so_far).await;
+        so_far = gone();
+    }
     stage.applied().await;
     for port in [BASE, BASE + MANY / 2, BASE + MANY - 1] {
         stage.assert_refused(port).await;
