@@ -22,6 +22,7 @@ pub(crate) trait Host {
     fn search_path(&self) -> Option<OsString>;
 
     /// Whether this process is in a pod of Kubernetes.
+    #[cfg(feature = "kubernetes")]
     fn is_in_pod(&self) -> bool;
 
     /// Whether `path` is a file that this process may execute.
@@ -62,6 +63,7 @@ impl Host for ThisHost {
         std::env::var_os("PATH")
     }
 
+    #[cfg(feature = "kubernetes")]
     fn is_in_pod(&self) -> bool {
         std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
     }

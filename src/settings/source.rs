@@ -123,6 +123,10 @@ impl fmt::Display for SourceSetting {
 }
 
 /// The source, with the settings that belong to it.
+#[cfg_attr(
+    not(feature = "kubernetes"),
+    expect(unused_variables, reason = "only a pod is known by the host that it is on")
+)]
 pub(super) fn source(
     parser: &mut SettingsParser<'_>,
     purpose: Purpose,

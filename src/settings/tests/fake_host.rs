@@ -16,6 +16,7 @@ use crate::directories::DirectoryError;
 pub(in crate::settings) struct FakeHost {
     pub(in crate::settings) terminal: bool,
     pub(in crate::settings) search_path: &'static str,
+    #[cfg(feature = "kubernetes")]
     pub(in crate::settings) is_in_pod: bool,
     pub(in crate::settings) executables: Vec<&'static str>,
     pub(in crate::settings) files: BTreeMap<&'static str, &'static str>,
@@ -40,6 +41,7 @@ impl Host for FakeHost {
         Some(self.search_path.into())
     }
 
+    #[cfg(feature = "kubernetes")]
     fn is_in_pod(&self) -> bool {
         self.is_in_pod
     }
