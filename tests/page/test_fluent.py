@@ -50,20 +50,16 @@ def frames_during_changes(page, seconds=5):
     return p95, f"{len(deltas)} frames in {seconds} s with {changes:.0f} changes/s: median {deltas[len(deltas) // 2]:.1f} ms, 95 % within {p95:.1f} ms, longest {deltas[-1]:.1f} ms"
 
 
-# The browser's clock counts in tenths of a millisecond.
-THREE_FRAMES_MS = 50.2
-
-
 @pytest.mark.parametrize("fragment", ["", "#port=5000&sort=state", "#view=table"])
 def test_95_percent_of_frames_take_at_most_50_ms_with_1000_ports_and_100_changes_a_second(open_page, fragment, capsys):
     page = open_page(World(many(1000)), fragment)
     tries = []
     # What else runs on the machine costs frames, too: one try that has the machine for itself tells what the page can.
-    while len(tries) < MOST_TRIES and (not tries or min(tries)[0] > THREE_FRAMES_MS):
+    while len(tries) < MOST_TRIES and (not tries or min(tries)[0] > 50):
         tries.append(frames_during_changes(page))
     with capsys.disabled():
         print(f"\n1000 ports {fragment}: {min(tries)[1]}")
-    assert min(tries)[0] <= THREE_FRAMES_MS, tries
+    assert min(tries)[0] <= 50, tries
 
 
 def test_10000_ports_can_be_seen_searched_and_sorted(open_page, capsys):
