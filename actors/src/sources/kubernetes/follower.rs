@@ -203,35 +203,36 @@ impl<A: Api> Follower<A> {
         let heard = self.known.borrow().as_ref().map_or(self.opened, |known| known.heard);
         let silent_since = self.awaited.unwrap_or(heard);
         let due = (silent_since + SILENCE).min(self.listed + LIST_AGAIN);
-        let Ok(mut next) = timeout_at(due, events.next()).await else {
+        let Ok(first) = timeout_at(due, events.next()).await else {
             self.api.reconnect();
             self.list_anew(Instant::now());
             return Ok(false);
         };
-        let mut is_news = false;
-        for _ in 0..MAX_TOGETHER {
-            match next {
-                Some(Ok(event)) => is_news |= self.take(event),
-                Some(Err(Refusal::Expired)) => {
-                    self.list_anew(self.listed + MIN_WATCH);
-                    return Ok(is_news);
-                }
-                // A connection that breaks ends a watch like any other end; whether there is more to it shows next.
-                None | Some(Err(Refusal::Fault(ApiFault::Unreachable(_)))) => {
-                    self.events = None;
-                    self.not_before = self.opened + MIN_WATCH;
-                    return Ok(is_news);
-                }
-                Some(Err(Refusal::Fault(fault))) => {
-                    self.events = None;
-                    return Err(fault);
-                }
-            }
+        let mut is_news = self.note(first)?;
+        for _ in 1..MAX_TOGETHER {
             let ready = self.events.as_mut().and_then(|events| events.next().now_or_never());
-            let Some(ready) = ready else { break };
-            next = ready;
+            let Some(next) = ready else { break };
+            is_news |= self.note(next)?;
         }
         Ok(is_news)
+    }
+
+    /// Takes note of what a watch has told, or of its end; whether that is news.
+    fn note(&mut self, told: Option<Result<Event, Refusal>>) -> Result<bool, ApiFault> {
+        match told {
+            Some(Ok(event)) => return Ok(self.take(event)),
+            Some(Err(Refusal::Expired)) => self.list_anew(self.listed + MIN_WATCH),
+            // A connection that breaks ends a watch like any other end; whether there is more to it shows next.
+            None | Some(Err(Refusal::Fault(ApiFault::Unreachable(_)))) => {
+                self.events = None;
+                self.not_before = self.opened + MIN_WATCH;
+            }
+            Some(Err(Refusal::Fault(fault))) => {
+                self.events = None;
+                return Err(fault);
+            }
+        }
+        Ok(false)
     }
 
     fn take(&mut self, Event { version, change }: Event) -> bool {

@@ -46,6 +46,16 @@ async fn a_list_is_followed_by_a_watch_from_its_version() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_events_at_once_none_is_lost() {
+    let many = 2 * MAX_TOGETHER + 500;
+    let events =
+        (0..many).map(|n| (ms(0), Step::put(&n.to_string(), pod(&format!("web-{n}"), &n.to_string()))));
+    let api = FakeApi::of([Step::list("0", vec![]), Step::watch(events.collect::<Vec<_>>())]);
+    let (_, faults, known) = follow(&api, s(1)).await;
+    assert_eq!((uids(&known).len(), faults), (many, vec![]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_ends_goes_on_from_its_last_version() {
     let api = FakeApi::of([
         Step::list("5", vec![]),
