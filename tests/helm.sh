@@ -11,11 +11,7 @@ say_what_was_not_run
 HELM_DIR=$(sh "$here/helm_tools.sh")
 export HELM_DIR
 
-why=
-[ "$(id -u)" -eq 0 ] || why='only root can make the namespaces for it'
-for program in ip openssl setpriv unshare; do
-    command -v "$program" >/dev/null 2>&1 || why="there is no $program"
-done
+find_why_not openssl
 [ "$(uname -m)" = x86_64 ] || why='etcd is for other processors'
 if [ -n "$why" ]; then
     not_run "$(count_tests --test helm -- admitted::)" 'tests of the chart at a real API server' "$why"

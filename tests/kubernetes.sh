@@ -8,11 +8,7 @@ cd "${0%/*}/.."
 . tests/runner.sh
 say_what_was_not_run
 
-why=
-[ "$(id -u)" -eq 0 ] || why='only root can make these namespaces'
-for program in ip openssl setpriv unshare; do
-    command -v "$program" >/dev/null 2>&1 || why="there is no $program"
-done
+find_why_not openssl
 [ "$(uname -m)" = x86_64 ] || why='etcd is for other processors'
 if [ -n "$why" ]; then
     not_run "$(count_tests --test kubernetes)" 'tests of Kubernetes' "$why"

@@ -38,3 +38,13 @@ say_what_was_not_run() {
     trap 'sort -u "$NOT_RUN" >&2; rm "$NOT_RUN"' EXIT
     trap 'exit 1' HUP INT TERM
 }
+
+# find_why_not PROGRAM...: sets $why to what keeps these programs from running in namespaces of their own; to nothing if
+# nothing does.
+find_why_not() {
+    why=
+    [ "$(id -u)" -eq 0 ] || why='only root can make the namespaces for it'
+    for program in ip setpriv unshare "$@"; do
+        command -v "$program" >/dev/null 2>&1 || why="there is no $program"
+    done
+}

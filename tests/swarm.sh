@@ -11,11 +11,7 @@ cd "${0%/*}/.."
 . tests/runner.sh
 say_what_was_not_run
 
-why=
-[ "$(id -u)" -eq 0 ] || why='only root can start engines'
-for program in dockerd docker ip iptables nsenter setpriv unshare; do
-    command -v "$program" >/dev/null 2>&1 || why="there is no $program"
-done
+find_why_not dockerd docker iptables nsenter
 if [ -n "$why" ]; then
     not_run "$(count_tests --test swarm)" 'tests of Swarm' "$why"
     exit

@@ -1,5 +1,7 @@
 //! Texts from outside go into log lines, errors and the state file, and may be of any length.
 
+use std::error::Error;
+
 /// How much of such a text is kept, in characters.
 const MAX_LENGTH: usize = 256;
 
@@ -14,6 +16,20 @@ pub(crate) fn beginning(text: &str) -> &str {
         Some((end, _)) => &text[..end],
         None => text,
     }
+}
+
+/// An error with its causes, each of which may be in the text before it already.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    excerpt(&text)
 }
 
 #[cfg(test)]

@@ -68,9 +68,7 @@ impl SourceSetting {
             #[cfg(feature = "docker")]
             Self::Docker(docker) | Self::Swarm(docker) => docker.engine.host.to_string(),
             #[cfg(feature = "kubernetes")]
-            Self::Kubernetes(KubernetesSettings { kubeconfig, .. }) => kubeconfig
-                .as_ref()
-                .map_or_else(|| "the cluster of this pod".to_owned(), |path| path.display().to_string()),
+            Self::Kubernetes(kubernetes) => kubernetes.cluster(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What stalls may do, and as whom it comes.
+//! What stalls may do, and by which account.
 
 use serde_json::json;
 use stalls_lab::stalls::messages::{FAULT_BEGINS, FAULT_ENDS};

@@ -19,7 +19,7 @@ fn create_rooms(world: &mut World, names: &[&str]) {
     }
 }
 
-/// Who is on the first `count` ports.
+/// Which pods are on the first `count` ports.
 async fn landed(it: &KubernetesStage, count: u16) -> Vec<String> {
     let mut landed = Vec::new();
     for port in BASE..BASE + count {

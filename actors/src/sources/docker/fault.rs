@@ -6,7 +6,7 @@ use bollard::errors::Error;
 use thiserror::Error as ThisError;
 
 use super::{Host, tls};
-use crate::excerpt::{beginning, excerpt};
+use crate::excerpt::{excerpt, with_causes};
 
 /// Why the engine gave no answer that is of use; the text leaves out the [`subject`](EngineFault::subject). Every one is
 /// a fault of the moment: nothing is unmapped for it.
@@ -178,24 +178,10 @@ impl EngineFault {
             ) => Self::Malformed { host, path, reason: excerpt(&error.to_string()) },
             (None, _) => {
                 let hint = io_error(error).map_or("", |error| hint(&host, error));
-                Self::Unreachable { host, reason: chain(error), hint }
+                Self::Unreachable { host, reason: with_causes(error), hint }
             }
         }
     }
-}
-
-/// The error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    beginning(&text).to_owned()
 }
 
 /// What the system has said, or TLS.

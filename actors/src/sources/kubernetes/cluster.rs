@@ -11,7 +11,7 @@ use kube::{
 use tokio::{runtime::Handle, task::spawn_blocking, time::timeout};
 
 use super::{
-    IpFamily,
+    IpFamily, KubernetesSettings,
     answer::ApiPod,
     fault::{ApiFault, Refusal},
     follower::{Api, Change, Event, Events, Listed},
@@ -28,23 +28,20 @@ const WATCH_S: u32 = 290;
 
 /// An API server.
 pub(super) struct Cluster {
-    /// `None` in a pod.
-    kubeconfig: Option<PathBuf>,
-    family: Option<IpFamily>,
+    settings: KubernetesSettings,
     /// Made when it is needed, and anew after a fault.
     client: RefCell<Option<Client>>,
 }
 
 impl Cluster {
     /// Asks for nothing by itself.
-    pub(super) fn new(kubeconfig: Option<PathBuf>, family: Option<IpFamily>) -> Self {
-        Self { kubeconfig, family, client: RefCell::new(None) }
+    pub(super) fn new(settings: KubernetesSettings) -> Self {
+        Self { settings, client: RefCell::new(None) }
     }
 
-    /// Where its address and the credentials come from, for people.
-    pub(super) fn name(&self) -> String {
-        let kubeconfig = self.kubeconfig.as_ref().map(|path| path.display().to_string());
-        kubeconfig.unwrap_or_else(|| "the cluster of this pod".to_owned())
+    /// Which one, and how it is asked.
+    pub(super) fn settings(&self) -> &KubernetesSettings {
+        &self.settings
     }
 
     /// Gives what `ask` gives within [`LIMIT`].
@@ -73,7 +70,7 @@ impl Cluster {
         if let Some(client) = self.client.borrow().as_ref() {
             return Ok(client.clone());
         }
-        let kubeconfig = self.kubeconfig.clone();
+        let kubeconfig = self.settings.kubeconfig.clone();
         // A kubeconfig may name a program that gives the token.
         let made = spawn_blocking(move || Handle::current().block_on(client(kubeconfig))).await;
         let made = made.map_err(|error| ApiFault::Credentials(error.to_string()))??;
@@ -89,7 +86,7 @@ impl Api for Cluster {
             let mut pods = Vec::new();
             loop {
                 let page = self.ask("list", selection, async |api| api.list(&params).await).await?;
-                pods.extend(page.items.into_iter().map(|pod| Pod::read(pod, self.family)));
+                pods.extend(page.items.into_iter().map(|pod| Pod::read(pod, self.settings.family)));
                 match page.metadata.continue_.filter(|token| !token.is_empty()) {
                     Some(token) => params = params.continue_token(&token),
                     None => {
@@ -110,7 +107,7 @@ impl Api for Cluster {
         async move {
             let params = WatchParams::default().labels(&selection.label_selector).timeout(WATCH_S);
             let events = self.ask("watch", selection, async |api| api.watch(&params, version).await).await?;
-            let family = self.family;
+            let family = self.settings.family;
             Ok(events.map(move |event| read(event?, family)).boxed_local())
         }
         .boxed_local()

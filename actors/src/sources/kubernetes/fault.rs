@@ -5,7 +5,10 @@ use std::{error::Error as StdError, time::Duration};
 use kube::{Error, core::Status};
 use thiserror::Error as ThisError;
 
-use crate::{excerpt::excerpt, metadata::Fault};
+use crate::{
+    excerpt::{excerpt, with_causes},
+    metadata::Fault,
+};
 
 /// Why the API server gave no answer that is of use. Every one is a fault of the moment: nothing is unmapped for it.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -24,7 +27,7 @@ pub(super) enum ApiFault {
         /// How long was waited.
         limit: Duration,
     },
-    /// The API server does not know who asks.
+    /// The API server does not know the one that asks.
     #[error("the API server does not accept the token: {0}")]
     Unauthorized(String),
     /// A right is missing.
@@ -95,7 +98,7 @@ impl ApiFault {
         !matches!(self, Self::Forbidden(_) | Self::Throttled(_) | Self::Status { .. })
     }
 
-    /// For the poller; `subject` is what was asked for, or whom.
+    /// For the poller; `subject` is what was asked for, or which cluster.
     pub(super) fn about(&self, subject: String) -> Fault {
         Fault { kind: self.kind(), subject, reason: self.to_string() }
     }
@@ -109,12 +112,12 @@ impl From<Error> for ApiFault {
             | Error::FromUtf8(_)
             | Error::LinesCodecMaxLineLengthExceeded
             | Error::HttpError(_)
-            | Error::BuildRequest(_) => Self::Malformed(chain(&error)),
+            | Error::BuildRequest(_) => Self::Malformed(with_causes(&error)),
             // Their own words are no more than that there is an error.
             Error::HyperError(_) | Error::Service(_) | Error::ReadEvents(_) => {
-                Self::Unreachable(chain(error.source().unwrap_or(&error)))
+                Self::Unreachable(with_causes(error.source().unwrap_or(&error)))
             }
-            _ => Self::Credentials(chain(&error)),
+            _ => Self::Credentials(with_causes(&error)),
         }
     }
 }
@@ -150,20 +153,6 @@ impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
         if status.code == 410 { Self::Expired } else { Self::Fault(status.into()) }
     }
-}
-
-/// The error and its causes, which its own text leaves out.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    excerpt(&text)
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use crate::{
 
 /// The ordinal of a pod. Kubernetes sets it since 1.28 for those of StatefulSets.
 const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
-/// The name of a StatefulSet's pod.
-const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+/// A label of every pod of a StatefulSet, whatever implements that (Kubernetes since 1.9, OpenKruise, Strimzi): its name.
+pub(super) const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 
 /// A pod, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,10 +157,6 @@ fn port_number(port: i32) -> Option<NonZeroU16> {
     NonZeroU16::new(port.try_into().ok()?)
 }
 
-fn is_udp(port: &ContainerPort) -> bool {
-    port.protocol.as_deref() == Some("UDP")
-}
-
 fn named_ports(spec: &PodSpec) -> BTreeMap<PortName, NonZeroU16> {
     let tcp = ports(spec).filter(|(port, _)| matches!(port.protocol.as_deref(), None | Some("TCP")));
     // Of two with one name the first one counts, as for a Service.
@@ -174,10 +170,11 @@ fn named_ports(spec: &PodSpec) -> BTreeMap<PortName, NonZeroU16> {
 }
 
 fn udp(spec: &PodSpec) -> BTreeSet<PublishedUdp> {
-    let udp = ports(spec).filter(|(port, _)| is_udp(port)).map(|(port, number)| {
-        let number = number.get();
-        let outer = port.host_port.and_then(port_number).map(|outer| (outer.get(), outer.get()));
-        PublishedUdp { text: format!("{number}/UDP"), outer, inner: (number, number) }
-    });
+    let udp =
+        ports(spec).filter(|(port, _)| port.protocol.as_deref() == Some("UDP")).map(|(port, number)| {
+            let number = number.get();
+            let outer = port.host_port.and_then(port_number).map(|outer| (outer.get(), outer.get()));
+            PublishedUdp { text: format!("{number}/UDP"), outer, inner: (number, number) }
+        });
     udp.collect()
 }

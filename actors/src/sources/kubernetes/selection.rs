@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use super::LabelSelector;
+use super::{LabelSelector, pod::POD_NAME};
 use crate::domain::ServiceRef;
-
-/// A label of every pod of a StatefulSet, whoever implements it (Kubernetes since 1.9, OpenKruise).
-const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 
 /// The pods that one list and one watch tell of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -35,6 +35,14 @@ pub struct KubernetesSettings {
     pub family: Option<IpFamily>,
 }
 
+impl KubernetesSettings {
+    /// Where the address of the API server comes from, for people.
+    pub fn cluster(&self) -> String {
+        let kubeconfig = self.kubeconfig.as_ref().map(|path| path.display().to_string());
+        kubeconfig.unwrap_or_else(|| "the cluster of this pod".to_owned())
+    }
+}
+
 /// A family of IP addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IpFamily {
@@ -89,7 +97,7 @@ type Outcome = (Follower<Cluster>, Result<(), ApiFault>);
 impl Kubernetes {
     /// Follows these services: StatefulSets, or label selectors in place of a name. A stack is a namespace.
     pub fn new(settings: KubernetesSettings, services: BTreeSet<ServiceRef>, log: Logger) -> Self {
-        let cluster = Rc::new(Cluster::new(settings.kubeconfig, settings.family));
+        let cluster = Rc::new(Cluster::new(settings));
         let mut selections: BTreeMap<Selection, Followed> = BTreeMap::new();
         for service in services {
             selections.entry(Selection::of(&service)).or_default().services.insert(service);
@@ -121,7 +129,7 @@ impl Kubernetes {
                 self.ask_failed();
                 while self.selections.values().any(|followed| followed.is_asked) {
                     let outcome = outcome(&mut self.following).await;
-                    // Whoever asks once wants to hear of all.
+                    // An answer at once is one about all.
                     if self.settle(outcome, &mut faults) && !wait.is_zero() {
                         break;
                     }
@@ -205,7 +213,7 @@ impl Source for Kubernetes {
         async move {
             let faults = self.wait(wait).await;
             match faults.values().find(|fault| !fault.is_of_selection()) {
-                Some(fault) => Err(fault.about(self.cluster.name())),
+                Some(fault) => Err(fault.about(self.cluster.settings().cluster())),
                 None => Ok(self.state(faults)),
             }
         }

@@ -132,7 +132,7 @@ impl World {
         self.version += 1;
     }
 
-    /// Forgets what has happened so far: whoever asks for it is told that it has expired.
+    /// Forgets what has happened so far: a request for it is told that it has expired.
     pub fn compact(&mut self) {
         self.compacted = self.version;
     }
